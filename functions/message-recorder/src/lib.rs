@@ -1,1 +1,64 @@
-//! Placeholder
+//! Stores what was sent or received elsewhere: recorded messages, and texts that came in at a side entrance. Never
+//! calls a provider.
+
+use domain::job::{InboundSms, Job, Recording, Work};
+use domain::{Error, Result};
+use store::{Accepted, Received, Store};
+
+/// What this consumer needs.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The store.
+    pub store: Store,
+}
+
+/// Does one job. A job that was done before changes nothing.
+///
+/// # Errors
+/// `Unavailable` when the table is out of reach, `Internal` for a job that is not this consumer's: both make the queue
+/// hand it out again, and in the end keep it aside.
+pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
+    match job.work {
+        Work::Record(recording) => record(deps, &recording, &job.request).await,
+        Work::ReceiveSms(sms) => receive(deps, &sms, &job.request).await,
+        Work::SendSms { .. } | Work::CheckSms { .. } | Work::BackfillInbound {} => {
+            Err(Error::internal("a job of another queue"))
+        }
+    }
+}
+
+async fn record(deps: &Deps, recording: &Recording, request: &str) -> Result<()> {
+    let accepted = deps.store.record(recording).await?;
+    if let Accepted::Stored(id) = accepted {
+        tracing::info!(request.id = request, message.id = id.get(), "message recorded");
+    }
+    Ok(())
+}
+
+async fn receive(deps: &Deps, sms: &InboundSms, request: &str) -> Result<()> {
+    let route = deps.store.route_of(&sms.to.0).await?;
+    match deps.store.receive(sms, route.as_ref()).await? {
+        Received::Stored(at) => {
+            tracing::info!(
+                request.id = request,
+                message.id = at.message.get(),
+                "text received"
+            );
+        }
+        Received::Duplicate => {
+            tracing::info!(
+                request.id = request,
+                metric = "duplicate_dropped",
+                "text was here"
+            );
+        }
+        Received::Quarantined => {
+            tracing::error!(
+                request.id = request,
+                metric = "quarantined",
+                "text to a number of nobody"
+            );
+        }
+    }
+    Ok(())
+}

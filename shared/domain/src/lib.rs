@@ -1,1 +1,34 @@
-//! Placeholder
+//! The rules of omega, pure.
+//!
+//! Nothing here does IO, is async, reads the environment or asks for the time: "now" is always an argument.
+//! Every other crate depends on this one, and this one on none of them.
+//!
+//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`]), who takes
+//! part ([`access`], [`business`], [`client`]), what they exchange ([`conversation`], [`message`]), how a delivery
+//! ends ([`status`], [`delivery`], [`sms_error`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
+//! producers hand to consumers ([`job`]).
+
+pub mod access;
+pub mod business;
+pub mod client;
+pub mod conversation;
+pub mod delivery;
+pub mod draft;
+pub mod error;
+pub mod id;
+pub mod job;
+pub mod keyword;
+pub mod message;
+pub mod onboarding;
+pub mod phone;
+pub mod segments;
+pub mod sms_error;
+pub mod status;
+pub mod time;
+
+pub use error::{Error, FieldError};
+pub use id::{BusinessId, ClientId, LocationId, MessageId, RequestId, StaffId};
+pub use time::{Clock, Timestamp};
+
+/// What every fallible function of omega returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,1 +1,63 @@
-//! Placeholder
+//! The HTTP edge, for axum: who is calling, what they sent, and how answers and errors look. No business rules, and
+//! no SDK calls of its own.
+//!
+//! A function exports its routes and wraps them in [`app`]. An extractor in a handler's signature is a proof:
+//! [`Tenant`] that the caller may do this in this business, [`Platform`] that it is whoever runs omega.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use store::Store;
+
+pub mod access;
+mod app;
+mod caller;
+mod error;
+mod idempotency;
+pub mod read;
+pub mod schemas;
+mod tenant;
+pub mod twilio;
+
+pub use app::{Correlation, app};
+pub use caller::{Caller, PlatformKey, api_key_hash};
+pub use error::{ApiError, ApiResult, unprocessable};
+pub use idempotency::{Call, ShownOnce, idempotent};
+pub use tenant::{Platform, Tenant};
+
+use caller::Known;
+
+/// What the edge of a function needs: the store, to resolve callers and keep answers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    store: Store,
+    platform_key: Option<PlatformKey>,
+    known: Arc<Known>,
+}
+
+impl Edge {
+    /// An edge over `store`. `platform_key` is given to the function that sets up businesses, and to no other.
+    pub fn new(store: Store, platform_key: Option<PlatformKey>) -> Edge {
+        Edge {
+            store,
+            platform_key,
+            known: Arc::default(),
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Routes whose every call needs a credential, with idempotent POSTs.
+pub fn authenticated<S>(routes: Router<S>, state: &S) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Edge: FromRef<S>,
+{
+    let edge = Edge::from_ref(state);
+    routes.route_layer(axum::middleware::from_fn_with_state(edge, idempotent))
+}

@@ -1,0 +1,80 @@
+//! What a directory says of a client.
+
+use axum::Json;
+use axum::extract::State;
+use domain::Error;
+use domain::client::{Change, ClientChanges, Personal};
+use domain::phone::{Country, Phone};
+use serde_json::Value;
+use web::read::{JsonBody, Object, PathParams, Problem, boolean, choice, id, integer, text};
+use web::schemas::client::ClientDetails;
+use web::{ApiResult, Edge, Tenant};
+
+const LONGEST_NAME: usize = 200;
+const LONGEST_ADDRESS: usize = 254;
+const LONGEST_URL: usize = 2048;
+
+/// `PUT /omega/businesses/{business_id}/clients/{client_id}`: absent fields keep their value, `null` clears. A phone
+/// number is stored in E.164, and beside it as it was given.
+pub async fn put(
+    tenant: Tenant,
+    path: PathParams,
+    State(edge): State<Edge>,
+    body: JsonBody,
+) -> ApiResult<Json<ClientDetails>> {
+    let (store, business, client) = (edge.store(), tenant.id(), path.id("client_id")?);
+    let changes = body.read(|object| Some(read(object, tenant.business().country)))?;
+    store.upsert_client(business, client, &changes).await?;
+    let view = store
+        .client_view(business, client)
+        .await?
+        .ok_or(Error::NotFound("client"))?;
+    Ok(Json(view.into()))
+}
+
+fn read(object: &Object<'_>, country: Country) -> ClientChanges {
+    let personal = |most| move |value: &Value| text(most)(value).map(Personal);
+    let phone = object.change("client_phone_number", |value| {
+        let spelled = text(64)(value)?;
+        let phone = Phone::parse(&spelled, country).map_err(Problem::value)?;
+        Ok((phone, Personal(spelled)))
+    });
+    let (phone, phone_as_given) = match phone {
+        Change::Keep => (Change::Keep, Change::Keep),
+        Change::Clear => (Change::Clear, Change::Clear),
+        Change::Set((phone, given)) => (Change::Set(phone), Change::Set(given)),
+    };
+    ClientChanges {
+        full_name: object.change("client_name", personal(LONGEST_NAME)),
+        first_name: object.change("first_name", personal(LONGEST_NAME)),
+        middle_name: object.change("middle_name", personal(LONGEST_NAME)),
+        last_name: object.change("last_name", personal(LONGEST_NAME)),
+        gender: object.change("client_gender", personal(64)),
+        image_url: object.change("client_image_url", personal(LONGEST_URL)),
+        email: object.change("client_email", email),
+        phone,
+        phone_as_given,
+        client_type: object.change("client_type", choice(&["client", "lead"])),
+        wl_user_id: object.change("wl_user_id", integer),
+        location_id: object.change("location_id", id),
+        time_zone: object.change("timezone", text(64)),
+        inactive: object.change("inactive", boolean),
+    }
+}
+
+/// Something at something: whether a mailbox is behind it only a mail can tell.
+fn email(value: &Value) -> Result<Personal, Problem> {
+    let address = text(LONGEST_ADDRESS)(value)?;
+    let good = address.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty()
+            && host.contains('.')
+            && !host.starts_with('.')
+            && !host.ends_with('.')
+            && !host.contains('@')
+    });
+    if good && !address.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        Ok(Personal(address))
+    } else {
+        Err(Problem::value("it is not an email address"))
+    }
+}

@@ -1,0 +1,233 @@
+//! Set up a business, or go on setting it up.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::business::{Business, BusinessNumber, NumberRoute};
+use domain::onboarding::{Step, StepName, StepState};
+use domain::phone::{Country, Phone};
+use domain::{BusinessId, Error, Result};
+use serde_json::Value;
+use store::Store;
+use web::read::{JsonBody, Object, Problem, id, text};
+use web::{ApiResult, Edge, Platform, ShownOnce, api_key_hash};
+
+use crate::Settings;
+use crate::api_key;
+use crate::status::OnboardingStatus;
+
+/// Numbers in one call.
+const MOST_NUMBERS: usize = 100;
+/// How often a race with another call for the same business is run again.
+const RACES: usize = 8;
+/// Twilio tries a webhook again, as the fragment of its address says.
+const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
+
+/// A request, checked but for its numbers, which are read in the business's own country.
+struct Request {
+    business: BusinessId,
+    business_name: Option<String>,
+    from_email: Option<String>,
+    time_zone: Option<String>,
+    country: Country,
+    subdomain: Option<String>,
+    twilio_account_sid: Option<String>,
+    from_phone: Option<Phone>,
+    numbers: Vec<BusinessNumber>,
+}
+
+/// `POST /omega/business/onboard`: creates the business and its key, then lets its numbers lead to it. Calling again
+/// continues where it stopped and leaves alone what is done; new numbers are added. The key is in the answer that
+/// created the business, and cannot be shown again.
+pub(crate) async fn onboard(
+    _: Platform,
+    State(edge): State<Edge>,
+    State(settings): State<Settings>,
+    body: JsonBody,
+) -> ApiResult<Response> {
+    let asked = body.read(|object| read(object, &settings))?;
+    let store = edge.store();
+    let (created, secret) = create(store, &asked).await?;
+    let business = go_on(store, created, &asked, &settings).await?;
+    let mut answer = OnboardingStatus::from(business);
+    let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
+    answer.api_key = secret;
+    let mut response = Json(answer).into_response();
+    response.extensions_mut().insert(ShownOnce(kept));
+    Ok(response)
+}
+
+fn read(object: &Object<'_>, settings: &Settings) -> Option<Request> {
+    let business = object.required("business_id", id);
+    let country = object.optional("country", |value| {
+        Country::parse(&text(2)(value)?)
+            .ok_or_else(|| Problem::value("it is not an ISO 3166-1 alpha-2 country"))
+    });
+    let country = country.unwrap_or_default();
+    let number = |value: &Value| Phone::parse(&text(64)(value)?, country).map_err(Problem::value);
+    let numbers = object
+        .optional("phone_numbers", |_| Ok(()))
+        .map_or(Some(Vec::new()), |()| {
+            let entries = object.each("phone_numbers", MOST_NUMBERS, |entry| {
+                let phone = entry.required("phone_number", number);
+                let location_id = entry.optional("location_id", id);
+                Some(BusinessNumber {
+                    phone: phone?,
+                    location_id,
+                })
+            })?;
+            // A business is set up as a whole: one bad number refuses the call, so that none is forgotten.
+            let (good, bad): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_ok());
+            for problems in bad.into_iter().filter_map(Result::err) {
+                object.add(problems);
+            }
+            Some(good.into_iter().filter_map(Result::ok).collect())
+        });
+    let twilio_account_sid = object.optional("twilio_account_sid", |value| match text(34)(value)? {
+        sid if sid == settings.twilio_account_sid => Ok(sid),
+        _ => Err(Problem::value("omega is not set up for this Twilio account")),
+    });
+    Some(Request {
+        business_name: object.optional("business_name", text(200)),
+        from_email: object.optional("from_email", text(254)),
+        time_zone: object.optional("timezone", text(64)),
+        subdomain: object.optional("subdomain", text(63)),
+        from_phone: object.optional("from_phone_number", number),
+        business: business?,
+        country,
+        twilio_account_sid,
+        numbers: numbers?,
+    })
+}
+
+/// The business as it is, and its key when it is new.
+async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<String>)> {
+    if let Some(business) = store.business(asked.business).await? {
+        return Ok((business, None));
+    }
+    let now = store.clock().now();
+    let key = api_key::generate(asked.business, now)?;
+    let business = Business {
+        business_id: asked.business,
+        business_name: asked.business_name.clone(),
+        country: asked.country,
+        time_zone: asked.time_zone.clone(),
+        from_email: asked.from_email.clone(),
+        from_phone: None,
+        phone_numbers: Vec::new(),
+        subdomain: asked.subdomain.clone(),
+        twilio_account_sid: asked.twilio_account_sid.clone(),
+        steps: vec![
+            Step::done(StepName::Business),
+            Step::done(StepName::ApiKey),
+            Step::pending(StepName::PhoneNumbers, "not finished", "Repeat the call."),
+        ],
+        created_at: now,
+    };
+    if store
+        .insert_business(&business, &key.credential, &api_key_hash(&key.secret))
+        .await?
+    {
+        return Ok((business, Some(key.secret)));
+    }
+    // Another call created it meanwhile.
+    let business = store.business(asked.business).await?;
+    Ok((
+        business.ok_or_else(|| Error::internal("a business that exists cannot be read"))?,
+        None,
+    ))
+}
+
+/// Does what is still to do and stores how far it came. When another call for the same business stored its own
+/// findings meanwhile, goes on from those.
+async fn go_on(
+    store: &Store,
+    mut business: Business,
+    asked: &Request,
+    settings: &Settings,
+) -> Result<Business> {
+    for _ in 0..RACES {
+        let before = business.phone_numbers.clone();
+        let refused = claim_numbers(store, &mut business, asked).await?;
+        business.steps = steps(&business, &refused, settings);
+        if store.put_onboarding(&business, &before).await? {
+            return Ok(business);
+        }
+        let stored = store.business(asked.business).await?;
+        business = stored.ok_or_else(|| Error::internal("a business that exists cannot be read"))?;
+    }
+    Err(Error::Unavailable(
+        "too many calls set this business up at once".into(),
+    ))
+}
+
+/// Lets the numbers that are asked for lead to the business. Returns those that lead to another one.
+async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) -> Result<Vec<Phone>> {
+    let default = asked.from_phone.iter().map(|phone| BusinessNumber {
+        phone: phone.clone(),
+        location_id: None,
+    });
+    let mut refused = Vec::new();
+    for number in asked.numbers.iter().cloned().chain(default) {
+        if business.owns(&number.phone) {
+            continue;
+        }
+        let route = NumberRoute {
+            business_id: business.business_id,
+            location_id: number.location_id,
+            country: business.country,
+        };
+        if store.claim_number(&number.phone, &route).await? {
+            business.phone_numbers.push(number);
+        } else {
+            refused.push(number.phone);
+        }
+    }
+    if business.from_phone.is_none() {
+        let wanted = asked.from_phone.clone().filter(|phone| business.owns(phone));
+        business.from_phone =
+            wanted.or_else(|| business.phone_numbers.first().map(|number| number.phone.clone()));
+    }
+    Ok(refused)
+}
+
+fn steps(business: &Business, refused: &[Phone], settings: &Settings) -> Vec<Step> {
+    let numbers = if !refused.is_empty() {
+        let list: Vec<&str> = refused.iter().map(Phone::as_str).collect();
+        Step::failed(
+            StepName::PhoneNumbers,
+            format!("These numbers belong to another business: {}.", list.join(", ")),
+            "Repeat the call without them.",
+        )
+    } else if business.phone_numbers.is_empty() {
+        Step::pending(
+            StepName::PhoneNumbers,
+            "The business has no number.",
+            "Repeat the call with phone_numbers.",
+        )
+    } else {
+        Step::done(StepName::PhoneNumbers)
+    };
+    let known = business
+        .steps
+        .iter()
+        .find(|step| step.step == StepName::TwilioWebhooks);
+    let webhooks = match known {
+        Some(step) if step.state == StepState::Done => step.clone(),
+        _ => Step::pending(
+            StepName::TwilioWebhooks,
+            "omega cannot see whether Twilio is set up to call it.",
+            format!(
+                "At Twilio, set for each number: a message comes in = POST {}/omega/twilio/sms/reply{RETRIES}, primary \
+                 handler fails = POST {}/omega/twilio/sms/reply.",
+                settings.public_base_url, settings.fallback_base_url
+            ),
+        ),
+    };
+    vec![
+        Step::done(StepName::Business),
+        Step::done(StepName::ApiKey),
+        numbers,
+        webhooks,
+    ]
+}

@@ -1,0 +1,164 @@
+//! Record texts that another system sent or received.
+
+use axum::Extension;
+use axum::Json;
+use axum::extract::State;
+use domain::business::Business;
+use domain::job::Recording;
+use domain::message::{Channel, Direction, Message, MessageRef, Metadata, Provider, Text, UserType};
+use domain::phone::{Country, SmsAddress};
+use domain::status::Status;
+use domain::{FieldError, MessageId, RequestId, Timestamp};
+use outbox::Outbox;
+use serde_json::Value;
+use web::read::{JsonBody, Object, Problem, boolean, id, integer, text};
+use web::schemas::message::{AcceptedItem, AcceptedResponse};
+use web::schemas::words::{CATEGORY, PROVIDER, STATUS, USER_TYPE, notification_type};
+use web::{ApiResult, Call, Correlation, Tenant};
+
+/// Messages in one call.
+const MOST: usize = 100;
+/// A recorded text may be longer than one that omega would send: it is kept as given.
+const LONGEST: usize = 20_000;
+
+/// `POST /omega/businesses/{business_id}/sms/record`: queued here, stored by the recorder. The provider is never
+/// called. `message_id` is the id in the sending system, and the same one is recorded once.
+pub async fn record(
+    tenant: Tenant,
+    Call(request): Call,
+    Extension(Correlation(correlation)): Extension<Correlation>,
+    State(outbox): State<Outbox>,
+    body: JsonBody,
+) -> ApiResult<Json<AcceptedResponse>> {
+    let now = outbox.store.clock().now();
+    let entries = body.read(|object| read(object, tenant.business(), request, now))?;
+    let items = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| item(index, entry))
+        .collect();
+    let recordings = entries.into_iter().filter_map(Result::ok).collect();
+    outbox.queue_recordings(recordings, &correlation).await?;
+    Ok(Json(AcceptedResponse {
+        message: "Queued for recording",
+        request_id: request,
+        items,
+    }))
+}
+
+fn item(index: usize, entry: &Result<Recording, Vec<FieldError>>) -> AcceptedItem {
+    match entry {
+        Ok(recording) => AcceptedItem {
+            index,
+            message_id: None,
+            status: recording.message.delivery_status,
+            error: None,
+        },
+        Err(problems) => {
+            let said: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+            AcceptedItem {
+                index,
+                message_id: None,
+                status: Status::Rejected,
+                error: Some(said.join("; ")),
+            }
+        }
+    }
+}
+
+type Entries = Vec<Result<Recording, Vec<FieldError>>>;
+
+fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Timestamp) -> Option<Entries> {
+    let category = object.required("category", CATEGORY);
+    let notification_type = object.optional("notification_type", notification_type);
+    let staff_id = object.optional("staff_id", id);
+    let provider = object.optional("provider", PROVIDER);
+    let sent_by = object.optional("sent_by", integer);
+    let sender_type = object.optional("sender_type", USER_TYPE);
+    // Kept as given: another system's word for a time is not ours to judge. One that can be read gives the place in
+    // the timeline.
+    let sent_at = object.optional("sent_at", text(64));
+    let historical = object.optional("historical", boolean).unwrap_or(false);
+    let from = object.required("from_phone_number", address(business.country));
+    let order_at = sent_at
+        .as_deref()
+        .and_then(Timestamp::parse)
+        .filter(|at| *at <= now)
+        .unwrap_or(now);
+    let inbound = sender_type == Some(UserType::Client);
+    let mut index = 0..;
+    // Places are counted over all entries, the refused ones included: they are what the caller sees.
+    let place = std::cell::RefCell::new(&mut index);
+    let entries = object.each("messages", MOST, |entry| {
+        let place = place.borrow_mut().next().unwrap_or_default();
+        let external_id = entry.optional("message_id", integer);
+        let client = entry.required("client_id", id);
+        let wl_user_id = entry.optional("wl_user_id", integer);
+        let to = entry.required("to_phone_number", address(business.country));
+        let body = entry.required("message", text(LONGEST));
+        let status = entry.optional("status", STATUS);
+        let provider_metadata = entry
+            .optional("provider_metadata", web::read::object)
+            .map(Metadata);
+        let status = status.unwrap_or(if inbound { Status::Received } else { Status::Sent });
+        let message = Message {
+            at: MessageRef {
+                business: business.business_id,
+                client: client?,
+                message: MessageId::at(order_at, 0),
+            },
+            channel: Channel::Sms,
+            direction: if inbound {
+                Direction::Inbound
+            } else {
+                Direction::Outbound
+            },
+            category: category?,
+            notification_type: notification_type.clone(),
+            provider: Some(provider.unwrap_or(Provider::External)),
+            sender_type,
+            sent_by,
+            staff_id,
+            wl_user_id,
+            request_id: Some(request),
+            external_id,
+            from_address: from.clone()?,
+            to_address: to?,
+            body: Text(body?),
+            media_urls: Vec::new(),
+            delivery_status: status,
+            status_rank: status.rank(),
+            attempt: 0,
+            retries: 0,
+            throttled: 0,
+            provider_message_id: None,
+            provider_status: None,
+            failure: None,
+            segments: None,
+            sent_at: sent_at.clone(),
+            created_at: now,
+            updated_at: now,
+            delivered_at: None,
+            send_at: None,
+            expires_at: None,
+            lease_until: None,
+            is_read: !inbound || historical,
+            is_flagged: false,
+            provider_metadata,
+        };
+        Some(Recording {
+            message,
+            order_at,
+            index: place,
+            historical,
+        })
+    });
+    category?;
+    from?;
+    entries
+}
+
+/// An address a text came from or went to, in any spelling.
+fn address(country: Country) -> impl Fn(&Value) -> Result<SmsAddress, Problem> {
+    move |value| SmsAddress::parse(&text(64)(value)?, country).map_err(Problem::value)
+}

@@ -1,0 +1,39 @@
+//! A text from a client.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use store::{Received, Store};
+use web::ApiResult;
+use web::twilio::{Form, Verified};
+
+use crate::empty_twiml;
+
+/// `POST /omega/twilio/sms/reply`: stored exactly once for each `MessageSid`, whatever arrives how often; answered with
+/// empty TwiML. Trouble of ours is a 5xx, which makes Twilio try again.
+pub async fn reply(State(store): State<Store>, form: Verified<Form>) -> ApiResult<impl IntoResponse> {
+    let sms = form.into_inner().inbound_sms()?;
+    let route = store.route_of(&sms.to.0).await?;
+    let received = store.receive(&sms, route.as_ref()).await?;
+    match received {
+        Received::Stored(at) => {
+            tracing::info!(
+                business.id = at.business.get(),
+                message.id = at.message.get(),
+                "text received"
+            );
+        }
+        Received::Duplicate => tracing::info!(
+            twilio.sid = sms.message_sid,
+            metric = "duplicate_dropped",
+            "text was here"
+        ),
+        Received::Quarantined => {
+            tracing::error!(
+                twilio.sid = sms.message_sid,
+                metric = "quarantined",
+                "text to a number of nobody"
+            );
+        }
+    }
+    Ok(empty_twiml())
+}

@@ -1,0 +1,87 @@
+//! What became of a text of ours.
+
+use axum::Json;
+use axum::extract::State;
+use domain::id::{Id, kind};
+use domain::message::{Channel, MessageRef, Report};
+use domain::phone::SmsAddress;
+use domain::sms_error::OPTED_OUT;
+use serde_json::{Value, json};
+use store::Store;
+use store::consent::ConsentChange;
+use store::provider_ids::Placed;
+use store::statuses::Advance;
+use web::ApiResult;
+use web::twilio::{Form, Verified};
+
+/// `POST /omega/twilio/sms/status`: out of order, repeated, early or about something unknown, the answer is 200; only
+/// trouble of ours is a 5xx, which makes Twilio try again.
+pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResult<Json<Value>> {
+    let form = form.into_inner();
+    let sid = form.required("MessageSid")?;
+    let word = form
+        .field("MessageStatus")
+        .or_else(|| form.field("SmsStatus"))
+        .unwrap_or("unknown");
+    let code = form.field("ErrorCode").and_then(|code| code.parse::<u32>().ok());
+    let (at, attempt) = match addressed(&form) {
+        Some(addressed) => addressed,
+        None => match store.place("twilio", sid, word, code).await? {
+            Placed::Found(at, attempt) => (at, attempt),
+            Placed::Parked => {
+                tracing::info!(twilio.sid = sid, "report of an unknown text parked");
+                return Ok(Json(json!({})));
+            }
+        },
+    };
+    let report = Report::from_twilio(word, code, Some(sid.to_owned()), Some(attempt));
+    let consent = opted_out(&form, code);
+    match store.advance(at, Channel::Sms, &report, consent.as_ref()).await? {
+        Advance::Applied(status) => {
+            tracing::info!(
+                message.id = at.message.get(),
+                status = status.as_str(),
+                "report applied"
+            );
+        }
+        Advance::Stale(_) => {
+            tracing::info!(message.id = at.message.get(), reported = word, "report was late")
+        }
+        Advance::Duplicate(_) => {
+            tracing::info!(
+                message.id = at.message.get(),
+                metric = "duplicate_dropped",
+                "report was here"
+            );
+        }
+        Advance::Unknown => tracing::warn!(
+            message.id = at.message.get(),
+            "report of a message that does not exist"
+        ),
+    }
+    Ok(Json(json!({})))
+}
+
+/// The message and attempt that our own callback address carries. Twilio's signature covers the address.
+fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
+    fn id<K>(form: &Form, name: &str) -> Option<Id<K>> {
+        form.query(name)?.parse().ok().and_then(Id::new)
+    }
+    let at = MessageRef {
+        business: id::<kind::Business>(form, "business")?,
+        client: id::<kind::Client>(form, "client")?,
+        message: id::<kind::Message>(form, "message")?,
+    };
+    Some((at, form.query("attempt")?.parse().ok()?))
+}
+
+/// Twilio refused the text because its receiver said STOP to the sender, which we may not have heard ourselves.
+fn opted_out(form: &Form, code: Option<u32>) -> Option<ConsentChange> {
+    (code == Some(OPTED_OUT)).then_some(())?;
+    Some(ConsentChange {
+        address: SmsAddress::from_key(form.field("To")?)?,
+        sender: SmsAddress::from_key(form.field("From")?)?,
+        opted_out: true,
+        evidence: form.field("MessageSid")?.to_owned(),
+    })
+}

@@ -1,0 +1,57 @@
+//! A business to play with, set up as any other: by the call that sets up businesses.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, header};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+use crate::{Error, Local};
+
+/// The id of the demo business.
+pub const BUSINESS: u64 = 1001;
+/// The number it sends from, unless a call says otherwise.
+pub const NUMBER: &str = "+14155550100";
+/// The number of its location 1.
+pub const OTHER_NUMBER: &str = "+14155550199";
+/// More than any answer has.
+const LARGEST: usize = 1024 * 1024;
+
+/// Sets up the demo business and returns its API key. A second time, with the same data directory, changes nothing
+/// and returns the same key.
+///
+/// # Errors
+/// When the call fails, or the key of an earlier time is lost.
+pub async fn demo(local: &Local) -> Result<String, Error> {
+    let business = json!({
+        "business_id": BUSINESS,
+        "business_name": "Demo Studio",
+        "country": "US",
+        "from_phone_number": NUMBER,
+        "phone_numbers": [
+            {"phone_number": NUMBER, "location_id": null},
+            {"phone_number": OTHER_NUMBER, "location_id": 1},
+        ],
+    });
+    let answer = onboard(local, &business).await?;
+    if let Some(api_key) = answer["api_key"].as_str() {
+        local.keep_api_key(api_key)?;
+        return Ok(api_key.to_owned());
+    }
+    local.kept_api_key()?.ok_or_else(|| "the API key of the demo business is lost: delete the data directory".into())
+}
+
+async fn onboard(local: &Local, business: &Value) -> Result<Value, Error> {
+    let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(format!("{}/business/onboard", local.base_url))
+        .header("X-API-KEY", &local.platform_key)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(business.to_string()))?;
+    let answer = client.request(request).await?;
+    let status = answer.status();
+    let body = to_bytes(Body::new(answer.into_body()), LARGEST).await?;
+    if status.is_success() {
+        return Ok(serde_json::from_slice(&body)?);
+    }
+    Err(format!("the demo business cannot be set up: {status} {}", String::from_utf8_lossy(&body)).into())
+}

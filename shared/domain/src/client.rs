@@ -1,0 +1,148 @@
+//! A client of a business: a person, as the business's own directory knows them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BusinessId, ClientId, LocationId};
+use crate::phone::Phone;
+use crate::time::Timestamp;
+
+/// A detail of a person that must not be printed: name, mail address, picture.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Personal(pub String);
+
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<personal>")
+    }
+}
+
+/// What kind of client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientType {
+    /// A customer.
+    Client,
+    /// Not yet one.
+    Lead,
+}
+
+/// What the directory knows of a client. The serde shape is the stored shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// Whose.
+    pub business_id: BusinessId,
+    /// Who.
+    pub client_id: ClientId,
+    /// Full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<Personal>,
+    /// First name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<Personal>,
+    /// Middle name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub middle_name: Option<Personal>,
+    /// Last name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<Personal>,
+    /// Gender, in the caller's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<Personal>,
+    /// Where the picture is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<Personal>,
+    /// Mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Personal>,
+    /// Phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// The phone number as it was first given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_as_given: Option<Personal>,
+    /// What kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_type: Option<ClientType>,
+    /// The id in the caller's user system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wl_user_id: Option<u64>,
+    /// Home location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<LocationId>,
+    /// Time zone name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Not a client any more.
+    #[serde(default)]
+    pub inactive: bool,
+    /// Made by omega for an unknown sender; the directory has not named them yet.
+    #[serde(default)]
+    pub provisional: bool,
+    /// When omega first saw them.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+}
+
+impl Client {
+    /// The name to show: the full one, else the parts that are known.
+    pub fn display_name(&self) -> Option<String> {
+        if let Some(name) = &self.full_name {
+            return Some(name.0.clone());
+        }
+        let parts: Vec<&str> = [&self.first_name, &self.middle_name, &self.last_name]
+            .into_iter()
+            .flatten()
+            .map(|part| part.0.as_str())
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+}
+
+/// One field of a directory update.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Change<T> {
+    /// Not mentioned: keep what is stored.
+    #[default]
+    Keep,
+    /// `null`: forget it.
+    Clear,
+    /// A new value.
+    Set(T),
+}
+
+/// A directory update of one client: fields that are not mentioned keep their value, `null` clears.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct ClientChanges {
+    /// Full name.
+    pub full_name: Change<Personal>,
+    /// First name.
+    pub first_name: Change<Personal>,
+    /// Middle name.
+    pub middle_name: Change<Personal>,
+    /// Last name.
+    pub last_name: Change<Personal>,
+    /// Gender.
+    pub gender: Change<Personal>,
+    /// Picture.
+    pub image_url: Change<Personal>,
+    /// Mail address.
+    pub email: Change<Personal>,
+    /// Phone number, checked.
+    pub phone: Change<Phone>,
+    /// Phone number as given.
+    pub phone_as_given: Change<Personal>,
+    /// Kind.
+    pub client_type: Change<ClientType>,
+    /// Id in the caller's user system.
+    pub wl_user_id: Change<u64>,
+    /// Home location.
+    pub location_id: Change<LocationId>,
+    /// Time zone name.
+    pub time_zone: Change<String>,
+    /// Not a client any more.
+    pub inactive: Change<bool>,
+}

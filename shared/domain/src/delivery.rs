@@ -1,0 +1,257 @@
+//! How one provider call ends, and when a message is tried again.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a message failed or waits. Decides retry and advice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// Too fast for the provider. Tried again, no attempt charged.
+    Throttle,
+    /// Trouble that passes. Tried again, at most [`MAX_RETRIES`] times.
+    Transient,
+    /// The answer was lost: it may have been sent. Never tried again by itself.
+    Ambiguous,
+    /// The address cannot receive it, ever.
+    Address,
+    /// The client does not want it.
+    Consent,
+    /// The content was refused.
+    Content,
+    /// Our account or number is not set up for it.
+    Configuration,
+    /// Its time ran out.
+    Expiry,
+    /// It waits for a time that is allowed.
+    Schedule,
+}
+
+impl ErrorClass {
+    /// Whether such a failure is tried again without anybody asking.
+    pub fn retries_by_itself(self) -> bool {
+        matches!(self, ErrorClass::Throttle | ErrorClass::Transient)
+    }
+
+    /// Whether a person may try it again: what is wrong with the address or the client's consent stays wrong.
+    pub fn may_be_retried(self) -> bool {
+        !matches!(self, ErrorClass::Address | ErrorClass::Consent)
+    }
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorClass::Throttle => "throttle",
+            ErrorClass::Transient => "transient",
+            ErrorClass::Ambiguous => "ambiguous",
+            ErrorClass::Address => "address",
+            ErrorClass::Consent => "consent",
+            ErrorClass::Content => "content",
+            ErrorClass::Configuration => "configuration",
+            ErrorClass::Expiry => "expiry",
+            ErrorClass::Schedule => "schedule",
+        }
+    }
+}
+
+/// Why one attempt did not get through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The provider's code, when it gave one.
+    pub code: Option<String>,
+    /// What kind of failure.
+    pub class: ErrorClass,
+    /// For staff: what happened and what to do.
+    pub reason: String,
+}
+
+impl Failure {
+    /// A failure that no provider code names.
+    pub fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
+        Failure {
+            code: None,
+            class,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// How one call of a provider ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider has it.
+    Accepted {
+        /// The provider's id of the message.
+        provider_id: String,
+        /// The provider's word for its first status.
+        provider_status: String,
+        /// How many segments the provider bills, when it says.
+        segments: Option<u32>,
+    },
+    /// The provider certainly does not have it, and may take it later.
+    Later {
+        /// Why not now.
+        failure: Failure,
+        /// What the provider asked us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The request left us and no answer came: the provider may have it.
+    Unknown {
+        /// What was seen.
+        failure: Failure,
+    },
+    /// The provider refused it.
+    Refused {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// How often a transient failure is tried again by itself.
+pub const MAX_RETRIES: u32 = 3;
+/// How long a throttled message is tried again before it fails: the longest that Twilio keeps a text in its own queue.
+pub const THROTTLE_PATIENCE: Duration = Duration::from_secs(10 * 3600);
+/// How long a claim lasts. Longer than the provider's time limit and the writes around it.
+pub const LEASE: Duration = Duration::from_secs(90);
+/// How long after acceptance a message without a final report is asked after, once.
+pub const SILENCE: Duration = Duration::from_secs(24 * 3600);
+/// How long a message of unknown outcome waits for its callback before the provider is asked.
+pub const LOOK_UP_AFTER: Duration = Duration::from_secs(15 * 60);
+/// How long a message waits for the one before it to the same client.
+pub const ORDER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was tried so far, as far as the schedule cares.
+#[derive(Clone, Copy, Debug)]
+pub struct Tries {
+    /// Charged retries so far.
+    pub retries: u32,
+    /// Throttled tries in a row so far.
+    pub throttled: u32,
+    /// How long ago the message was accepted.
+    pub age: Duration,
+}
+
+/// When to try again after `failure`: the delay, or `None` when it is over.
+///
+/// `jitter` is a random number from 0 to 1. Throttling waits 2 s doubled each time up to 15 min, at random within the
+/// upper half, so that a jam does not return as a jam. Transient trouble waits 30 s, 5 min and 30 min, ±20 %; a phone
+/// that cannot be reached (30003) waits at least 30 min. A longer wait that the provider asked for wins.
+pub fn retry_after(
+    failure: &Failure,
+    tries: Tries,
+    asked: Option<Duration>,
+    jitter: f64,
+) -> Option<Duration> {
+    let scheduled = match failure.class {
+        ErrorClass::Throttle if tries.age < THROTTLE_PATIENCE => {
+            let full = Duration::from_secs(2 << tries.throttled.min(9)).min(Duration::from_secs(900));
+            full.mul_f64(0.5 + 0.5 * jitter)
+        }
+        ErrorClass::Transient if tries.retries < MAX_RETRIES => {
+            let unreachable = failure.code.as_deref() == Some("30003");
+            let base = if unreachable {
+                1800 * (tries.retries as u64 + 1)
+            } else {
+                [30, 300, 1800][tries.retries as usize]
+            };
+            // An unreachable phone never waits less than its half hour.
+            let spread = if unreachable {
+                1.0 + 0.2 * jitter
+            } else {
+                0.8 + 0.4 * jitter
+            };
+            Duration::from_secs(base).mul_f64(spread)
+        }
+        ErrorClass::Throttle
+        | ErrorClass::Transient
+        | ErrorClass::Ambiguous
+        | ErrorClass::Address
+        | ErrorClass::Consent
+        | ErrorClass::Content
+        | ErrorClass::Configuration
+        | ErrorClass::Expiry
+        | ErrorClass::Schedule => return None,
+    };
+    Some(scheduled.max(asked.unwrap_or_default().min(Duration::from_secs(3600))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tries(retries: u32, throttled: u32) -> Tries {
+        Tries {
+            retries,
+            throttled,
+            age: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn only_throttling_and_transient_trouble_come_back() {
+        use ErrorClass::*;
+        for class in [
+            Ambiguous,
+            Address,
+            Consent,
+            Content,
+            Configuration,
+            Expiry,
+            Schedule,
+        ] {
+            assert_eq!(
+                retry_after(&Failure::new(class, ""), tries(0, 0), None, 0.5),
+                None,
+                "{class:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn transient_trouble_is_tried_three_times_more() {
+        let failure = Failure::new(ErrorClass::Transient, "");
+        let delays: Vec<_> = (0..4)
+            .map(|n| retry_after(&failure, tries(n, 0), None, 0.5))
+            .collect();
+        let seconds = |s| Some(Duration::from_secs(s));
+        assert_eq!(delays, [seconds(30), seconds(300), seconds(1800), None]);
+    }
+
+    #[test]
+    fn an_unreachable_phone_waits_half_an_hour_at_least() {
+        let failure = crate::sms_error::failure(30003, None);
+        assert_eq!(
+            retry_after(&failure, tries(0, 0), None, 0.0),
+            Some(Duration::from_secs(1800))
+        );
+    }
+
+    #[test]
+    fn throttling_ends_with_the_patience() {
+        let failure = Failure::new(ErrorClass::Throttle, "");
+        let old = Tries {
+            retries: 0,
+            throttled: 99,
+            age: THROTTLE_PATIENCE,
+        };
+        assert_eq!(retry_after(&failure, old, None, 0.0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn throttling_spreads_over_the_upper_half(throttled in 0u32..60, jitter in 0.0f64..=1.0) {
+            let failure = Failure::new(ErrorClass::Throttle, "");
+            let delay = retry_after(&failure, tries(0, throttled), None, jitter).unwrap();
+            prop_assert!(delay >= Duration::from_secs(1) && delay <= Duration::from_secs(900));
+        }
+
+        #[test]
+        fn a_longer_wait_that_the_provider_asks_for_wins(asked in 0u64..10_000) {
+            let failure = Failure::new(ErrorClass::Throttle, "");
+            let delay = retry_after(&failure, tries(0, 0), Some(Duration::from_secs(asked)), 1.0).unwrap();
+            prop_assert!(delay >= Duration::from_secs(asked.min(3600)));
+        }
+    }
+}

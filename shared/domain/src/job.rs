@@ -1,0 +1,136 @@
+//! What producers put on the queues and consumers take from them.
+//!
+//! A job is small: ids and an attempt, so that a queue's size limit is never met and a stale job is recognised. The
+//! exception is what exists nowhere else yet: a message to record travels in its job until the consumer has stored it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::Effect;
+use crate::message::{Message, MessageRef, Text};
+use crate::time::Timestamp;
+
+/// The version that producers write.
+pub const VERSION: u8 = 1;
+
+/// One job. Unknown fields are ignored and unknown types are poison: they go to the dead-letter queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Version of the shape.
+    pub v: u8,
+    /// The `X-Request-Id` of the call that caused it, for the log.
+    #[serde(default)]
+    pub request: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Work {
+    /// Send a stored text.
+    SendSms {
+        /// Which.
+        #[serde(flatten)]
+        message: MessageRef,
+        /// The attempt to make. A message that is past it ignores the job.
+        attempt: u32,
+    },
+    /// Ask the provider what became of a text.
+    CheckSms {
+        /// Which.
+        #[serde(flatten)]
+        message: MessageRef,
+        /// The attempt in question.
+        attempt: u32,
+    },
+    /// List the provider's inbound texts of the last day and record those we do not have.
+    BackfillInbound {},
+    /// Store a message that was sent or received elsewhere.
+    Record(Box<Recording>),
+    /// Store a text that reached us on a side entrance.
+    ReceiveSms(InboundSms),
+}
+
+/// A message to store that another system carried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The message as it will be stored. Its id is chosen when it is stored, from `order_at`.
+    pub message: Message,
+    /// Its place in the timeline.
+    pub order_at: Timestamp,
+    /// Its place in the call that recorded it.
+    pub index: usize,
+    /// Filled in later: no unread, no reopening, no change of the inbox order.
+    pub historical: bool,
+}
+
+impl Recording {
+    /// What storing it does to its conversation.
+    pub fn effect(&self) -> Effect {
+        Effect::of(self.message.direction, self.message.category, self.historical)
+    }
+}
+
+/// A text from a client, as Twilio tells of it. Checked for its signature, not yet for anything else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboundSms {
+    /// Twilio's account.
+    pub account_sid: String,
+    /// Twilio's id of the text.
+    pub message_sid: String,
+    /// Who sent it.
+    pub from: Text,
+    /// Our number.
+    pub to: Text,
+    /// The words.
+    pub body: Text,
+    /// Addresses of pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media_urls: Vec<String>,
+    /// Twilio's own judgement of a keyword: STOP, START or HELP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_out_type: Option<String>,
+    /// When it was sent, where that is known to differ from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+}
+
+impl Job {
+    /// A job of the current version.
+    pub fn new(request: impl Into<String>, work: Work) -> Job {
+        Job {
+            v: VERSION,
+            request: request.into(),
+            work,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_of_a_send_job_is_a_contract_with_jobs_already_queued() {
+        let text = r#"{"v":1,"request":"r1","type":"send_sms","business_id":7,"client_id":8,"message_id":9,"attempt":2}"#;
+        let job: Job = serde_json::from_str(text).unwrap();
+        assert!(matches!(job.work, Work::SendSms { attempt: 2, message } if message.client.get() == 8));
+        assert_eq!(
+            serde_json::to_value(&job).unwrap(),
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_constant_job_of_a_schedule_parses() {
+        let job: Job = serde_json::from_str(r#"{"v":1,"type":"backfill_inbound"}"#).unwrap();
+        assert_eq!(job.work, Work::BackfillInbound {});
+    }
+
+    #[test]
+    fn an_unknown_type_is_an_error() {
+        assert!(serde_json::from_str::<Job>(r#"{"v":1,"type":"dance"}"#).is_err());
+    }
+}

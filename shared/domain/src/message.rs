@@ -1,0 +1,373 @@
+//! A message: text, mail, call or note. What is stored is this shape; what is shown is the HTTP crate's.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{ErrorClass, Failure};
+use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
+use crate::phone::SmsAddress;
+use crate::status::Status;
+use crate::time::Timestamp;
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A text.
+    Sms,
+    /// A mail.
+    Email,
+    /// A call.
+    Voice,
+    /// A note among staff. It never reaches a client.
+    Note,
+}
+
+impl Channel {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Sms => "sms",
+            Channel::Email => "email",
+            Channel::Voice => "voice",
+            Channel::Note => "note",
+        }
+    }
+}
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the client.
+    Inbound,
+    /// To the client.
+    Outbound,
+    /// Among staff.
+    Internal,
+}
+
+/// What a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Marketing. Never reorders or reopens the inbox.
+    Campaign,
+    /// Transactional.
+    Notification,
+    /// A staff reply.
+    Conversation,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserType {
+    /// The client.
+    Client,
+    /// A staff member.
+    Staff,
+    /// A program.
+    System,
+}
+
+/// Who carries a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// Twilio.
+    Twilio,
+    /// Amazon SES.
+    Ses,
+    /// SendGrid.
+    Sendgrid,
+    /// Mailgun.
+    Mailgun,
+    /// Postmark.
+    Postmark,
+    /// Any other, outside omega.
+    External,
+}
+
+/// Words of a person. Stored and sent as they are, never printed: `Debug` shows the length alone.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text(pub String);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} characters>", self.0.chars().count())
+    }
+}
+
+/// A JSON object another system gave us to keep. Never printed.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Metadata(pub serde_json::Map<String, serde_json::Value>);
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} fields>", self.0.len())
+    }
+}
+
+/// Where a message is: enough to write to it without a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRef {
+    /// Whose.
+    #[serde(rename = "business_id")]
+    pub business: BusinessId,
+    /// With whom.
+    #[serde(rename = "client_id")]
+    pub client: ClientId,
+    /// Which.
+    #[serde(rename = "message_id")]
+    pub message: MessageId,
+}
+
+/// A stored message. The serde shape is the stored shape: renaming a field is a migration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Whose, with whom, which.
+    #[serde(flatten)]
+    pub at: MessageRef,
+    /// How it travels.
+    pub channel: Channel,
+    /// Which way.
+    pub direction: Direction,
+    /// What for.
+    pub category: Category,
+    /// The caller's finer word for what it is for: `notification_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_type: Option<String>,
+    /// Who carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_type: Option<UserType>,
+    /// The writer's id in the caller's system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_by: Option<u64>,
+    /// The staff member concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff_id: Option<StaffId>,
+    /// The client's id in the caller's user system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wl_user_id: Option<u64>,
+    /// The call that queued or recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// The caller's own id of it, for messages recorded from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<u64>,
+    /// Sender address.
+    pub from_address: SmsAddress,
+    /// Receiver address.
+    pub to_address: SmsAddress,
+    /// The words.
+    pub body: Text,
+    /// Addresses of pictures and the like, https.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media_urls: Vec<String>,
+    /// How far it has come.
+    pub delivery_status: Status,
+    /// [`Status::rank`] of it, for the table's conditions.
+    pub status_rank: u8,
+    /// The attempt that is under way or was the last, from 1. Zero for what omega does not send.
+    pub attempt: u32,
+    /// Charged retries.
+    #[serde(default)]
+    pub retries: u32,
+    /// Throttled tries in a row.
+    #[serde(default)]
+    pub throttled: u32,
+    /// The provider's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_message_id: Option<String>,
+    /// The provider's own last word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_status: Option<String>,
+    /// Why the last attempt did not get through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Billed parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<u32>,
+    /// When another system says it was sent, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    /// When omega took it.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    /// Not to be sent before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_at: Option<Timestamp>,
+    /// Not to be sent after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Until when a sender may be calling the provider. Absent when nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Timestamp>,
+    /// Read by staff. True for everything that is not inbound.
+    pub is_read: bool,
+    /// Flagged by staff.
+    #[serde(default)]
+    pub is_flagged: bool,
+    /// What another system wants kept beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_metadata: Option<Metadata>,
+}
+
+impl Message {
+    /// The client's address: the receiver of what goes out, the sender of what came in.
+    pub fn client_address(&self) -> &SmsAddress {
+        match self.direction {
+            Direction::Inbound => &self.from_address,
+            Direction::Outbound | Direction::Internal => &self.to_address,
+        }
+    }
+
+    /// Whether a sender still has to deal with it: it is waiting or being sent.
+    pub fn is_pending(&self) -> bool {
+        self.direction == Direction::Outbound
+            && matches!(
+                self.delivery_status,
+                Status::Scheduled | Status::Queued | Status::Sending
+            )
+            && self.provider_message_id.is_none()
+    }
+}
+
+/// Who reported something of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A caller of the API.
+    Api,
+    /// Our sender.
+    Sender,
+    /// The provider.
+    Provider,
+    /// Our sweeper.
+    Sweeper,
+    /// A staff member.
+    Staff,
+}
+
+impl Source {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Api => "api",
+            Source::Sender => "sender",
+            Source::Provider => "provider",
+            Source::Sweeper => "sweeper",
+            Source::Staff => "staff",
+        }
+    }
+}
+
+/// Something reported of a message, from whichever side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Who reports.
+    pub source: Source,
+    /// The attempt it is about; `None` when the reporter does not know attempts.
+    pub attempt: Option<u32>,
+    /// The status it claims; `None` for a provider's word that we do not know.
+    pub status: Option<Status>,
+    /// The provider's word, verbatim.
+    pub provider_status: Option<String>,
+    /// The provider's id of the message, when the report carries it.
+    pub provider_message_id: Option<String>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// What else to keep beside the message.
+    pub metadata: Option<Metadata>,
+}
+
+impl Report {
+    /// What Twilio says of a text: its word, its error code, its id. The attempt is known when the report came back to
+    /// an address of ours that carries it.
+    pub fn from_twilio(word: &str, code: Option<u32>, sid: Option<String>, attempt: Option<u32>) -> Report {
+        Report {
+            source: Source::Provider,
+            attempt,
+            status: Status::from_twilio(word),
+            provider_status: Some(word.to_owned()),
+            provider_message_id: sid,
+            failure: code
+                .filter(|code| *code != 0)
+                .map(|code| crate::sms_error::failure(code, None)),
+            metadata: None,
+        }
+    }
+
+    /// What makes two reports the same one: a repeated delivery of it is recognised by this.
+    pub fn identity(&self) -> String {
+        let word = self
+            .provider_status
+            .as_deref()
+            .or(self.status.map(Status::as_str))
+            .unwrap_or("-");
+        let code = self
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.code.as_deref())
+            .unwrap_or("-");
+        format!(
+            "{}#{:04}#{}#{word}#{code}",
+            self.source.as_str(),
+            self.attempt.unwrap_or(0),
+            self.provider_message_id.as_deref().unwrap_or("-"),
+        )
+    }
+}
+
+/// What became of a report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOutcome {
+    /// It changed the message.
+    Applied,
+    /// It did not.
+    Ignored,
+}
+
+/// One line of a message's timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When omega learned of it.
+    pub at: Timestamp,
+    /// From whom.
+    pub source: Source,
+    /// The status reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Status>,
+    /// The provider's word, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_status: Option<String>,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What became of it.
+    pub outcome: EventOutcome,
+    /// Why it was ignored, or what followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The provider's error code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+}
+
+/// Whether the class of a failed message lets a person try it again.
+pub fn retry_refusal(failure: Option<&Failure>) -> Option<ErrorClass> {
+    failure
+        .map(|failure| failure.class)
+        .filter(|class| !class.may_be_retried())
+}

@@ -1,0 +1,187 @@
+//! Stored first, queued second: the one way by which a message gets to a sender or a recorder.
+//!
+//! A message that is stored and not queued is found by the sweeper through the due index; a job that is queued twice
+//! is recognised by the claim. So a death between the two steps loses nothing and repeats nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::draft::{SmsDraft, SmsEnvelope};
+use domain::job::{Job, Recording, Work};
+use domain::message::{Message, MessageRef, Source};
+use domain::{ClientId, MessageId, RequestId, Result, Timestamp};
+use futures_util::stream::{self, StreamExt};
+use queue::{LONGEST_DELAY, Queue};
+use store::{Accepted, Store};
+
+/// How many clients of one call have a message stored at the same time.
+const CONCURRENT: usize = 16;
+
+/// Store and queues. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    /// Where messages are stored.
+    pub store: Store,
+    /// Jobs of the text sender.
+    pub sms: Queue,
+    /// Jobs of the recorder.
+    pub record: Queue,
+}
+
+impl Outbox {
+    /// Stores the texts of one call and queues a job for each that is new and due within the queue's reach. The
+    /// outcomes are in the order of the drafts; a draft that could not be stored fails alone.
+    ///
+    /// `drafts` come with their place in the call: together with the request id it is what makes a repeated call the
+    /// same one. `correlation` is the id for the log.
+    pub async fn queue_sms(
+        &self,
+        envelope: &SmsEnvelope,
+        drafts: Vec<(usize, SmsDraft)>,
+        request: RequestId,
+        correlation: &str,
+    ) -> Vec<(usize, Result<Accepted>)> {
+        let now = self.store.clock().now();
+        // The texts to one client are stored one after the other, so that their ids go up in the order of the call.
+        let mut by_client: BTreeMap<ClientId, Vec<(usize, SmsDraft)>> = BTreeMap::new();
+        for (index, draft) in drafts {
+            by_client.entry(draft.client).or_default().push((index, draft));
+        }
+        let one_client = async |drafts: Vec<(usize, SmsDraft)>| {
+            let mut stored = Vec::with_capacity(drafts.len());
+            for (index, draft) in drafts {
+                let mut message = draft.into_message(envelope, self.store.new_message_id(), request, now);
+                let accepted = self.store.accept(&mut message, request, index).await;
+                stored.push((index, message, accepted));
+            }
+            stored
+        };
+        let mut stored: Vec<_> = stream::iter(by_client.into_values())
+            .map(one_client)
+            .buffer_unordered(CONCURRENT)
+            .collect::<Vec<_>>()
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
+        stored.sort_by_key(|(index, _, _)| *index);
+        let fresh: Vec<(MessageRef, Option<Timestamp>)> = stored
+            .iter()
+            .filter(|(_, _, accepted)| matches!(accepted, Ok(Accepted::Stored(_))))
+            .map(|(_, message, _)| (message.at, message.send_at))
+            .collect();
+        self.hand_over(&fresh, correlation, now).await;
+        stored
+            .into_iter()
+            .map(|(index, _, accepted)| (index, accepted))
+            .collect()
+    }
+
+    /// Queues the jobs of stored messages. What cannot be queued now is queued by the sweeper, so trouble here is
+    /// logged and not the caller's.
+    async fn hand_over(
+        &self,
+        messages: &[(MessageRef, Option<Timestamp>)],
+        correlation: &str,
+        now: Timestamp,
+    ) {
+        let job = |at: MessageRef| {
+            Job::new(
+                correlation,
+                Work::SendSms {
+                    message: at,
+                    attempt: 1,
+                },
+            )
+        };
+        let at_once: Vec<Job> = messages
+            .iter()
+            .filter(|(_, send_at)| send_at.is_none())
+            .map(|(at, _)| job(*at))
+            .collect();
+        let mut result = self.sms.send(&at_once).await;
+        for (at, send_at) in messages {
+            let Some(delay) = send_at
+                .map(|send_at| send_at.since(now))
+                .filter(|delay| *delay <= LONGEST_DELAY)
+            else {
+                continue;
+            };
+            result = result.and(self.sms.send_later(&job(*at), delay).await);
+        }
+        if let Err(error) = result {
+            tracing::warn!(request.id = correlation, error = %error, "left to the sweeper");
+        }
+    }
+
+    /// Queues messages that another system carried, to be stored by the recorder.
+    ///
+    /// # Errors
+    /// `Unavailable` when not all are queued; the caller repeats the call, and what was queued is stored once.
+    pub async fn queue_recordings(&self, recordings: Vec<Recording>, correlation: &str) -> Result<()> {
+        let jobs: Vec<Job> = recordings
+            .into_iter()
+            .map(|recording| Job::new(correlation, Work::Record(Box::new(recording))))
+            .collect();
+        self.record.send(&jobs).await
+    }
+
+    /// Starts a failed text over, because a person asked for it. `Err` of the inner result is the message as it is
+    /// instead.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be queued; the message is failed again then, with its original error.
+    pub async fn retry(
+        &self,
+        message: &Message,
+        source: Source,
+        correlation: &str,
+    ) -> Result<Result<u32, Option<Message>>> {
+        let attempt = match self.store.retry(message, source).await? {
+            Ok(attempt) => attempt,
+            Err(instead) => return Ok(Err(instead)),
+        };
+        let job = Job::new(
+            correlation,
+            Work::SendSms {
+                message: message.at,
+                attempt,
+            },
+        );
+        if let Err(error) = self.sms.send(&[job]).await {
+            self.store.undo_retry(message, attempt).await?;
+            return Err(error);
+        }
+        Ok(Ok(attempt))
+    }
+
+    /// Queues one more try of a text after `delay`. A longer delay than the queue's is left to the due index.
+    ///
+    /// # Errors
+    /// `Unavailable` when it is not queued; the sweeper finds the message when it is due.
+    pub async fn send_again(
+        &self,
+        at: MessageRef,
+        attempt: u32,
+        delay: Duration,
+        correlation: &str,
+    ) -> Result<()> {
+        if delay > LONGEST_DELAY {
+            return Ok(());
+        }
+        self.sms
+            .send_later(
+                &Job::new(correlation, Work::SendSms { message: at, attempt }),
+                delay,
+            )
+            .await
+    }
+}
+
+/// The id under which a handed-in message is stored, if it is.
+pub fn stored_id(accepted: &Accepted) -> Option<MessageId> {
+    match accepted {
+        Accepted::Stored(id) | Accepted::AlreadyStored(id) => Some(*id),
+        Accepted::OptedOut => None,
+    }
+}

@@ -1,0 +1,73 @@
+//! Businesses, and which number leads to which of them.
+
+use domain::business::{Business, BusinessNumber, NumberRoute};
+use domain::phone::Phone;
+use domain::{BusinessId, Result};
+
+use crate::expression::Write;
+use crate::item::{decode, encode, s, value};
+use crate::{Store, keys};
+
+impl Store {
+    /// A business.
+    pub async fn business(&self, business: BusinessId) -> Result<Option<Business>> {
+        self.get(keys::business(business), true)
+            .await?
+            .map(decode)
+            .transpose()
+    }
+
+    /// Creates a business together with its first key. `false` when it exists already; then nothing is written.
+    pub async fn insert_business(
+        &self,
+        business: &Business,
+        credential: &domain::access::Credential,
+        secret_hash: &str,
+    ) -> Result<bool> {
+        let id = business.business_id;
+        let parts = vec![
+            self.tx_put(
+                encode(keys::business(id), "Business", business)?,
+                Write::new().if_new(),
+            )?,
+            self.tx_put(
+                encode(keys::credential(secret_hash), "Credential", credential)?,
+                Write::new().if_new(),
+            )?,
+        ];
+        Ok(self.transact(parts).await?.is_ok())
+    }
+
+    /// Stores what onboarding found out: the numbers that lead to the business, the default sender, the steps. `false`
+    /// when the numbers are not `before` any more, because another call stored its own findings; nothing is written.
+    pub async fn put_onboarding(&self, business: &Business, before: &[BusinessNumber]) -> Result<bool> {
+        let write = Write::new()
+            .set("phone_numbers", value(&business.phone_numbers)?)
+            .put(
+                "from_phone",
+                business.from_phone.as_ref().map(|phone| s(phone.as_str())),
+            )
+            .set("steps", value(&business.steps)?)
+            .if_exists()
+            .when("phone_numbers", "=", value(&before)?);
+        Ok(self
+            .update(keys::business(business.business_id), write)
+            .await?
+            .is_ok())
+    }
+
+    /// Lets a number lead to a business. `false` when it leads to another one.
+    pub async fn claim_number(&self, phone: &Phone, route: &NumberRoute) -> Result<bool> {
+        let item = encode(keys::number(phone), "Number", route)?;
+        let condition = Write::new().when_absent_or("business_id", "=", value(&route.business_id)?);
+        Ok(self.put(item, condition).await?.is_ok())
+    }
+
+    /// Whom a number leads to.
+    pub async fn number_route(&self, phone: &Phone) -> Result<Option<NumberRoute>> {
+        self.get(keys::number(phone), false)
+            .await?
+            .map(decode)
+            .transpose()
+    }
+}

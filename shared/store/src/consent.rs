@@ -1,0 +1,104 @@
+//! Who does not want texts, by address and sender.
+//!
+//! Consent belongs to a phone number and the number of ours it said STOP to, not to a directory entry: two clients
+//! with one phone share it, and it outlives both. The address stands in the key as a keyed hash, so that forgetting a
+//! person does not forget what they asked for: docs/adr/0006.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::phone::SmsAddress;
+use domain::{BusinessId, Error, Result, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::expression::Write;
+use crate::item::{Item, s, stamp};
+use crate::keys::Key;
+use crate::{Store, keys};
+
+/// The shortest hash key that is accepted, in bytes.
+const SHORTEST_KEY: usize = 16;
+
+const STATE: &str = "consent";
+const OPTED_OUT: &str = "opted_out";
+const OPTED_IN: &str = "opted_in";
+
+/// A change of consent, and what shows that it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsentChange {
+    /// Whose address.
+    pub address: SmsAddress,
+    /// Our number.
+    pub sender: SmsAddress,
+    /// Out or in again.
+    pub opted_out: bool,
+    /// What shows it: the provider's id of the text or of the refused message.
+    pub evidence: String,
+}
+
+impl Store {
+    fn opt_out_key(&self, business: BusinessId, address: &SmsAddress, sender: &SmsAddress) -> Result<Key> {
+        if self.opt_out_hash_key.len() < SHORTEST_KEY {
+            return Err(Error::internal(
+                "OPT_OUT_HASH_KEY is missing or shorter than 16 bytes",
+            ));
+        }
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.opt_out_hash_key)
+            .map_err(|_| Error::internal("OPT_OUT_HASH_KEY cannot be used"))?;
+        mac.update(address.key().as_bytes());
+        let hash: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(keys::opt_out(business, &hash, sender))
+    }
+
+    /// Whether this address opted out of texts from this sender.
+    pub async fn is_opted_out(
+        &self,
+        business: BusinessId,
+        address: &SmsAddress,
+        sender: &SmsAddress,
+    ) -> Result<bool> {
+        let item = self
+            .get(self.opt_out_key(business, address, sender)?, true)
+            .await?;
+        Ok(item.is_some_and(|item| {
+            item.get(STATE)
+                .and_then(|state| state.as_s().ok())
+                .is_some_and(|s| s == OPTED_OUT)
+        }))
+    }
+
+    /// A part of a transaction that fails when the address opted out.
+    pub(crate) fn tx_consent_check(
+        &self,
+        business: BusinessId,
+        address: &SmsAddress,
+        sender: &SmsAddress,
+    ) -> Result<TransactWriteItem> {
+        let condition = Write::new().when_absent_or(STATE, "<>", s(OPTED_OUT));
+        self.tx_check(self.opt_out_key(business, address, sender)?, condition)
+    }
+
+    /// A part of a transaction that stores a change of consent.
+    pub(crate) fn tx_consent_change(
+        &self,
+        business: BusinessId,
+        change: &ConsentChange,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem> {
+        let mut item: Item = stamp(
+            self.opt_out_key(business, &change.address, &change.sender)?,
+            "Consent",
+        );
+        item.insert(
+            STATE.to_owned(),
+            s(if change.opted_out { OPTED_OUT } else { OPTED_IN }),
+        );
+        item.insert("changed_at".to_owned(), s(now.to_string()));
+        item.insert("evidence".to_owned(), s(change.evidence.clone()));
+        self.tx_put(item, Write::new())
+    }
+}

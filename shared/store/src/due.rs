@@ -1,0 +1,141 @@
+//! The due index: what needs attention now. Only the sweeper reads it, and nothing else polls.
+
+use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
+use domain::status::Status;
+use domain::{Result, Timestamp};
+use std::time::Duration;
+
+use crate::expression::Write;
+use crate::item::{Item, decode, n, s, value};
+use crate::keys::attribute::GSI1;
+use crate::{Store, keys};
+
+/// A message that is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The message, as the index has it.
+    pub message: Message,
+    /// Its place in the index, by which it is claimed.
+    place: String,
+}
+
+impl Store {
+    /// Up to `most` messages of one part of the index that are due now, the longest due first.
+    pub async fn due(&self, shard: u64, most: i32) -> Result<Vec<Due>> {
+        let now = self.clock().now();
+        let answer = self
+            .ddb
+            .query()
+            .table_name(&*self.table)
+            .index_name(GSI1.0)
+            .key_condition_expression("#pk = :pk AND #sk <= :now")
+            .expression_attribute_names("#pk", GSI1.1)
+            .expression_attribute_names("#sk", GSI1.2)
+            .expression_attribute_values(":pk", s(keys::due(shard)))
+            .expression_attribute_values(":now", s(keys::due_until(now)))
+            .limit(most)
+            .send()
+            .await
+            .map_err(crate::error::from_sdk)?;
+        answer.items.unwrap_or_default().into_iter().map(due_in).collect()
+    }
+
+    /// Takes a due message for oneself by moving its place in the index to `again`, when it is to be looked at next if
+    /// nothing happens. `false` when somebody else was faster or it is not due any more.
+    pub async fn claim_due(&self, due: &Due, again: Duration) -> Result<bool> {
+        let at = due.message.at;
+        let next = self.clock().now().plus(again);
+        let write = Write::new()
+            .set(GSI1.2, s(keys::due_at(next, at)))
+            .if_exists()
+            .when(GSI1.2, "=", s(due.place.clone()));
+        Ok(self.update(keys::message(at), write).await?.is_ok())
+    }
+
+    /// Takes a message out of the index that has ended since the index was read.
+    pub async fn forget_due(&self, due: &Due) -> Result<()> {
+        let write = Write::new()
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when(GSI1.2, "=", s(due.place.clone()))
+            .when("status_rank", "=", n(due.message.status_rank));
+        self.update(keys::message(due.message.at), write)
+            .await?
+            .map_or(Ok(()), |_| Ok(()))
+    }
+
+    /// Says of a message whose lease ran out that nobody knows whether the provider has it. `false` when it went on
+    /// meanwhile.
+    pub async fn give_up_lease(&self, due: &Due, look_up: Duration) -> Result<bool> {
+        let (at, now) = (due.message.at, self.clock().now());
+        let failure = domain::delivery::Failure::new(
+            domain::delivery::ErrorClass::Ambiguous,
+            "The sender stopped before the provider's answer was stored. It may have been sent.",
+        );
+        let write = self
+            .moved(at, Status::UnknownOutcome, now)?
+            .set("failure", value(&failure)?)
+            .remove("lease_until")
+            .set(GSI1.2, s(keys::due_at(now.plus(look_up), at)))
+            .if_exists()
+            .when("status_rank", "=", n(Status::Sending.rank()))
+            .when("attempt", "=", n(due.message.attempt))
+            .when("lease_until", "<=", s(now.to_string()));
+        let event = sweeper_event(
+            due.message.attempt,
+            Some(Status::UnknownOutcome),
+            failure.reason,
+            now,
+        );
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_event(at, &event)?,
+        ];
+        Ok(self.transact(parts).await?.is_ok())
+    }
+
+    /// Ends the asking after a message: the provider had nothing new to say of this attempt.
+    pub async fn stop_asking(&self, at: MessageRef, attempt: u32, why: &str) -> Result<()> {
+        let now = self.clock().now();
+        let write = Write::new()
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when("attempt", "=", n(attempt))
+            .when("status_rank", ">", n(Status::Queued.rank()));
+        let mut event = sweeper_event(attempt, None, why.to_owned(), now);
+        event.source = Source::Sender;
+        event.outcome = EventOutcome::Ignored;
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_event(at, &event)?,
+        ];
+        self.transact(parts).await?.map_or(Ok(()), Ok)
+    }
+}
+
+fn sweeper_event(attempt: u32, reported: Option<Status>, reason: String, now: Timestamp) -> Event {
+    Event {
+        at: now,
+        source: Source::Sweeper,
+        reported,
+        provider_status: None,
+        attempt,
+        outcome: EventOutcome::Applied,
+        reason: Some(reason),
+        error_code: None,
+    }
+}
+
+fn due_in(item: Item) -> Result<Due> {
+    let place = item
+        .get(GSI1.2)
+        .and_then(|place| place.as_s().ok())
+        .cloned()
+        .unwrap_or_default();
+    Ok(Due {
+        message: decode(item)?,
+        place,
+    })
+}

@@ -1,0 +1,283 @@
+//! Every key of the table. No other file builds one.
+//!
+//! Numbers inside keys are zero-padded to 16 digits, so text order is numeric order. The business is part of every
+//! partition but the global look-ups (credential, our number, a provider's message id) and the due index, which only
+//! our own sweeper reads. `docs/access-patterns.md` says who reads what; a test here prints the whole map.
+
+use domain::conversation::ConversationStatus;
+use domain::message::{Channel, MessageRef};
+use domain::phone::{Phone, SmsAddress};
+use domain::{BusinessId, ClientId, MessageId, RequestId, Timestamp};
+
+/// Where an item is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition.
+    pub pk: String,
+    /// Place in the partition.
+    pub sk: String,
+}
+
+/// Attribute names of the table's key and of its indexes.
+pub mod attribute {
+    /// Partition key of the table.
+    pub const PK: &str = "pk";
+    /// Sort key of the table.
+    pub const SK: &str = "sk";
+    /// Inbox heads, client names, and what is due.
+    pub const GSI1: (&str, &str, &str) = ("gsi1", "gsi1pk", "gsi1sk");
+    /// Conversations by assignee.
+    pub const GSI2: (&str, &str, &str) = ("gsi2", "gsi2pk", "gsi2sk");
+    /// Conversations with something unread.
+    pub const GSI3: (&str, &str, &str) = ("gsi3", "gsi3pk", "gsi3sk");
+}
+
+/// In how many partitions the due index is spread: each message is written there some four times, and a partition
+/// takes 1 000 writes a second.
+pub const DUE_SHARDS: u64 = 8;
+
+fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
+    Key {
+        pk: pk.into(),
+        sk: sk.into(),
+    }
+}
+
+fn business_pk(business: BusinessId) -> String {
+    format!("BIZ#{}", business.key())
+}
+
+/// The partition of everything that belongs to one client.
+fn client_pk(business: BusinessId, client: ClientId) -> String {
+    format!("BIZ#{}#CLIENT#{}", business.key(), client.key())
+}
+
+/// A key that never exists.
+pub fn ping() -> Key {
+    key("PING", "PING")
+}
+
+/// A business.
+pub fn business(business: BusinessId) -> Key {
+    key(business_pk(business), "BIZ")
+}
+
+/// What the directory knows of a client. Sorts directly before the conversation: one query reads both.
+pub fn client(business: BusinessId, client: ClientId) -> Key {
+    key(client_pk(business, client), "CLIENT")
+}
+
+/// The head of a client's conversation.
+pub fn conversation(business: BusinessId, client: ClientId) -> Key {
+    key(client_pk(business, client), "CONV")
+}
+
+/// A message.
+pub fn message(at: MessageRef) -> Key {
+    key(
+        client_pk(at.business, at.client),
+        format!("MSG#{}", at.message.key()),
+    )
+}
+
+/// One line of a message's timeline. `identity` is what makes a repeated report the same one.
+pub fn event(at: MessageRef, identity: &str) -> Key {
+    key(
+        client_pk(at.business, at.client),
+        format!("{}{identity}", event_prefix(at.message)),
+    )
+}
+
+/// What the keys of all events of a message begin with.
+pub fn event_prefix(message: MessageId) -> String {
+    format!("EVENT#{}#", message.key())
+}
+
+/// From a message id to its client. Also what makes message ids unique in a business.
+pub fn message_pointer(business: BusinessId, message: MessageId) -> Key {
+    key(format!("BIZ#{}#MSG#{}", business.key(), message.key()), "MSG")
+}
+
+/// From another system's id of a recorded message to ours: the same one is recorded once.
+pub fn external(business: BusinessId, channel: Channel, id: u64) -> Key {
+    key(
+        format!("BIZ#{}#EXT#{}#{id:016}", business.key(), channel.as_str()),
+        "EXT",
+    )
+}
+
+/// From an address to the client it belongs to.
+pub fn address(business: BusinessId, address: &SmsAddress) -> Key {
+    key(
+        format!("BIZ#{}#ADDR#sms#{}", business.key(), address.key()),
+        "ADDR",
+    )
+}
+
+/// One message of a request, by its place in the call. One item each, because the messages of a call are stored
+/// concurrently and one shared item would make their transactions collide.
+pub fn request_message(business: BusinessId, request: RequestId, index: usize) -> Key {
+    key(
+        format!("BIZ#{}#REQ#{request}", business.key()),
+        format!("REQ#{index:04}"),
+    )
+}
+
+/// The record of an idempotent call. `scope` is the business, or nothing for the platform's calls.
+pub fn idempotency(scope: Option<BusinessId>, hash: &str) -> Key {
+    match scope {
+        Some(business) => key(format!("BIZ#{}#IDEM#{hash}", business.key()), "IDEM"),
+        None => key(format!("PLATFORM#IDEM#{hash}"), "IDEM"),
+    }
+}
+
+/// Whether somebody opted out of texts from `sender`. `address_hash` is a keyed hash of their address.
+pub fn opt_out(business: BusinessId, address_hash: &str, sender: &SmsAddress) -> Key {
+    key(
+        format!("BIZ#{}#OPTOUT#{address_hash}", business.key()),
+        format!("sms#{}", sender.key()),
+    )
+}
+
+/// From one of our numbers to the business it belongs to.
+pub fn number(phone: &Phone) -> Key {
+    key(format!("NUM#{}", phone.as_str()), "NUM")
+}
+
+/// A text to a number that belongs to nobody: kept for a person to look at.
+pub fn quarantined(to: &str, provider_id: &str) -> Key {
+    key(format!("NUM#{to}"), format!("LOST#{provider_id}"))
+}
+
+/// From a provider's message id to our message.
+pub fn provider_message(provider: &str, id: &str) -> Key {
+    key(format!("SID#{provider}#{id}"), "SID")
+}
+
+/// A credential, under the hash of its secret.
+pub fn credential(hash: &str) -> Key {
+    key(format!("KEY#{hash}"), "KEY")
+}
+
+/// The inbox of a business: conversations of one status, by activity.
+pub fn inbox(business: BusinessId, status: ConversationStatus) -> String {
+    format!("BIZ#{}#INBOX#{}#{:02}", business.key(), status.as_str(), 0)
+}
+
+/// Conversations of a business with something unread, by activity.
+pub fn unread(business: BusinessId) -> String {
+    format!("BIZ#{}#UNREAD#{:02}", business.key(), 0)
+}
+
+/// Place of a conversation in a list by activity.
+pub fn activity(at: Timestamp, client: ClientId) -> String {
+    format!("{at}#{}", client.key())
+}
+
+/// Clients of a business, by name.
+pub fn names(business: BusinessId) -> String {
+    format!("BIZ#{}#NAMES", business.key())
+}
+
+/// Place of a client in the list by name.
+pub fn name(folded: &str, client: ClientId) -> String {
+    format!("{folded}#{}", client.key())
+}
+
+/// The part of the due index that a message is in.
+pub fn due_shard(message: MessageId) -> u64 {
+    message.get() % DUE_SHARDS
+}
+
+/// A partition of the due index.
+pub fn due(shard: u64) -> String {
+    format!("DUE#{shard:02}")
+}
+
+/// Place of a message in the due index.
+pub fn due_at(at: Timestamp, message: MessageRef) -> String {
+    format!("{at}#{}#{}", message.business.key(), message.message.key())
+}
+
+/// The end of everything due up to `at`, itself included.
+pub fn due_until(at: Timestamp) -> String {
+    format!("{at}#~")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::phone::Country;
+
+    /// A change here is a migration of every table that exists.
+    #[test]
+    fn the_map_of_keys_is_what_the_documentation_shows() {
+        let b = BusinessId::new(1001).unwrap();
+        let c = ClientId::new(501).unwrap();
+        let m = MessageId::new(370_000_000_000_001).unwrap();
+        let at = MessageRef {
+            business: b,
+            client: c,
+            message: m,
+        };
+        let r = RequestId("6f9619ff-8b86-4d01-b42d-00cf4fc964ff".parse().unwrap());
+        let phone = Phone::from_e164("+14155550101").unwrap();
+        let address = SmsAddress::parse("+14155550101", Country::default()).unwrap();
+        let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        let map = [
+            business(b),
+            client(b, c),
+            conversation(b, c),
+            message(at),
+            event(at, "provider#0001#SM1#sent#-"),
+            message_pointer(b, m),
+            external(b, Channel::Sms, 9),
+            super::address(b, &address),
+            request_message(b, r, 3),
+            idempotency(Some(b), "h"),
+            idempotency(None, "h"),
+            opt_out(b, "h", &address),
+            number(&phone),
+            quarantined("+14155550101", "SM1"),
+            provider_message("twilio", "SM1"),
+            credential("h"),
+            key(inbox(b, ConversationStatus::Open), activity(noon, c)),
+            key(unread(b), activity(noon, c)),
+            key(names(b), name("ada", c)),
+            key(due(due_shard(m)), due_at(noon, at)),
+        ];
+        let shown: Vec<String> = map.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
+        assert_eq!(
+            shown,
+            [
+                "BIZ#0000000000001001 | BIZ",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | CLIENT",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | CONV",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | MSG#0370000000000001",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | EVENT#0370000000000001#provider#0001#SM1#sent#-",
+                "BIZ#0000000000001001#MSG#0370000000000001 | MSG",
+                "BIZ#0000000000001001#EXT#sms#0000000000000009 | EXT",
+                "BIZ#0000000000001001#ADDR#sms#+14155550101 | ADDR",
+                "BIZ#0000000000001001#REQ#6f9619ff-8b86-4d01-b42d-00cf4fc964ff | REQ#0003",
+                "BIZ#0000000000001001#IDEM#h | IDEM",
+                "PLATFORM#IDEM#h | IDEM",
+                "BIZ#0000000000001001#OPTOUT#h | sms#+14155550101",
+                "NUM#+14155550101 | NUM",
+                "NUM#+14155550101 | LOST#SM1",
+                "SID#twilio#SM1 | SID",
+                "KEY#h | KEY",
+                "BIZ#0000000000001001#INBOX#open#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#UNREAD#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#NAMES | ada#0000000000000501",
+                "DUE#01 | 2026-01-31T12:00:00.000Z#0000000000001001#0370000000000001",
+            ]
+        );
+    }
+
+    #[test]
+    fn client_and_conversation_are_neighbours() {
+        let (b, c) = (BusinessId::new(1).unwrap(), ClientId::new(2).unwrap());
+        assert!(client(b, c).sk < conversation(b, c).sk);
+        assert!(["EVENT#", "MSG#"].iter().all(|sk| **sk > *conversation(b, c).sk));
+    }
+}

@@ -1,0 +1,255 @@
+//! Messages: accepting one to send, recording one from elsewhere, reading.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::conversation::{Conversation, Effect};
+use domain::job::Recording;
+use domain::message::{Message, MessageRef};
+use domain::status::Status;
+use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
+use std::time::Duration;
+
+use crate::conversations::{Head, Order, decode_conversation};
+use crate::expression::Write;
+use crate::item::{Item, decode, encode, s, stamp, until, value};
+use crate::keys::attribute::GSI1;
+use crate::transaction::{Refused, pause};
+use crate::{Store, keys};
+
+/// How often a message that lost a race for its place is placed anew.
+pub(crate) const PLACEMENTS: u32 = 40;
+/// How long a queued message may stay unclaimed before the sweeper queues it again.
+pub(crate) const OUTBOX_GRACE: Duration = Duration::from_secs(60);
+/// How long the messages of a request are found by its id.
+const REQUEST_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What became of a message that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is stored, under this id.
+    Stored(MessageId),
+    /// The same one was stored before, under this id: a repeated call.
+    AlreadyStored(MessageId),
+    /// The client opted out of texts from this sender. Nothing is stored.
+    OptedOut,
+}
+
+impl Store {
+    /// A new message id.
+    pub fn new_message_id(&self) -> MessageId {
+        self.ids.next(self.clock().now())
+    }
+
+    /// Stores an outbound message as queued, in one transaction: the message and its pointer, the head of its
+    /// conversation, its place in the request, the client and their address, under the condition of consent. It is in
+    /// the due index from then on, so that a message whose job is lost is found.
+    ///
+    /// The id in `message` is a proposal: when another message of the conversation took a larger one first, a larger
+    /// one is chosen, so that ids go up in the order of acceptance.
+    pub async fn accept(&self, message: &mut Message, request: RequestId, index: usize) -> Result<Accepted> {
+        let effect = Effect::of(message.direction, message.category, false);
+        for tries in 1..=PLACEMENTS {
+            let at = message.at;
+            let due = message.send_at.unwrap_or(message.created_at).plus(OUTBOX_GRACE);
+            let parts = vec![
+                self.tx_put_message(message, Some(due))?,
+                self.tx_put_pointer(at)?,
+                self.tx_add_to_conversation(message, effect, Head::Steady, Order::Newest)?,
+                self.tx_put_request_message(at, request, index, message.created_at)?,
+                self.tx_consent_check(at.business, &message.to_address, &message.from_address)?,
+                self.tx_ensure_client(
+                    at.business,
+                    at.client,
+                    &message.to_address,
+                    false,
+                    message.created_at,
+                )?,
+                self.tx_put_address(at.business, at.client, &message.to_address)?,
+            ];
+            let mut refused = match self.transact(parts).await? {
+                Ok(()) => return Ok(Accepted::Stored(at.message)),
+                Err(refused) => refused,
+            };
+            if let Some(stored) = refused.item(3) {
+                return Ok(Accepted::AlreadyStored(message_in(&stored)?));
+            }
+            if refused.failed(4) {
+                return Ok(Accepted::OptedOut);
+            }
+            message.at.message = self.larger_id(&mut refused, 2)?;
+            tokio::time::sleep(pause(tries)).await;
+        }
+        Err(Error::Unavailable("the conversation is too busy".into()))
+    }
+
+    /// Stores a message that another system carried, once for each id of that system, in one transaction.
+    pub async fn record(&self, recording: &Recording) -> Result<Accepted> {
+        let mut message = recording.message.clone();
+        message.created_at = self.clock().now();
+        message.updated_at = message.created_at;
+        let request = message
+            .request_id
+            .ok_or_else(|| Error::internal("a recording names no request"))?;
+        let effect = recording.effect();
+        let (mut head, mut order) = (Head::Steady, Order::Shown);
+        let mut sequence = fastrand::u16(0..4096);
+        for tries in 1..=PLACEMENTS {
+            message.at.message = MessageId::at(recording.order_at, sequence);
+            let at = message.at;
+            let mut parts = vec![
+                self.tx_put_message(&message, None)?,
+                self.tx_put_pointer(at)?,
+                self.tx_add_to_conversation(&message, effect, head, order)?,
+                self.tx_put_request_message(at, request, recording.index, message.created_at)?,
+                self.tx_ensure_client(
+                    at.business,
+                    at.client,
+                    message.client_address(),
+                    false,
+                    message.created_at,
+                )?,
+            ];
+            if let Some(external) = message.external_id {
+                let mut item = stamp(keys::external(at.business, message.channel, external), "External");
+                item.insert("message_id".to_owned(), value(&at.message)?);
+                item.insert("client_id".to_owned(), value(&at.client)?);
+                parts.push(self.tx_put(item, Write::new().if_new())?);
+            }
+            let mut refused = match self.transact(parts).await? {
+                Ok(()) => return Ok(Accepted::Stored(at.message)),
+                Err(refused) => refused,
+            };
+            if let Some(stored) = refused.item(3).or_else(|| refused.item(5)) {
+                return Ok(Accepted::AlreadyStored(message_in(&stored)?));
+            }
+            if refused.failed(2) {
+                let stored = conversation_in(&mut refused, 2)?;
+                head = head_after(stored.as_ref(), effect);
+                order = match stored.and_then(|conversation| conversation.last_message_id) {
+                    Some(shown) if shown >= at.message => Order::Hidden,
+                    _ => Order::Shown,
+                };
+            } else {
+                sequence = fastrand::u16(0..4096);
+            }
+            tokio::time::sleep(pause(tries)).await;
+        }
+        Err(Error::Unavailable("the conversation is too busy".into()))
+    }
+
+    /// A larger id than the one that was refused, after whatever made it too small.
+    pub(crate) fn larger_id(&self, refused: &mut Refused, conversation: usize) -> Result<MessageId> {
+        let mine: MessageId = self.new_message_id();
+        let newest = conversation_in(refused, conversation)?.and_then(|conversation| conversation.newest_id);
+        Ok(newest.map_or(mine, |newest| mine.max(newest.next())))
+    }
+
+    /// A part of a transaction that stores a new message, and puts it into the due index when something has to happen
+    /// to it at `due`.
+    pub(crate) fn tx_put_message(
+        &self,
+        message: &Message,
+        due: Option<Timestamp>,
+    ) -> Result<TransactWriteItem> {
+        let mut item = encode(keys::message(message.at), "Message", message)?;
+        if let Some(due) = due {
+            item.insert(
+                GSI1.1.to_owned(),
+                s(keys::due(keys::due_shard(message.at.message))),
+            );
+            item.insert(GSI1.2.to_owned(), s(keys::due_at(due, message.at)));
+        }
+        self.tx_put(item, Write::new().if_new())
+    }
+
+    /// A part of a transaction that lets a message be found by its id, and refuses an id that is taken.
+    pub(crate) fn tx_put_pointer(&self, at: MessageRef) -> Result<TransactWriteItem> {
+        let mut item = stamp(keys::message_pointer(at.business, at.message), "MessagePointer");
+        item.insert("client_id".to_owned(), value(&at.client)?);
+        self.tx_put(item, Write::new().if_new())
+    }
+
+    fn tx_put_request_message(
+        &self,
+        at: MessageRef,
+        request: RequestId,
+        index: usize,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem> {
+        let mut item = stamp(
+            keys::request_message(at.business, request, index),
+            "RequestMessage",
+        );
+        item.insert("client_id".to_owned(), value(&at.client)?);
+        item.insert("message_id".to_owned(), value(&at.message)?);
+        self.tx_put(until(item, now.plus(REQUEST_TTL)), Write::new().if_new())
+    }
+
+    /// Where a message is, by its id alone.
+    pub async fn locate(&self, business: BusinessId, message: MessageId) -> Result<Option<MessageRef>> {
+        let pointer = self.get(keys::message_pointer(business, message), false).await?;
+        let Some(item) = pointer else { return Ok(None) };
+        let client: ClientId = crate::clients::client_in(&item)?;
+        Ok(Some(MessageRef {
+            business,
+            client,
+            message,
+        }))
+    }
+
+    /// A message, as it is now.
+    pub async fn message(&self, at: MessageRef) -> Result<Option<Message>> {
+        self.get(keys::message(at), true).await?.map(decode).transpose()
+    }
+
+    /// Takes back a message that no sender has claimed. `Err` of the inner result is the status it has instead.
+    pub async fn cancel(&self, at: MessageRef) -> Result<Result<(), Option<Status>>> {
+        let now = self.clock().now();
+        let write = Write::new()
+            .set("delivery_status", value(&Status::Canceled)?)
+            .set("status_rank", value(&Status::Canceled.rank())?)
+            .set("updated_at", s(now.to_string()))
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when("status_rank", "=", value(&Status::Queued.rank())?);
+        let event = self.tx_put_event(
+            at,
+            &crate::events::applied(domain::message::Source::Api, 0, Status::Canceled, now),
+        )?;
+        let mut refused = match self
+            .transact(vec![self.tx_update(keys::message(at), write)?, event])
+            .await?
+        {
+            Ok(()) => return Ok(Ok(())),
+            Err(refused) => refused,
+        };
+        let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
+        Ok(Err(stored.map(|message| message.delivery_status)))
+    }
+}
+
+/// What a refused head update found.
+pub(crate) fn conversation_in(refused: &mut Refused, index: usize) -> Result<Option<Conversation>> {
+    refused.item(index).map(decode_conversation).transpose()
+}
+
+/// What to assume of a head that was just seen.
+pub(crate) fn head_after(stored: Option<&Conversation>, effect: Effect) -> Head {
+    match stored {
+        Some(conversation)
+            if effect.reopens && conversation.inbox_status.after_inbound() != conversation.inbox_status =>
+        {
+            Head::Returning(conversation.inbox_status)
+        }
+        _ => Head::Steady,
+    }
+}
+
+/// The message id in a pointer-like item.
+fn message_in(item: &Item) -> Result<MessageId> {
+    item.get("message_id")
+        .and_then(|value| value.as_n().ok())
+        .and_then(|digits| digits.parse().ok())
+        .and_then(MessageId::new)
+        .ok_or_else(|| Error::internal("an item names no message"))
+}

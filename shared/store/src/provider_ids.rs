@@ -1,0 +1,137 @@
+//! From a provider's message id to ours, and reports that came before we knew it.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use domain::Result;
+use domain::message::{Channel, MessageRef, Report};
+use serde::{Deserialize, Serialize};
+
+use crate::expression::Write;
+use crate::item::{Item, decode, encode, n, value};
+use crate::{Store, keys};
+
+/// How long a report of a message we do not know waits for us to learn its id. A sender that has an answer stores it
+/// within seconds.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// A report that is parked is a handful of words; more of them than this are not kept.
+const MOST_PARKED: usize = 20;
+
+/// What a provider's id stands for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ProviderId {
+    #[serde(flatten)]
+    at: MessageRef,
+    attempt: u32,
+}
+
+/// A report that nobody could place, as it waits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Parked {
+    #[serde(default)]
+    parked: Vec<ParkedReport>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ParkedReport {
+    status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_code: Option<u32>,
+}
+
+/// What became of a report that names a message by the provider's id alone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Placed {
+    /// The message, and the attempt the id is of.
+    Found(MessageRef, u32),
+    /// Nobody knows the id yet. The report waits a quarter of an hour for it.
+    Parked,
+}
+
+impl Store {
+    /// A part of a transaction that lets a provider's id lead to a message. Unless `over_parked`, it fails when reports
+    /// are waiting under the id, and returns them.
+    pub(crate) fn tx_put_provider_id(
+        &self,
+        provider: &str,
+        id: &str,
+        at: MessageRef,
+        attempt: u32,
+        over_parked: bool,
+    ) -> Result<TransactWriteItem> {
+        let item = encode(
+            keys::provider_message(provider, id),
+            "ProviderId",
+            &ProviderId { at, attempt },
+        )?;
+        let condition = if over_parked {
+            Write::new()
+        } else {
+            Write::new().when_absent("parked")
+        };
+        self.tx_put(item, condition)
+    }
+
+    /// The message behind a provider's id; a report of an unknown one is parked until the id is known.
+    pub async fn place(
+        &self,
+        provider: &str,
+        id: &str,
+        word: &str,
+        error_code: Option<u32>,
+    ) -> Result<Placed> {
+        let now = self.clock().now();
+        let report = ParkedReport {
+            status: word.to_owned(),
+            error_code,
+        };
+        let key = keys::provider_message(provider, id);
+        if let Some(item) = self.get(key.clone(), true).await? {
+            if let Ok(found) = decode::<ProviderId>(item.clone()) {
+                return Ok(Placed::Found(found.at, found.attempt));
+            }
+            let parked: Parked = decode(item)?;
+            if parked.parked.len() >= MOST_PARKED {
+                return Ok(Placed::Parked);
+            }
+        }
+        let write = Write::new()
+            .stamp("ParkedReports")
+            .append("parked", AttributeValue::L(vec![value(&report)?]))
+            .set("ttl", n(now.plus(PATIENCE).as_seconds()))
+            .when_absent("message_id");
+        match self.update(key, write).await? {
+            Ok(_) => Ok(Placed::Parked),
+            Err(Some(item)) => {
+                let found: ProviderId = decode(item)?;
+                Ok(Placed::Found(found.at, found.attempt))
+            }
+            Err(None) => Ok(Placed::Parked),
+        }
+    }
+
+    /// Applies what waited under a provider's id, now that the message is known.
+    pub(crate) async fn apply_parked(&self, at: MessageRef, attempt: u32, item: Item) -> Result<()> {
+        let id = item
+            .get("pk")
+            .and_then(|pk| pk.as_s().ok())
+            .and_then(|pk| pk.rsplit('#').next())
+            .map(str::to_owned);
+        let Ok(waiting) = decode::<Parked>(item) else {
+            return Ok(());
+        };
+        for parked in waiting.parked {
+            let report = Report::from_twilio(&parked.status, parked.error_code, id.clone(), Some(attempt));
+            self.advance(at, Channel::Sms, &report, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a provider's id is known to belong to a message of ours.
+    pub async fn knows_provider_id(&self, provider: &str, id: &str) -> Result<bool> {
+        Ok(self
+            .get(keys::provider_message(provider, id), true)
+            .await?
+            .is_some())
+    }
+}

@@ -1,0 +1,454 @@
+//! What a sender does with a message: look at it, claim it, and store how the provider's answer left it.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::delivery::{
+    ErrorClass, Failure, LEASE, LOOK_UP_AFTER, MAX_RETRIES, ORDER_PATIENCE, Outcome, SILENCE, Tries,
+    retry_after,
+};
+use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
+use domain::status::Status;
+use domain::{Error, MessageId, Result, Timestamp};
+
+use crate::consent::ConsentChange;
+use crate::expression::Write;
+use crate::item::{decode, n, s, value};
+use crate::keys::attribute::{GSI1, PK, SK};
+use crate::messages::OUTBOX_GRACE;
+use crate::{Store, keys};
+
+/// How many messages before this one are looked at for order.
+const NEIGHBOURS: i32 = 20;
+
+/// A message that a sender looks at.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The message.
+    pub message: Message,
+    /// An earlier message to the same client is still on its way out, and not for long: this one waits.
+    pub behind_another: bool,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is ours until the lease ends. The provider may be called, once.
+    Ours,
+    /// Somebody else has it, or it went on already.
+    NotOurs,
+    /// The client opted out meanwhile. The message is blocked.
+    OptedOut,
+}
+
+/// What follows from a provider's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// Nothing more to do.
+    Done,
+    /// It waits, and a job for `attempt` is due after `delay`.
+    TryAgain {
+        /// The attempt to make.
+        attempt: u32,
+        /// How long to wait.
+        delay: Duration,
+    },
+}
+
+impl Store {
+    /// Reads a message together with those shortly before it: one query tells what to send and whether it is its turn.
+    pub async fn candidate(&self, at: MessageRef) -> Result<Option<Candidate>> {
+        let now = self.clock().now();
+        let earliest = MessageId::at(at.message.time().minus(ORDER_PATIENCE), 0);
+        let first = MessageRef {
+            message: earliest.min(at.message),
+            ..at
+        };
+        let answer = self
+            .ddb
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(keys::message(at).pk))
+            .expression_attribute_values(":first", s(keys::message(first).sk))
+            .expression_attribute_values(":last", s(keys::message(at).sk))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(NEIGHBOURS)
+            .send()
+            .await
+            .map_err(crate::error::from_sdk)?;
+        let messages = answer
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .map(decode)
+            .collect::<Result<Vec<Message>>>()?;
+        let mut messages = messages.into_iter();
+        let Some(message) = messages.next().filter(|message| message.at == at) else {
+            return Ok(None);
+        };
+        let patient = now.since(message.created_at) < ORDER_PATIENCE;
+        let behind_another = patient
+            && messages.any(|earlier| {
+                earlier.is_pending()
+                    && earlier.channel == message.channel
+                    && earlier.send_at.is_none_or(|at| at <= now)
+            });
+        Ok(Some(Candidate {
+            message,
+            behind_another,
+        }))
+    }
+
+    /// Claims a queued message for one attempt, unless the client opted out. The claim is one conditional write: two
+    /// senders, or one job delivered twice, get one claim between them. It ends with its lease; a message that is
+    /// still being sent then is of unknown outcome, never claimed again by itself.
+    pub async fn claim(&self, message: &Message, attempt: u32) -> Result<Claim> {
+        let (at, now) = (message.at, self.clock().now());
+        let lease = now.plus(LEASE);
+        let write = self
+            .moved(at, Status::Sending, now)?
+            .set("lease_until", s(lease.to_string()))
+            .set("provider", value(&domain::message::Provider::Twilio)?)
+            .remove("send_at")
+            .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+            .set(GSI1.2, s(keys::due_at(lease, at)))
+            .if_exists()
+            .when("status_rank", "=", n(Status::Queued.rank()))
+            .when("attempt", "=", n(attempt));
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_consent_check(at.business, &message.to_address, &message.from_address)?,
+        ];
+        let refused = match self.transact(parts).await? {
+            Ok(()) => return Ok(Claim::Ours),
+            Err(refused) => refused,
+        };
+        if refused.failed(0) {
+            return Ok(Claim::NotOurs);
+        }
+        let failure = Failure::new(
+            ErrorClass::Consent,
+            "The client has opted out of texts from this number.",
+        );
+        self.end_unsent(message, attempt, Status::Blocked, failure)
+            .await?;
+        Ok(Claim::OptedOut)
+    }
+
+    /// Ends a message that was never handed to the provider: blocked or expired.
+    pub async fn end_unsent(
+        &self,
+        message: &Message,
+        attempt: u32,
+        status: Status,
+        failure: Failure,
+    ) -> Result<()> {
+        let (at, now) = (message.at, self.clock().now());
+        let event = own_event(attempt, Some(status), Some(&failure), now);
+        let write = self
+            .moved(at, status, now)?
+            .set("failure", value(&failure)?)
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when("status_rank", "=", n(Status::Queued.rank()))
+            .when("attempt", "=", n(attempt));
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_event(at, &event)?,
+        ];
+        // Refused means that somebody else moved it on first, which is as good.
+        self.transact(parts).await?.map_or(Ok(()), Ok)
+    }
+
+    /// Stores how the provider answered the call for `message`, which was claimed for `attempt`.
+    ///
+    /// Obeys the same rule as every other writer: where a callback was faster, its status stays.
+    pub async fn settle(&self, message: &Message, attempt: u32, outcome: &Outcome) -> Result<Settled> {
+        match outcome {
+            Outcome::Accepted {
+                provider_id,
+                provider_status,
+                segments,
+            } => {
+                self.settle_accepted(message, attempt, provider_id, provider_status, *segments)
+                    .await?;
+                Ok(Settled::Done)
+            }
+            Outcome::Later {
+                failure,
+                retry_after: asked,
+            } => self.settle_later(message, attempt, failure, *asked).await,
+            Outcome::Unknown { failure } => {
+                let due = self.clock().now().plus(LOOK_UP_AFTER);
+                self.settle_ended(message, attempt, Status::UnknownOutcome, failure, Some(due))
+                    .await?;
+                Ok(Settled::Done)
+            }
+            Outcome::Refused { failure } => {
+                self.settle_ended(message, attempt, Status::Failed, failure, None)
+                    .await?;
+                Ok(Settled::Done)
+            }
+        }
+    }
+
+    async fn settle_accepted(
+        &self,
+        message: &Message,
+        attempt: u32,
+        provider_id: &str,
+        provider_status: &str,
+        segments: Option<u32>,
+    ) -> Result<()> {
+        let (at, now) = (message.at, self.clock().now());
+        let mut event = own_event(attempt, Some(Status::Sending), None, now);
+        event.provider_status = Some(provider_status.to_owned());
+        let accepted = |write: Write| -> Result<Write> {
+            let write = write
+                .set("provider_message_id", s(provider_id))
+                .set("updated_at", s(now.to_string()))
+                .set_once("provider_status", s(provider_status))
+                .remove("lease_until")
+                .if_exists()
+                .when("attempt", "=", n(attempt));
+            Ok(match segments {
+                Some(segments) => write.set("segments", n(segments)),
+                None => write,
+            })
+        };
+        let silent = |write: Write| {
+            write
+                .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+                .set(GSI1.2, s(keys::due_at(now.plus(SILENCE), at)))
+        };
+        // The usual case first: nobody else has touched it since the claim.
+        let usual = silent(accepted(Write::new())?).when("status_rank", "=", n(Status::Sending.rank()));
+        let parts = |update: Write, parked: bool| -> Result<Vec<TransactWriteItem>> {
+            Ok(vec![
+                self.tx_update(keys::message(at), update)?,
+                self.tx_put_provider_id("twilio", provider_id, at, attempt, parked)?,
+                self.tx_put_event(at, &event)?,
+            ])
+        };
+        let mut refused = match self.transact(parts(usual.clone(), false)?).await? {
+            Ok(()) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let parked = refused.item(1);
+        let mut update = if refused.failed(0) {
+            // A callback was faster, or the sweeper gave up on us: it keeps its status, and learns the provider's id.
+            // An unknown outcome is known now.
+            let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
+            match stored.map(|message| message.delivery_status) {
+                Some(Status::UnknownOutcome) => silent(accepted(self.moved(at, Status::Sent, now)?)?)
+                    .remove("failure")
+                    .when("status_rank", "=", n(Status::UnknownOutcome.rank())),
+                _ => accepted(Write::new())?,
+            }
+        } else {
+            usual
+        };
+        for _ in 0..4 {
+            let refused = match self.transact(parts(update.clone(), true)?).await? {
+                Ok(()) => {
+                    if let Some(item) = parked {
+                        self.apply_parked(at, attempt, item).await?;
+                    }
+                    return Ok(());
+                }
+                Err(refused) => refused,
+            };
+            if !refused.failed(0) {
+                break;
+            }
+            update = accepted(Write::new())?;
+        }
+        // The message went on to another attempt: this answer is only an event now, which the callbacks are as well.
+        Ok(())
+    }
+
+    async fn settle_later(
+        &self,
+        message: &Message,
+        attempt: u32,
+        failure: &Failure,
+        asked: Option<Duration>,
+    ) -> Result<Settled> {
+        let (at, now) = (message.at, self.clock().now());
+        let tries = Tries {
+            retries: message.retries,
+            throttled: message.throttled,
+            age: now.since(message.created_at),
+        };
+        let Some(delay) = retry_after(failure, tries, asked, fastrand::f64()) else {
+            self.settle_ended(message, attempt, Status::Failed, failure, None)
+                .await?;
+            return Ok(Settled::Done);
+        };
+        // Throttling is the provider's word that it took nothing, so no attempt is charged for it.
+        let charged = failure.class != ErrorClass::Throttle;
+        let next_attempt = if charged { attempt + 1 } else { attempt };
+        let write = self
+            .requeued(at, next_attempt, now.plus(delay), now)?
+            .set("failure", value(failure)?)
+            .add(if charged { "retries" } else { "throttled" }, 1)
+            .when("status_rank", "=", n(Status::Sending.rank()))
+            .when("attempt", "=", n(attempt));
+        let mut event = own_event(attempt, Some(Status::Queued), Some(failure), now);
+        event.reason = Some(format!("{} Tried again at {}.", failure.reason, now.plus(delay)));
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_event(at, &event)?,
+        ];
+        Ok(match self.transact(parts).await? {
+            Ok(()) => Settled::TryAgain {
+                attempt: next_attempt,
+                delay,
+            },
+            Err(_) => Settled::Done,
+        })
+    }
+
+    async fn settle_ended(
+        &self,
+        message: &Message,
+        attempt: u32,
+        status: Status,
+        failure: &Failure,
+        due: Option<Timestamp>,
+    ) -> Result<()> {
+        let (at, now) = (message.at, self.clock().now());
+        let write = self
+            .moved(at, status, now)?
+            .set("failure", value(failure)?)
+            .remove("lease_until")
+            .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message)))))
+            .put(GSI1.2, due.map(|due| s(keys::due_at(due, at))))
+            .if_exists()
+            .when("attempt", "=", n(attempt))
+            .when("status_rank", "<", n(status.limit(message.channel)));
+        let mut parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_event(at, &own_event(attempt, Some(status), Some(failure), now))?,
+        ];
+        if failure.class == ErrorClass::Consent {
+            let change = ConsentChange {
+                address: message.to_address.clone(),
+                sender: message.from_address.clone(),
+                opted_out: true,
+                evidence: format!("refused {}", message.at.message),
+            };
+            parts.push(self.tx_consent_change(at.business, &change, now)?);
+        }
+        // Refused means that a callback was faster: it knows more than the answer that got lost or was late.
+        self.transact(parts).await?.map_or(Ok(()), Ok)
+    }
+
+    /// Starts a failed message over as a new attempt, because a person asked for it. `Err` of the inner result is the
+    /// message as it is instead.
+    pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
+        let (at, now) = (message.at, self.clock().now());
+        let next = message.attempt + 1;
+        let write = self
+            .requeued(at, next, now, now)?
+            .set("retries", n(0))
+            .set("throttled", n(0))
+            .remove("failure")
+            .when("status_rank", "=", n(Status::Failed.rank()))
+            .when("delivery_status", "=", value(&message.delivery_status)?)
+            .when("attempt", "=", n(message.attempt));
+        let event = crate::events::applied(source, next, Status::Queued, now);
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_event(at, &event)?,
+        ];
+        let mut refused = match self.transact(parts).await? {
+            Ok(()) => return Ok(Ok(next)),
+            Err(refused) => refused,
+        };
+        Ok(Err(refused.item(0).map(decode).transpose()?))
+    }
+
+    /// Takes a retry back that could not be queued: the message is as it was before, original error included.
+    pub async fn undo_retry(&self, before: &Message, attempt: u32) -> Result<()> {
+        let (at, now) = (before.at, self.clock().now());
+        let write = self
+            .moved(at, before.delivery_status, now)?
+            .put("failure", before.failure.as_ref().map(value).transpose()?)
+            .remove("send_at")
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when("status_rank", "=", n(Status::Queued.rank()))
+            .when("attempt", "=", n(attempt));
+        self.update(keys::message(at), write)
+            .await?
+            .map_or(Ok(()), |_| Ok(()))
+    }
+
+    /// The part of an update that gives a message a status.
+    pub(crate) fn moved(&self, _at: MessageRef, status: Status, now: Timestamp) -> Result<Write> {
+        Ok(Write::new()
+            .set("delivery_status", value(&status)?)
+            .set("status_rank", n(status.rank()))
+            .set("updated_at", s(now.to_string())))
+    }
+
+    /// The part of an update that queues a message again for `attempt`, not before `send_at`.
+    pub(crate) fn requeued(
+        &self,
+        at: MessageRef,
+        attempt: u32,
+        send_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Write> {
+        Ok(self
+            .moved(at, Status::Queued, now)?
+            .set("attempt", n(attempt))
+            .set("send_at", s(send_at.to_string()))
+            .remove("lease_until")
+            .remove("provider_message_id")
+            .remove("provider_status")
+            .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+            .set(GSI1.2, s(keys::due_at(send_at.plus(OUTBOX_GRACE), at)))
+            .if_exists())
+    }
+}
+
+/// Whether an asynchronous failure of `message` may be tried again by itself, and when.
+pub(crate) fn comes_back(message: &Message, failure: Option<&Failure>, now: Timestamp) -> Option<Duration> {
+    let failure = failure.filter(|failure| failure.class.retries_by_itself())?;
+    let tries = Tries {
+        retries: message.retries.min(MAX_RETRIES),
+        // What Twilio took and then refused is charged, however it names it: it was an attempt that cost money.
+        throttled: message.throttled,
+        age: now.since(message.created_at),
+    };
+    retry_after(failure, tries, None, fastrand::f64())
+}
+
+/// An event of a sender.
+fn own_event(attempt: u32, status: Option<Status>, failure: Option<&Failure>, now: Timestamp) -> Event {
+    Event {
+        at: now,
+        source: Source::Sender,
+        reported: status,
+        provider_status: None,
+        attempt,
+        outcome: EventOutcome::Applied,
+        reason: failure.map(|failure| failure.reason.clone()),
+        error_code: failure.and_then(|failure| failure.code.clone()),
+    }
+}
+
+impl Store {
+    /// Refuses to go on with a message that is not there: a job for it is poison.
+    pub fn missing(at: MessageRef) -> Error {
+        Error::internal(format!("message {} does not exist", at.message))
+    }
+}

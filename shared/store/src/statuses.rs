@@ -1,0 +1,223 @@
+//! One way for every report of a delivery: callbacks, the API, look-ups.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::delivery::SILENCE;
+use domain::message::{Channel, EventOutcome, Message, MessageRef, Report};
+use domain::status::Status;
+use domain::{Error, Result, Timestamp};
+
+use crate::consent::ConsentChange;
+use crate::events::of_report;
+use crate::expression::Write;
+use crate::item::{decode, n, s, value};
+use crate::keys::attribute::GSI1;
+use crate::sending::comes_back;
+use crate::{Store, keys};
+
+/// What became of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Advance {
+    /// It changed the message.
+    Applied(Status),
+    /// The message was past it: `Some` is where it is.
+    Stale(Option<Status>),
+    /// The same report was there already.
+    Duplicate(Option<Status>),
+    /// There is no such message.
+    Unknown,
+}
+
+impl Store {
+    /// Applies a report to a message of `channel`, if the rule allows it, and keeps it in the timeline either way.
+    /// One transaction when it applies, and one more write when it does not.
+    ///
+    /// `consent` is stored with a report that the client opted out. A failure that passes is not the end: the message
+    /// is queued again, as a new attempt, for when its schedule says.
+    pub async fn advance(
+        &self,
+        at: MessageRef,
+        channel: Channel,
+        report: &Report,
+        consent: Option<&ConsentChange>,
+    ) -> Result<Advance> {
+        let now = self.clock().now();
+        let Some(next) = report.status else {
+            let fresh = self
+                .put_ignored(at, report, 0, "a status word that omega does not know", now)
+                .await?;
+            return Ok(if fresh {
+                Advance::Stale(None)
+            } else {
+                Advance::Duplicate(None)
+            });
+        };
+        if next.is_failure()
+            && report
+                .failure
+                .as_ref()
+                .is_some_and(|failure| failure.class.retries_by_itself())
+            && let Some(applied) = self.queue_again(at, channel, report, next, now).await?
+        {
+            return Ok(applied);
+        }
+        let mut once = true;
+        for _ in 0..3 {
+            let event = of_report(report, 0, EventOutcome::Applied, None, now);
+            let mut parts: Vec<TransactWriteItem> = vec![
+                self.tx_update(keys::message(at), self.advanced(at, channel, report, next, now)?)?,
+                self.tx_put_report(at, report, &event, once)?,
+            ];
+            if let Some(change) = consent {
+                parts.push(self.tx_consent_change(at.business, change, now)?);
+            }
+            let mut refused = match self.transact(parts).await? {
+                Ok(()) => return Ok(Advance::Applied(next)),
+                Err(refused) => refused,
+            };
+            if refused.failed(0) {
+                let repeated = refused.failed(1);
+                let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
+                return self.stale(at, report, stored, repeated, now).await;
+            }
+            // The same words came before, but about an earlier state: they apply again, once more.
+            once = false;
+        }
+        Err(Error::internal("an event that may be overwritten was refused"))
+    }
+
+    /// The conditional update of one report: the pure rule, as the table checks it.
+    fn advanced(
+        &self,
+        at: MessageRef,
+        channel: Channel,
+        report: &Report,
+        next: Status,
+        now: Timestamp,
+    ) -> Result<Write> {
+        let mut write = self.moved(at, next, now)?.remove("lease_until").if_exists().when(
+            "status_rank",
+            "<",
+            n(next.limit(channel)),
+        );
+        if let Some(attempt) = report.attempt {
+            write = write.when("attempt", "=", n(attempt));
+        }
+        if let Some(word) = &report.provider_status {
+            write = write.set("provider_status", s(word.clone()));
+        }
+        if let Some(id) = &report.provider_message_id {
+            write = write.set("provider_message_id", s(id.clone()));
+        }
+        if let Some(metadata) = &report.metadata {
+            write = write.set("provider_metadata", value(metadata)?);
+        }
+        write = match &report.failure {
+            Some(failure) => write.set("failure", value(failure)?),
+            None if next.is_failure() => write,
+            None => write.remove("failure"),
+        };
+        if next == Status::Delivered {
+            write = write.set_once("delivered_at", s(now.to_string()));
+        }
+        // What has not ended is asked after one day later, when nobody says more.
+        let silent =
+            (!next.is_failure() && next.rank() < Status::Delivered.rank() && report.attempt.is_some())
+                .then(|| now.plus(SILENCE));
+        Ok(write
+            .put(GSI1.1, silent.map(|_| s(keys::due(keys::due_shard(at.message)))))
+            .put(GSI1.2, silent.map(|due| s(keys::due_at(due, at)))))
+    }
+
+    /// Queues a message again whose attempt ended in trouble that passes. `None` when it does not come back.
+    async fn queue_again(
+        &self,
+        at: MessageRef,
+        channel: Channel,
+        report: &Report,
+        next: Status,
+        now: Timestamp,
+    ) -> Result<Option<Advance>> {
+        let Some(message) = self.message(at).await? else {
+            return Ok(Some(Advance::Unknown));
+        };
+        let ours = report.attempt == Some(message.attempt) && message.attempt > 0;
+        if !ours || !message.delivery_status.may_become(next, channel) {
+            return Ok(None);
+        }
+        let Some(delay) = comes_back(&message, report.failure.as_ref(), now) else {
+            return Ok(None);
+        };
+        let send_at = now.plus(delay);
+        let mut write = self
+            .requeued(at, message.attempt + 1, send_at, now)?
+            .add("retries", 1)
+            .when("status_rank", "<", n(next.limit(channel)))
+            .when("attempt", "=", n(message.attempt));
+        if let Some(failure) = &report.failure {
+            write = write.set("failure", value(failure)?);
+        }
+        let again = Some(format!("tried again at {send_at}"));
+        let event = of_report(report, message.attempt, EventOutcome::Applied, again, now);
+        let parts = vec![
+            self.tx_update(keys::message(at), write)?,
+            self.tx_put_report(at, report, &event, false)?,
+        ];
+        Ok(self
+            .transact(parts)
+            .await?
+            .is_ok()
+            .then_some(Advance::Applied(Status::Queued)))
+    }
+
+    /// Keeps a report that the rule refused. What it says of the reason still counts when nothing was known of it.
+    async fn stale(
+        &self,
+        at: MessageRef,
+        report: &Report,
+        stored: Option<Message>,
+        repeated: bool,
+        now: Timestamp,
+    ) -> Result<Advance> {
+        let Some(stored) = stored else {
+            return Ok(Advance::Unknown);
+        };
+        let current = Some(stored.delivery_status);
+        if repeated {
+            return Ok(Advance::Duplicate(current));
+        }
+        let reason = match report.attempt {
+            Some(attempt) if attempt != stored.attempt => {
+                format!(
+                    "about attempt {attempt}, and attempt {} is the current one",
+                    stored.attempt
+                )
+            }
+            _ => format!("the message is {} already", stored.delivery_status.as_str()),
+        };
+        if let Some(failure) = report.failure.as_ref().filter(|failure| failure.code.is_some())
+            && stored.delivery_status.is_failure()
+            && report.attempt.is_none_or(|attempt| attempt == stored.attempt)
+            && stored.failure.as_ref().is_none_or(|known| known.code.is_none())
+        {
+            let write = Write::new()
+                .set("failure", value(failure)?)
+                .set("updated_at", s(now.to_string()))
+                .if_exists()
+                .when("attempt", "=", n(stored.attempt))
+                .when("status_rank", "=", n(stored.status_rank));
+            let event = of_report(report, stored.attempt, EventOutcome::Ignored, Some(reason), now);
+            let parts = vec![
+                self.tx_update(keys::message(at), write)?,
+                self.tx_put_report(at, report, &event, true)?,
+            ];
+            let _ = self.transact(parts).await?;
+            return Ok(Advance::Stale(current));
+        }
+        let fresh = self.put_ignored(at, report, stored.attempt, &reason, now).await?;
+        Ok(if fresh {
+            Advance::Stale(current)
+        } else {
+            Advance::Duplicate(current)
+        })
+    }
+}

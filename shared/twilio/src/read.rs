@@ -1,0 +1,110 @@
+//! Asking Twilio about texts: one by its id, or those of a time.
+
+use domain::{Error, Result, Timestamp};
+use form_urlencoded::Serializer;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use crate::{Client, Lost};
+
+/// The most pages that one listing reads: a thousand texts each.
+const MOST_PAGES: usize = 20;
+
+/// A text as Twilio has it.
+#[derive(Clone, Deserialize)]
+pub struct RemoteMessage {
+    /// Twilio's id.
+    pub sid: String,
+    /// Twilio's word for its status.
+    pub status: String,
+    /// `inbound`, `outbound-api`, …
+    pub direction: String,
+    /// Sender.
+    pub from: Option<String>,
+    /// Receiver.
+    pub to: Option<String>,
+    /// The words.
+    pub body: Option<String>,
+    /// Why it failed.
+    pub error_code: Option<u32>,
+    /// RFC 2822.
+    pub date_created: Option<String>,
+}
+
+impl std::fmt::Debug for RemoteMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteMessage")
+            .field("sid", &self.sid)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<RemoteMessage>,
+    #[serde(default)]
+    next_page_uri: Option<String>,
+}
+
+impl Client {
+    /// One text by Twilio's id, or `None` when Twilio does not know it.
+    ///
+    /// # Errors
+    /// `Unavailable` when Twilio does not answer, or answers with anything else.
+    pub async fn fetch(&self, sid: &str) -> Result<Option<RemoteMessage>> {
+        let (status, body) = self.read(&self.messages_path(&format!("/{sid}.json"))).await?;
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        parse(status, &body).map(Some)
+    }
+
+    /// Texts that were made since the day of `since`, optionally between two numbers.
+    ///
+    /// # Errors
+    /// `Unavailable` when Twilio does not answer all of it.
+    pub async fn list(
+        &self,
+        since: Timestamp,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Vec<RemoteMessage>> {
+        let day: String = since.to_string().chars().take(10).collect();
+        let mut query = Serializer::new(String::new());
+        query
+            .append_pair("DateSent>", &day)
+            .append_pair("PageSize", "1000");
+        if let Some(from) = from {
+            query.append_pair("From", from);
+        }
+        if let Some(to) = to {
+            query.append_pair("To", to);
+        }
+        let mut next = Some(self.messages_path(&format!(".json?{}", query.finish())));
+        let mut found = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(path) = next.take() else { break };
+            let (status, body) = self.read(&path).await?;
+            let page: Page = parse(status, &body)?;
+            found.extend(page.messages);
+            next = page.next_page_uri;
+        }
+        Ok(found)
+    }
+
+    async fn read(&self, path: &str) -> Result<(StatusCode, bytes::Bytes)> {
+        match self.call(Method::GET, path, None).await {
+            Ok((status, _, body)) => Ok((status, body)),
+            Err(Lost::NotSent(why) | Lost::NoAnswer(why)) => Err(Error::Unavailable(why.into())),
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T> {
+    if !status.is_success() {
+        return Err(Error::Unavailable(format!("Twilio answered {status}").into()));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Error::Unavailable(format!("column {}", error.column()).into()))
+}

@@ -1,0 +1,230 @@
+//! Every route of omega and who may call it: one table, walked by tests.
+
+use axum::http::Method;
+use domain::access::Role;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever can sign as Twilio.
+    TwilioSigned,
+    /// Whoever runs omega.
+    Platform,
+    /// These roles of the business that the call is about.
+    Business(&'static [Role]),
+}
+
+/// Everybody of a business.
+const EVERYBODY: Access = Access::Business(&[Role::Service, Role::Owner, Role::Manager, Role::Staff]);
+/// Records, status reports and the directory.
+const OFFICE: Access = Access::Business(&[Role::Service, Role::Owner, Role::Manager]);
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, with parameters in braces.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Operation of the published interface.
+    pub operation: &'static str,
+}
+
+const fn route(method: Method, path: &'static str, access: Access, operation: &'static str) -> Route {
+    Route {
+        method,
+        path,
+        access,
+        operation,
+    }
+}
+
+/// Every route.
+pub const ROUTES: &[Route] = &[
+    route(Method::GET, "/omega/health", Access::Public, "getHealth"),
+    route(
+        Method::GET,
+        "/omega/health/db",
+        Access::Public,
+        "checkDbConnection",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/sms/send",
+        EVERYBODY,
+        "queueSms",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/sms/record",
+        OFFICE,
+        "recordSms",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/sms/status",
+        OFFICE,
+        "updateSmsStatus",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/sms/preview",
+        EVERYBODY,
+        "previewSms",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/messages/{message_id}",
+        EVERYBODY,
+        "getMessage",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/messages/{message_id}/events",
+        EVERYBODY,
+        "listMessageEvents",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/messages/{message_id}/cancel",
+        EVERYBODY,
+        "cancelMessage",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/messages/{message_id}/retry",
+        EVERYBODY,
+        "retryMessage",
+    ),
+    route(
+        Method::POST,
+        "/omega/messages/{business_id}/messages/{message_id}/retry",
+        EVERYBODY,
+        "retryMessageLegacy",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/messages/requests/{request_id}",
+        EVERYBODY,
+        "getMessagesByRequestId",
+    ),
+    route(
+        Method::GET,
+        "/omega/messages/{business_id}/messages/requests/{request_id}",
+        EVERYBODY,
+        "getMessagesByRequestIdLegacy",
+    ),
+    route(
+        Method::POST,
+        "/omega/messages/process",
+        EVERYBODY,
+        "processMessage",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/clients/{client_id}/conversation",
+        EVERYBODY,
+        "createOrGetConversation",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/clients/{client_id}",
+        EVERYBODY,
+        "getClientProfile",
+    ),
+    route(
+        Method::PUT,
+        "/omega/businesses/{business_id}/clients/{client_id}",
+        OFFICE,
+        "upsertClient",
+    ),
+    route(
+        Method::POST,
+        "/omega/business/onboard",
+        Access::Platform,
+        "onboardBusiness",
+    ),
+    route(
+        Method::GET,
+        "/omega/business/{business_id}/onboard/status",
+        Access::Platform,
+        "getOnboardingStatus",
+    ),
+    route(
+        Method::POST,
+        "/omega/twilio/sms/reply",
+        Access::TwilioSigned,
+        "twilioIncomingSms",
+    ),
+    route(
+        Method::POST,
+        "/omega/twilio/sms/status",
+        Access::TwilioSigned,
+        "twilioSmsStatus",
+    ),
+];
+
+/// The entry of a route, by method and path template. `HEAD` is the `GET` it leaves the body out of.
+pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
+    let method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    ROUTES
+        .iter()
+        .find(|route| route.method == *method && route.path == path)
+}
+
+/// The methods that exist for a path as it was called: what `Allow` says. Empty when there is no such path.
+pub fn methods_of(path: &str) -> Vec<&'static str> {
+    let called: Vec<&str> = path.split('/').collect();
+    let matches = |template: &str| {
+        let parts: Vec<&str> = template.split('/').collect();
+        parts.len() == called.len()
+            && parts.iter().zip(&called).all(|(part, called)| {
+                if part.starts_with('{') {
+                    !called.is_empty()
+                } else {
+                    part == called
+                }
+            })
+    };
+    let mut methods: Vec<&str> = Vec::new();
+    for route in ROUTES.iter().filter(|route| matches(route.path)) {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push("HEAD");
+        }
+    }
+    methods
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_listed_once() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            assert!(
+                ROUTES[..index]
+                    .iter()
+                    .all(|other| (&other.method, other.path) != (&route.method, route.path))
+            );
+        }
+    }
+
+    #[test]
+    fn the_methods_of_a_path_are_those_of_every_route_that_matches() {
+        assert_eq!(
+            methods_of("/omega/businesses/1/clients/2"),
+            ["GET", "HEAD", "PUT"]
+        );
+        assert_eq!(methods_of("/omega/nothing"), Vec::<&str>::new());
+    }
+}

@@ -1,0 +1,98 @@
+//! What every HTTP function does around its routes: an id for each call, a line in the log, and answers in our own
+//! words where the framework has its own.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::access;
+use crate::read::LARGEST_BODY;
+
+/// The id of a call: `X-Request-Id` as the caller sent it, or one of ours. It is on the answer, on every log line and
+/// on every job the call causes.
+#[derive(Clone, Debug)]
+pub struct Correlation(pub String);
+
+const HEADER: &str = "x-request-id";
+
+/// A function's routes, ready to be served.
+pub fn app(routes: Router) -> Router {
+    routes
+        .layer(middleware::from_fn(log))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn(correlate))
+}
+
+/// Keeps a sane id of the caller's, else makes one.
+async fn correlate(mut request: Request, next: Next) -> Response {
+    let given = request
+        .headers()
+        .get(HEADER)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| is_sane(id));
+    let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
+    request.extensions_mut().insert(Correlation(id.clone()));
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
+
+/// Letters, digits and a few marks, so that it cannot break a log line or a header.
+fn is_sane(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+}
+
+/// One line for each call. The path is the template, because a path itself can hold a person's number.
+async fn log(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request
+        .extensions()
+        .get::<Correlation>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned())
+        .unwrap_or_default();
+    let response = next.run(request).await;
+    tracing::info!(
+        request.id = id,
+        http.method = method.as_str(),
+        http.route = route,
+        http.status = response.status().as_u16(),
+        duration.ms = started.elapsed().as_millis() as u64,
+        "request"
+    );
+    response
+}
+
+/// 405 with the methods that exist, where only the method is wrong; else 404. Answered from the table of all routes,
+/// so that it is right in whichever function the call ends up.
+async fn nothing_here(request: Request) -> Response {
+    let methods = access::methods_of(request.uri().path());
+    if methods.is_empty() {
+        return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))).into_response();
+    }
+    let allow = [(header::ALLOW, methods.join(", "))];
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        allow,
+        Json(json!({"detail": "Method Not Allowed"})),
+    )
+        .into_response()
+}

@@ -1,0 +1,182 @@
+//! `Idempotency-Key` on every authenticated POST.
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use domain::{Error, FieldError, RequestId};
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+use store::idempotency::{Answer, Begin, Scope, Ticket};
+
+use crate::read::collect;
+use crate::{ApiError, Caller, Edge};
+
+const KEY: &str = "idempotency-key";
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const LONGEST_KEY: usize = 255;
+
+/// The id of this call: its messages are stored under it. A call that is repeated after a crash has the same one, so
+/// nothing is stored a second time.
+#[derive(Clone, Copy, Debug)]
+pub struct Call(pub RequestId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Call, ApiError> {
+        let call = Extension::<Call>::from_request_parts(parts, state).await.ok();
+        Ok(call.map_or_else(|| Call(fresh()), |Extension(call)| call))
+    }
+}
+
+fn fresh() -> RequestId {
+    RequestId(uuid::Uuid::new_v4())
+}
+
+/// Authenticates every call of a route, and runs a POST with an `Idempotency-Key` once: later ones get the first
+/// answer, with `Idempotency-Replayed: true`.
+pub async fn idempotent(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    match run(edge, request, next).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let caller = edge.caller(&parts).await?;
+    parts.extensions.insert(caller.clone());
+    let Some(key) = (parts.method == Method::POST)
+        .then(|| key(&parts))
+        .flatten()
+        .transpose()?
+    else {
+        parts.extensions.insert(Call(fresh()));
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let bytes = collect(body).await?;
+    let body_hash = hash(&[
+        parts.uri.path().as_bytes(),
+        parts.uri.query().unwrap_or("").as_bytes(),
+        &bytes,
+    ]);
+    let begun = edge
+        .store()
+        .begin(scope(&parts, &caller, &key), &body_hash, fresh())
+        .await?;
+    let ticket = match begun {
+        Begin::Run(ticket) => ticket,
+        Begin::Replay(answer) => return Ok(replay(answer)),
+        Begin::InProgress => return Err(Error::InProgress { retry_after: 1 }.into()),
+        Begin::OtherBody => {
+            return Err(bad_key(&key, "Value error, this key was used for another request").into());
+        }
+    };
+    parts.extensions.insert(Call(ticket.request_id));
+    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    keep(&edge, &ticket, response).await
+}
+
+/// The header's value, if it is there.
+fn key(parts: &Parts) -> Option<Result<String, ApiError>> {
+    let value = parts.headers.get(KEY)?;
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
+    Some(match text {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(bad_key("", "String should have 1 to 255 printable characters").into()),
+    })
+}
+
+fn bad_key(input: &str, message: &str) -> Error {
+    Error::Invalid(vec![FieldError {
+        kind: "value_error",
+        loc: vec!["header".into(), "Idempotency-Key".into()],
+        message: message.to_owned(),
+        input: input.into(),
+    }])
+}
+
+/// A key belongs to one business and one route.
+fn scope(parts: &Parts, caller: &Caller, key: &str) -> Scope {
+    let route = parts
+        .extensions
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned())
+        .unwrap_or_default();
+    let business = match caller {
+        Caller::Platform => None,
+        Caller::Member(member) => Some(member.business.business_id),
+    };
+    Scope {
+        business,
+        key_hash: hash(&[route.as_bytes(), key.as_bytes()]),
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        // The length first, so that no two lists of parts are one text.
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn replay(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
+    let headers = [
+        (REPLAYED, HeaderValue::from_static("true")),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ];
+    (status, headers, answer.body).into_response()
+}
+
+/// Keeps a good answer; forgets a call that was refused for what it said; leaves one that failed for our own reasons
+/// in progress, so that it is finished by whoever repeats it, and not begun again.
+async fn keep(edge: &Edge, ticket: &Ticket, response: Response) -> Result<Response, ApiError> {
+    let status = response.status();
+    if status.is_server_error() {
+        return Ok(response);
+    }
+    if !status.is_success() {
+        edge.store().forget(ticket).await?;
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = body
+        .collect()
+        .await
+        .map_err(|error| Error::Internal(error.into()))?
+        .to_bytes();
+    let shown_once = parts.extensions.get::<ShownOnce>();
+    let kept = match shown_once {
+        Some(ShownOnce(kept)) => kept.clone(),
+        None => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    edge.store()
+        .finish(
+            ticket,
+            &Answer {
+                code: status.as_u16(),
+                body: kept,
+            },
+        )
+        .await?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Put on a response that holds a secret: what to keep of it instead.
+#[derive(Clone, Debug)]
+pub struct ShownOnce(pub String);

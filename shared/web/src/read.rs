@@ -1,0 +1,588 @@
+//! Reading what callers send, without stopping at the first problem.
+//!
+//! A body is read field by field into checked values. Every problem is kept with its place, in the words of Pydantic 2,
+//! which the published interface answers with; digits in a string are taken for an integer, unknown fields are
+//! ignored, as it does.
+
+use std::cell::RefCell;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use domain::client::Change;
+use domain::error::Loc;
+use domain::id::{Id, MAX};
+use domain::{Error, FieldError, Timestamp};
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::ApiError;
+
+/// The largest body, in bytes: what passes the gateway.
+pub const LARGEST_BODY: usize = 6 * 1024 * 1024;
+
+/// What is wrong with one value.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: &'static str,
+    message: String,
+}
+
+impl Problem {
+    /// A problem with a kind of Pydantic's and a sentence.
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Problem {
+        Problem {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// A value of the right shape that breaks a rule.
+    pub fn value(message: impl std::fmt::Display) -> Problem {
+        Problem {
+            kind: "value_error",
+            message: format!("Value error, {message}"),
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (&'static str, String) {
+        (self.kind, self.message)
+    }
+
+    /// The sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// A parsed body, not yet checked.
+#[derive(Clone, Debug)]
+pub struct JsonBody(pub Value);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<JsonBody, ApiError> {
+        let bytes = collect(request.into_body()).await?;
+        let problem = |kind, loc, message: String| {
+            ApiError(Error::Invalid(vec![FieldError {
+                kind,
+                loc,
+                message,
+                input: Value::Null,
+            }]))
+        };
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(problem(
+                "missing",
+                vec!["body".into()],
+                "Field required".to_owned(),
+            ));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(JsonBody(value)),
+            Err(error) => {
+                let loc = vec!["body".into(), error.column().into()];
+                Err(problem("json_invalid", loc, "JSON decode error".to_owned()))
+            }
+        }
+    }
+}
+
+impl JsonBody {
+    /// Reads the body as an object with `read`, and returns what it made or every problem it met.
+    ///
+    /// # Errors
+    /// `Invalid` with one entry for every bad field.
+    pub fn read<T>(&self, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, ApiError> {
+        let problems = Problems::default();
+        let loc = vec![Loc::from("body")];
+        let made = match self.0.as_object() {
+            Some(map) => read(&Object {
+                map,
+                input: &self.0,
+                loc,
+                problems: &problems,
+            }),
+            None => {
+                problems.add(
+                    loc,
+                    Problem::new(
+                        "model_attributes_type",
+                        "Input should be a valid dictionary or object to extract fields from",
+                    ),
+                    &self.0,
+                );
+                None
+            }
+        };
+        problems.or(made)
+    }
+}
+
+/// Problems as they are found.
+#[derive(Debug, Default)]
+pub struct Problems(RefCell<Vec<FieldError>>);
+
+impl Problems {
+    fn add(&self, loc: Vec<Loc>, problem: Problem, input: &Value) {
+        self.0.borrow_mut().push(FieldError {
+            kind: problem.kind,
+            loc,
+            message: problem.message,
+            input: input.clone(),
+        });
+    }
+
+    /// Adds problems that were found elsewhere.
+    pub fn extend(&self, more: Vec<FieldError>) {
+        self.0.borrow_mut().extend(more);
+    }
+
+    /// The problems.
+    pub fn into_inner(self) -> Vec<FieldError> {
+        self.0.into_inner()
+    }
+
+    fn or<T>(self, made: Option<T>) -> Result<T, ApiError> {
+        match (made, self.into_inner()) {
+            (Some(made), problems) if problems.is_empty() => Ok(made),
+            (_, problems) => Err(Error::Invalid(problems).into()),
+        }
+    }
+}
+
+/// An object being read.
+#[derive(Debug)]
+pub struct Object<'a> {
+    map: &'a Map<String, Value>,
+    input: &'a Value,
+    loc: Vec<Loc>,
+    problems: &'a Problems,
+}
+
+impl<'a> Object<'a> {
+    fn at(&self, name: &str) -> Vec<Loc> {
+        let mut loc = self.loc.clone();
+        loc.push(name.into());
+        loc
+    }
+
+    fn parse<T>(&self, name: &str, value: &Value, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
+        read(value)
+            .map_err(|problem| self.problems.add(self.at(name), problem, value))
+            .ok()
+    }
+
+    /// A field that has to be there.
+    pub fn required<T>(&self, name: &str, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
+        match self.map.get(name) {
+            Some(value) => self.parse(name, value, read),
+            None => {
+                self.problems.add(
+                    self.at(name),
+                    Problem::new("missing", "Field required"),
+                    self.input,
+                );
+                None
+            }
+        }
+    }
+
+    /// A field that may be missing or `null`.
+    pub fn optional<T>(&self, name: &str, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
+        match self.map.get(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => self.parse(name, value, read),
+        }
+    }
+
+    /// A field of an update: missing keeps, `null` clears.
+    pub fn change<T>(&self, name: &str, read: impl Fn(&Value) -> Result<T, Problem>) -> Change<T> {
+        match self.map.get(name) {
+            None => Change::Keep,
+            Some(Value::Null) => Change::Clear,
+            Some(value) => self.parse(name, value, read).map_or(Change::Keep, Change::Set),
+        }
+    }
+
+    /// The field as it was sent.
+    pub fn raw(&self, name: &str) -> Option<&'a Value> {
+        self.map.get(name)
+    }
+
+    /// Says that a field breaks a rule that only the whole shows.
+    pub fn refuse(&self, name: &str, problem: Problem) {
+        let input = self.map.get(name).unwrap_or(&Value::Null);
+        self.problems.add(self.at(name), problem, input);
+    }
+
+    /// Adds problems that were found in a part.
+    pub fn add(&self, problems: Vec<FieldError>) {
+        self.problems.extend(problems);
+    }
+
+    /// A list of strings or the like, with limits on its length. Missing is empty.
+    pub fn list<T>(&self, name: &str, most: usize, read: impl Fn(&Value) -> Result<T, Problem>) -> Vec<T> {
+        let Some(values) = self.optional(name, |value| array(value, 0, most)) else {
+            return Vec::new();
+        };
+        let element = |(index, value): (usize, &Value)| {
+            let mut loc = self.at(name);
+            loc.push(index.into());
+            read(value)
+                .map_err(|problem| self.problems.add(loc, problem, value))
+                .ok()
+        };
+        values.iter().enumerate().filter_map(element).collect()
+    }
+
+    /// A list of objects in which **each is read on its own**: an element with problems does not spoil the others. When
+    /// none is good, their problems become the problems of the whole, so that the answer names every bad field.
+    pub fn each<T>(
+        &self,
+        name: &str,
+        most: usize,
+        read: impl Fn(&Object<'_>) -> Option<T>,
+    ) -> Option<Vec<Result<T, Vec<FieldError>>>> {
+        let values = self.required(name, |value| array(value, 1, most))?;
+        let one = |(index, value): (usize, &Value)| {
+            let mut loc = self.at(name);
+            loc.push(index.into());
+            let problems = Problems::default();
+            let made = match value.as_object() {
+                Some(map) => read(&Object {
+                    map,
+                    input: value,
+                    loc,
+                    problems: &problems,
+                }),
+                None => {
+                    problems.add(
+                        loc,
+                        Problem::new(
+                            "model_attributes_type",
+                            "Input should be a valid dictionary or object to extract fields from",
+                        ),
+                        value,
+                    );
+                    None
+                }
+            };
+            match (made, problems.into_inner()) {
+                (Some(made), problems) if problems.is_empty() => Ok(made),
+                (_, problems) => Err(problems),
+            }
+        };
+        let read: Vec<_> = values.iter().enumerate().map(one).collect();
+        if read.iter().all(Result::is_err) {
+            for problems in read {
+                self.problems.extend(problems.err().unwrap_or_default());
+            }
+            return None;
+        }
+        Some(read)
+    }
+}
+
+fn array(value: &Value, least: usize, most: usize) -> Result<Vec<Value>, Problem> {
+    let Some(values) = value.as_array() else {
+        return Err(Problem::new("list_type", "Input should be a valid list"));
+    };
+    if values.len() < least {
+        let said = format!(
+            "List should have at least {least} item after validation, not {}",
+            values.len()
+        );
+        return Err(Problem::new("too_short", said));
+    }
+    if values.len() > most {
+        let said = format!(
+            "List should have at most {most} items after validation, not {}",
+            values.len()
+        );
+        return Err(Problem::new("too_long", said));
+    }
+    Ok(values.clone())
+}
+
+/// An integer from 0 to 2^53 - 1, or its digits in a string.
+pub fn integer(value: &Value) -> Result<u64, Problem> {
+    let number = match value {
+        Value::Number(number) => number
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| number.as_u64().map(i128::from))
+            .or_else(|| {
+                number
+                    .as_f64()
+                    .filter(|float| float.fract() == 0.0 && float.abs() <= MAX as f64)
+                    .map(|float| float as i128)
+            })
+            .ok_or_else(|| {
+                Problem::new(
+                    "int_from_float",
+                    "Input should be a valid integer, got a number with a fractional part",
+                )
+            })?,
+        Value::String(text) => text.trim().parse::<i128>().map_err(|_| {
+            Problem::new(
+                "int_parsing",
+                "Input should be a valid integer, unable to parse string as an integer",
+            )
+        })?,
+        _ => return Err(Problem::new("int_type", "Input should be a valid integer")),
+    };
+    if number < 0 {
+        return Err(Problem::new(
+            "greater_than_equal",
+            "Input should be greater than or equal to 0",
+        ));
+    }
+    u64::try_from(number)
+        .ok()
+        .filter(|number| *number <= MAX)
+        .ok_or_else(|| {
+            Problem::new(
+                "less_than_equal",
+                format!("Input should be less than or equal to {MAX}"),
+            )
+        })
+}
+
+/// An id.
+pub fn id<K>(value: &Value) -> Result<Id<K>, Problem> {
+    let number = integer(value)?;
+    Id::new(number).ok_or_else(|| Problem::new("int_parsing", "Input should be a valid integer"))
+}
+
+/// A string of at most `most` characters.
+pub fn text(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
+    move |value| {
+        let text = value
+            .as_str()
+            .ok_or_else(|| Problem::new("string_type", "Input should be a valid string"))?;
+        if text.chars().count() > most {
+            return Err(Problem::new(
+                "string_too_long",
+                format!("String should have at most {most} characters"),
+            ));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+/// A boolean, or one of the words for it that Pydantic takes.
+pub fn boolean(value: &Value) -> Result<bool, Problem> {
+    match value {
+        Value::Bool(answer) => Ok(*answer),
+        Value::Number(number) if number.as_u64() == Some(1) => Ok(true),
+        Value::Number(number) if number.as_u64() == Some(0) => Ok(false),
+        Value::String(word) => match word.to_ascii_lowercase().as_str() {
+            "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+            "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+            _ => Err(Problem::new(
+                "bool_parsing",
+                "Input should be a valid boolean, unable to interpret input",
+            )),
+        },
+        _ => Err(Problem::new("bool_type", "Input should be a valid boolean")),
+    }
+}
+
+/// An RFC 3339 instant.
+pub fn instant(value: &Value) -> Result<Timestamp, Problem> {
+    let text = value
+        .as_str()
+        .ok_or_else(|| Problem::new("datetime_type", "Input should be a valid datetime"))?;
+    Timestamp::parse(text).ok_or_else(|| {
+        Problem::new(
+            "datetime_from_date_parsing",
+            "Input should be a valid datetime, in RFC 3339 like 2026-01-31T12:00:00Z",
+        )
+    })
+}
+
+/// A JSON object, kept as it is.
+pub fn object(value: &Value) -> Result<Map<String, Value>, Problem> {
+    value
+        .as_object()
+        .cloned()
+        .ok_or_else(|| Problem::new("dict_type", "Input should be a valid dictionary"))
+}
+
+/// One of the words of an enumeration.
+pub fn choice<T: DeserializeOwned>(words: &'static [&'static str]) -> impl Fn(&Value) -> Result<T, Problem> {
+    move |value| {
+        let known = value.as_str().is_some_and(|word| words.contains(&word));
+        let made = known
+            .then(|| serde_json::from_value(value.clone()).ok())
+            .flatten();
+        made.ok_or_else(|| Problem::new("enum", format!("Input should be {}", listed(words))))
+    }
+}
+
+/// `'a', 'b' or 'c'`.
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+/// An id in a path.
+///
+/// # Errors
+/// `Invalid`, naming the parameter.
+pub fn path_id<K>(name: &'static str, text: &str) -> Result<Id<K>, ApiError> {
+    let input = Value::String(text.to_owned());
+    id(&input).map_err(|problem| {
+        let loc = vec!["path".into(), name.into()];
+        ApiError(Error::Invalid(vec![FieldError {
+            kind: problem.kind,
+            loc,
+            message: problem.message,
+            input,
+        }]))
+    })
+}
+
+/// The parameters of a path, to be read by name.
+#[derive(Clone, Debug)]
+pub struct PathParams(Vec<(String, String)>);
+
+impl PathParams {
+    /// A parameter as it stands in the path.
+    pub fn text(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, text)| text)
+    }
+
+    /// A parameter that is an id.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the parameter.
+    pub fn id<K>(&self, name: &'static str) -> Result<Id<K>, ApiError> {
+        path_id(name, self.text(name))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathParams {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathParams, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Error::NotFound("path"))?;
+        Ok(PathParams(
+            params
+                .iter()
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .collect(),
+        ))
+    }
+}
+
+/// A whole body.
+///
+/// # Errors
+/// `TooLarge` beyond [`LARGEST_BODY`].
+pub async fn collect(body: Body) -> Result<axum::body::Bytes, ApiError> {
+    match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Error::TooLarge(format!("body is larger than {LARGEST_BODY} bytes")).into())
+        }
+        Err(error) => Err(Error::Unavailable(error).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn problems<T>(body: Value, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Vec<(&'static str, String)> {
+        match JsonBody(body).read(read) {
+            Ok(_) => Vec::new(),
+            Err(ApiError(Error::Invalid(fields))) => fields
+                .into_iter()
+                .map(|field| (field.kind, serde_json::to_string(&field.loc).unwrap()))
+                .collect(),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_bad_field_is_named() {
+        let found = problems(json!({"a": "x", "c": 1.5, "d": [1]}), |object| {
+            let a = object.required("a", integer);
+            let b = object.required("b", text(5));
+            let c = object.optional("c", integer);
+            let d = object.each("d", 3, |item| item.required("e", boolean));
+            Some((a?, b?, c, d?))
+        });
+        assert_eq!(
+            found,
+            [
+                ("int_parsing", r#"["body","a"]"#.to_owned()),
+                ("missing", r#"["body","b"]"#.to_owned()),
+                ("int_from_float", r#"["body","c"]"#.to_owned()),
+                ("model_attributes_type", r#"["body","d",0]"#.to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn one_bad_element_does_not_spoil_the_others() {
+        let body = JsonBody(json!({"d": [{"e": true}, {"e": "maybe"}, {}]}));
+        let read = body
+            .read(|object| object.each("d", 3, |item| item.required("e", boolean)))
+            .unwrap();
+        let kinds: Vec<_> = read
+            .iter()
+            .map(|one| one.as_ref().map_err(|problems| problems[0].kind))
+            .collect();
+        assert_eq!(kinds, [Ok(&true), Err("bool_parsing"), Err("missing")]);
+    }
+
+    #[test]
+    fn integers_are_read_as_leniently_as_the_reference_reads_them() {
+        for good in [json!(7), json!("7"), json!(" 7 "), json!(7.0)] {
+            assert_eq!(integer(&good).unwrap(), 7, "{good}");
+        }
+        for bad in [
+            json!(true),
+            json!(null),
+            json!("7.5"),
+            json!(-1),
+            json!(9007199254740992u64),
+            json!([]),
+        ] {
+            assert!(integer(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_its_limits() {
+        let limits = |body| problems(body, |object| object.each("d", 2, |_| Some(())));
+        assert_eq!(limits(json!({"d": []}))[0].0, "too_short");
+        assert_eq!(limits(json!({"d": [{}, {}, {}]}))[0].0, "too_long");
+        assert_eq!(limits(json!({"d": {}}))[0].0, "list_type");
+        assert_eq!(limits(json!({}))[0].0, "missing");
+    }
+
+    #[test]
+    fn the_words_of_an_enumeration_are_listed() {
+        let read = choice::<domain::message::Category>(&["campaign", "notification", "conversation"]);
+        assert!(read(&json!("campaign")).is_ok());
+        assert_eq!(
+            read(&json!("spam")).unwrap_err().message(),
+            "Input should be 'campaign', 'notification' or 'conversation'"
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! Wire types that more than one function uses. What is stored has its own shape, in `domain`.
+
+pub mod client;
+pub mod message;
+pub mod words;

@@ -1,0 +1,114 @@
+//! Proofs of access. A handler that has one in its signature needs no check of its own.
+
+use axum::extract::{FromRef, FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::request::Parts;
+use domain::access::Role;
+use domain::business::Business;
+use domain::{BusinessId, Error};
+
+use crate::access::{Access, find};
+use crate::caller::Member;
+use crate::read::path_id;
+use crate::{ApiError, Caller, Edge};
+use std::sync::Arc;
+
+/// Proof that the caller may do what the route does in this business. The only source of a business id for a handler.
+#[derive(Clone, Debug)]
+pub struct Tenant(Arc<Member>);
+
+impl Tenant {
+    /// The business.
+    pub fn id(&self) -> BusinessId {
+        self.0.business.business_id
+    }
+
+    /// What is known of the business, at most a few seconds old.
+    pub fn business(&self) -> &Business {
+        &self.0.business
+    }
+
+    /// What the caller is.
+    pub fn role(&self) -> Role {
+        self.0.credential.credential_role
+    }
+
+    /// The proof for a business that is named in a body, where the path names none.
+    ///
+    /// # Errors
+    /// `Forbidden` for any other business than the caller's.
+    pub fn of_body(self, named: BusinessId) -> Result<Tenant, ApiError> {
+        if self.id() == named {
+            Ok(self)
+        } else {
+            Err(Error::Forbidden.into())
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Tenant
+where
+    S: Send + Sync,
+    Edge: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Tenant, ApiError> {
+        let Caller::Member(member) = caller(parts, state).await? else {
+            return Err(Error::Forbidden.into());
+        };
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let named = params
+            .as_ref()
+            .and_then(|params| params.iter().find(|(name, _)| *name == "business_id"));
+        if let Some((_, text)) = named {
+            let business: BusinessId = path_id("business_id", text)?;
+            if business != member.business.business_id {
+                return Err(Error::Forbidden.into());
+            }
+        }
+        match access(parts) {
+            Some(Access::Business(roles)) if roles.contains(&member.credential.credential_role) => {
+                Ok(Tenant(member))
+            }
+            _ => Err(Error::Forbidden.into()),
+        }
+    }
+}
+
+/// Proof that the caller is whoever runs omega.
+#[derive(Clone, Copy, Debug)]
+pub struct Platform;
+
+impl<S> FromRequestParts<S> for Platform
+where
+    S: Send + Sync,
+    Edge: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Platform, ApiError> {
+        match (caller(parts, state).await?, access(parts)) {
+            (Caller::Platform, Some(Access::Platform)) => Ok(Platform),
+            _ => Err(Error::Forbidden.into()),
+        }
+    }
+}
+
+/// What the table says of the route that is being called. A route that is not in it lets nobody in.
+fn access(parts: &Parts) -> Option<Access> {
+    let path = parts.extensions.get::<MatchedPath>()?;
+    find(&parts.method, path.as_str()).map(|route| route.access)
+}
+
+/// The caller, resolved once for each request.
+async fn caller<S>(parts: &mut Parts, state: &S) -> Result<Caller, ApiError>
+where
+    Edge: FromRef<S>,
+{
+    if let Some(caller) = parts.extensions.get::<Caller>() {
+        return Ok(caller.clone());
+    }
+    let caller = Edge::from_ref(state).caller(parts).await?;
+    parts.extensions.insert(caller.clone());
+    Ok(caller)
+}

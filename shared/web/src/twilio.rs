@@ -1,0 +1,164 @@
+//! Twilio's webhooks: nothing of a request is believed before its signature is.
+
+use axum::extract::{FromRef, FromRequest, Request};
+use domain::Error;
+use domain::job::InboundSms;
+use domain::message::Text;
+use signature::twilio::{AuthTokens, verify_form};
+
+use crate::ApiError;
+use crate::read::{Problem, collect};
+
+/// What is needed to tell Twilio from anybody else. Without a token or without our own address nobody is Twilio: every
+/// webhook is refused.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    account_sid: String,
+    tokens: Option<AuthTokens>,
+    public_base_url: String,
+}
+
+impl Settings {
+    /// The account, its auth token (with a second one while they are being changed), and our public origin, which
+    /// Twilio signs: it is configuration, because what a gateway says of the address it was called at is not what the
+    /// caller called.
+    pub fn new(
+        account_sid: String,
+        auth_token: Option<String>,
+        secondary: Option<String>,
+        public_base_url: String,
+    ) -> Settings {
+        Settings {
+            account_sid,
+            tokens: auth_token.map(|token| AuthTokens::new(token, secondary)),
+            public_base_url,
+        }
+    }
+
+    /// Whether webhooks can be accepted at all.
+    pub fn is_ready(&self) -> bool {
+        self.tokens.is_some() && !self.public_base_url.is_empty() && !self.account_sid.is_empty()
+    }
+}
+
+/// Something that Twilio signed. Cannot be made otherwise.
+#[derive(Clone, Debug)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    /// What was signed.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// A form that Twilio posts, with the query of the address it was posted to.
+#[derive(Clone)]
+pub struct Form {
+    fields: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Form").finish_non_exhaustive()
+    }
+}
+
+impl Form {
+    /// A field; empty counts as missing.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        find(&self.fields, name)
+    }
+
+    /// A parameter of the address.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// A field without which the form means nothing.
+    ///
+    /// # Errors
+    /// `Invalid`, naming it.
+    pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
+        self.field(name).ok_or_else(|| {
+            let problem = Problem::new("missing", "Field required");
+            crate::error::field_error(vec!["body".into(), name.into()], problem)
+        })
+    }
+
+    /// The text that an incoming-message form tells of.
+    ///
+    /// # Errors
+    /// `Invalid` when it names no text or no numbers.
+    pub fn inbound_sms(&self) -> Result<InboundSms, ApiError> {
+        let media = self
+            .field("NumMedia")
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0usize)
+            .min(10);
+        Ok(InboundSms {
+            account_sid: self.required("AccountSid")?.to_owned(),
+            message_sid: self.required("MessageSid")?.to_owned(),
+            from: Text(self.required("From")?.to_owned()),
+            to: Text(self.required("To")?.to_owned()),
+            body: Text(self.field("Body").unwrap_or_default().to_owned()),
+            media_urls: (0..media)
+                .filter_map(|index| self.field(&format!("MediaUrl{index}")).map(str::to_owned))
+                .collect(),
+            opt_out_type: self.field("OptOutType").map(str::to_owned),
+            sent_at: None,
+        })
+    }
+}
+
+fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs
+        .iter()
+        .find(|(known, value)| known == name && !value.is_empty())
+        .map(|(_, value)| value.as_str())
+}
+
+fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(bytes).into_owned().collect()
+}
+
+impl<S> FromRequest<S> for Verified<Form>
+where
+    S: Send + Sync,
+    Settings: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let settings = Settings::from_ref(state);
+        let (parts, body) = request.into_parts();
+        let Some(tokens) = settings.tokens.as_ref().filter(|_| settings.is_ready()) else {
+            tracing::error!(
+                "Twilio's webhooks are refused: auth token, account or public address is not set"
+            );
+            return Err(Error::Forbidden.into());
+        };
+        let signature = parts
+            .headers
+            .get("x-twilio-signature")
+            .and_then(|value| value.to_str().ok());
+        let signature = signature.ok_or(Error::Forbidden)?;
+        let bytes = collect(body).await?;
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let url = format!("{}{path}", settings.public_base_url);
+        verify_form(tokens, &url, &bytes, signature).map_err(|_| Error::Forbidden)?;
+        let form = Form {
+            fields: pairs(&bytes),
+            query: pairs(parts.uri.query().unwrap_or("").as_bytes()),
+        };
+        // The token is this account's, so a form signed with it that names another one is not for us.
+        if form
+            .field("AccountSid")
+            .is_some_and(|sid| sid != settings.account_sid)
+        {
+            return Err(Error::Forbidden.into());
+        }
+        Ok(Verified(form))
+    }
+}
