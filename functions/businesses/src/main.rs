@@ -9,18 +9,9 @@ use web::Edge;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
     let config = Config::from_env();
-    let settings = store::Config {
-        table: config.required("TABLE_NAME"),
-        opt_out_hash_key: Vec::new(),
-    };
-    let store = Store::new(
-        &sdk_config(&config, "DYNAMODB"),
-        settings,
-        runtime::system_clock(),
-    );
-    let state = businesses::State {
-        edge: Edge::new(store.clone(), None),
-    };
+    let settings = store::Config { table: config.required("TABLE_NAME"), opt_out_hash_key: Vec::new() };
+    let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
+    let state = businesses::State { edge: Edge::new(store.clone(), None) };
     config.check()?;
     store.warm().await;
     lambda_http::run(web::app(businesses::routes(state))).await

@@ -15,17 +15,11 @@ pub async fn open(
     State(edge): State<Edge>,
 ) -> ApiResult<Json<ClientDetails>> {
     let (store, business, client) = (edge.store(), tenant.id(), path.id("client_id")?);
-    let view = store
-        .client_view(business, client)
-        .await?
-        .ok_or(Error::NotFound("client"))?;
+    let view = store.client_view(business, client).await?.ok_or(Error::NotFound("client"))?;
     if view.conversation.is_some() {
         return Ok(Json(view.into()));
     }
     store.ensure_conversation(business, client).await?;
-    let view = store
-        .client_view(business, client)
-        .await?
-        .ok_or(Error::NotFound("client"))?;
+    let view = store.client_view(business, client).await?.ok_or(Error::NotFound("client"))?;
     Ok(Json(view.into()))
 }

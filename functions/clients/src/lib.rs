@@ -17,9 +17,7 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    let routes = Router::new().route(
-        "/omega/businesses/{business_id}/clients/{client_id}",
-        get(profile::get).put(upsert::put),
-    );
+    let routes = Router::new()
+        .route("/omega/businesses/{business_id}/clients/{client_id}", get(profile::get).put(upsert::put));
     web::authenticated(routes, &state).with_state(state)
 }

@@ -13,9 +13,6 @@ pub async fn get(
     path: PathParams,
     State(edge): State<Edge>,
 ) -> ApiResult<Json<Option<ClientDetails>>> {
-    let view = edge
-        .store()
-        .client_view(tenant.id(), path.id("client_id")?)
-        .await?;
+    let view = edge.store().client_view(tenant.id(), path.id("client_id")?).await?;
     Ok(Json(view.map(ClientDetails::from)))
 }

@@ -25,10 +25,7 @@ pub async fn put(
     let (store, business, client) = (edge.store(), tenant.id(), path.id("client_id")?);
     let changes = body.read(|object| Some(read(object, tenant.business().country)))?;
     store.upsert_client(business, client, &changes).await?;
-    let view = store
-        .client_view(business, client)
-        .await?
-        .ok_or(Error::NotFound("client"))?;
+    let view = store.client_view(business, client).await?.ok_or(Error::NotFound("client"))?;
     Ok(Json(view.into()))
 }
 

@@ -47,47 +47,25 @@ pub fn routes(state: State) -> Router {
 /// `GET /omega/health`: 200 while the process runs. Touches nothing, and says what is not set up.
 async fn alive(Shared(state): Shared<State>) -> Json<Health> {
     let webhooks = if state.twilio_webhooks {
-        HealthService {
-            name: "twilio_webhooks",
-            status: "ok",
-            message: None,
-        }
+        HealthService { name: "twilio_webhooks", status: "ok", message: None }
     } else {
         let message = "The auth token or the public address is not set: every webhook is refused with 403.";
-        HealthService {
-            name: "twilio_webhooks",
-            status: "unavailable",
-            message: Some(message),
-        }
+        HealthService { name: "twilio_webhooks", status: "unavailable", message: Some(message) }
     };
     let status = if state.twilio_webhooks { "ok" } else { "degraded" };
-    Json(Health {
-        status,
-        services: vec![webhooks],
-    })
+    Json(Health { status, services: vec![webhooks] })
 }
 
 /// `GET /omega/health/db`: reads one key, within two seconds.
 async fn database(Shared(state): Shared<State>) -> (StatusCode, Json<HealthService>) {
     match tokio::time::timeout(PATIENCE, state.store.ping()).await {
-        Ok(Ok(())) => (
-            StatusCode::OK,
-            Json(HealthService {
-                name: "database",
-                status: "ok",
-                message: None,
-            }),
-        ),
+        Ok(Ok(())) => (StatusCode::OK, Json(HealthService { name: "database", status: "ok", message: None })),
         Ok(Err(_)) => unavailable("The table cannot be read."),
         Err(_) => unavailable("The table did not answer within two seconds."),
     }
 }
 
 fn unavailable(message: &'static str) -> (StatusCode, Json<HealthService>) {
-    let body = HealthService {
-        name: "database",
-        status: "unavailable",
-        message: Some(message),
-    };
+    let body = HealthService { name: "database", status: "unavailable", message: Some(message) };
     (StatusCode::SERVICE_UNAVAILABLE, Json(body))
 }

@@ -8,19 +8,10 @@ use store::Store;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
     let config = Config::from_env();
-    let settings = store::Config {
-        table: config.required("TABLE_NAME"),
-        opt_out_hash_key: Vec::new(),
-    };
-    let store = Store::new(
-        &sdk_config(&config, "DYNAMODB"),
-        settings,
-        runtime::system_clock(),
-    );
-    let state = health::State {
-        store: store.clone(),
-        twilio_webhooks: config.optional("TWILIO_WEBHOOKS").is_some(),
-    };
+    let settings = store::Config { table: config.required("TABLE_NAME"), opt_out_hash_key: Vec::new() };
+    let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
+    let state =
+        health::State { store: store.clone(), twilio_webhooks: config.optional("TWILIO_WEBHOOKS").is_some() };
     config.check()?;
     store.warm().await;
     lambda_http::run(web::app(health::routes(state))).await

@@ -39,25 +39,13 @@ async fn receive(deps: &Deps, sms: &InboundSms, request: &str) -> Result<()> {
     let route = deps.store.route_of(&sms.to.0).await?;
     match deps.store.receive(sms, route.as_ref()).await? {
         Received::Stored(at) => {
-            tracing::info!(
-                request.id = request,
-                message.id = at.message.get(),
-                "text received"
-            );
+            tracing::info!(request.id = request, message.id = at.message.get(), "text received");
         }
         Received::Duplicate => {
-            tracing::info!(
-                request.id = request,
-                metric = "duplicate_dropped",
-                "text was here"
-            );
+            tracing::info!(request.id = request, metric = "duplicate_dropped", "text was here");
         }
         Received::Quarantined => {
-            tracing::error!(
-                request.id = request,
-                metric = "quarantined",
-                "text to a number of nobody"
-            );
+            tracing::error!(request.id = request, metric = "quarantined", "text to a number of nobody");
         }
     }
     Ok(())

@@ -14,11 +14,7 @@ async fn main() -> Result<(), Error> {
         table: config.required("TABLE_NAME"),
         opt_out_hash_key: config.required("OPT_OUT_HASH_KEY").into_bytes(),
     };
-    let store = Store::new(
-        &sdk_config(&config, "DYNAMODB"),
-        settings,
-        runtime::system_clock(),
-    );
+    let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
     config.check()?;
     let deps = message_recorder::Deps { store };
     deps.store.warm().await;

@@ -28,22 +28,15 @@ pub async fn messages(
     State(outbox): State<Outbox>,
 ) -> ApiResult<Json<RequestMessages>> {
     let text = path.text("request_id");
-    let request_id = text.parse().map(RequestId).map_err(|_| {
-        unprocessable(
-            &["path", "request_id"],
-            text.into(),
-            "Input should be a valid UUID",
-        )
-    })?;
+    let request_id = text
+        .parse()
+        .map(RequestId)
+        .map_err(|_| unprocessable(&["path", "request_id"], text.into(), "Input should be a valid UUID"))?;
     let messages = outbox.store.request_messages(tenant.id(), request_id).await?;
     let mut counts = BTreeMap::new();
     for message in &messages {
         *counts.entry(message.delivery_status.as_str()).or_default() += 1;
     }
     let messages = messages.into_iter().map(MessageResponse::from).collect();
-    Ok(Json(RequestMessages {
-        request_id,
-        counts,
-        messages,
-    }))
+    Ok(Json(RequestMessages { request_id, counts, messages }))
 }

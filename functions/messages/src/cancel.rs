@@ -18,11 +18,7 @@ pub async fn cancel(
     State(outbox): State<Outbox>,
 ) -> ApiResult<Json<UpdateResponse>> {
     let message = path.id("message_id")?;
-    let at = outbox
-        .store
-        .locate(tenant.id(), message)
-        .await?
-        .ok_or(Error::NotFound("message"))?;
+    let at = outbox.store.locate(tenant.id(), message).await?.ok_or(Error::NotFound("message"))?;
     match outbox.store.cancel(at).await? {
         Ok(()) => Ok(Json(UpdateResponse {
             success: true,

@@ -16,11 +16,7 @@ pub async fn list(
     State(outbox): State<Outbox>,
 ) -> ApiResult<Json<Vec<MessageEvent>>> {
     let message = path.id("message_id")?;
-    let at = outbox
-        .store
-        .locate(tenant.id(), message)
-        .await?
-        .ok_or(Error::NotFound("message"))?;
+    let at = outbox.store.locate(tenant.id(), message).await?.ok_or(Error::NotFound("message"))?;
     let events = outbox.store.events(at).await?;
     Ok(Json(events.into_iter().map(MessageEvent::from).collect()))
 }

@@ -21,9 +21,6 @@ pub async fn message(
 
 /// The message that the path names, in this business.
 pub(crate) async fn find(store: &Store, business: BusinessId, path: &PathParams) -> ApiResult<Message> {
-    let at = store
-        .locate(business, path.id("message_id")?)
-        .await?
-        .ok_or(Error::NotFound("message"))?;
+    let at = store.locate(business, path.id("message_id")?).await?.ok_or(Error::NotFound("message"))?;
     Ok(store.message(at).await?.ok_or(Error::NotFound("message"))?)
 }

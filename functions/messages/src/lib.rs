@@ -25,34 +25,13 @@ pub struct State {
 /// The routes of this function. Two operations have an older path beside the current one; both lead to one handler.
 pub fn routes(state: State) -> Router {
     let routes = Router::new()
-        .route(
-            "/omega/businesses/{business_id}/messages/{message_id}",
-            get(get::message),
-        )
-        .route(
-            "/omega/businesses/{business_id}/messages/{message_id}/events",
-            get(events::list),
-        )
-        .route(
-            "/omega/businesses/{business_id}/messages/{message_id}/cancel",
-            post(cancel::cancel),
-        )
-        .route(
-            "/omega/businesses/{business_id}/messages/{message_id}/retry",
-            post(retry::retry),
-        )
-        .route(
-            "/omega/messages/{business_id}/messages/{message_id}/retry",
-            post(retry::retry),
-        )
-        .route(
-            "/omega/businesses/{business_id}/messages/requests/{request_id}",
-            get(by_request::messages),
-        )
-        .route(
-            "/omega/messages/{business_id}/messages/requests/{request_id}",
-            get(by_request::messages),
-        )
+        .route("/omega/businesses/{business_id}/messages/{message_id}", get(get::message))
+        .route("/omega/businesses/{business_id}/messages/{message_id}/events", get(events::list))
+        .route("/omega/businesses/{business_id}/messages/{message_id}/cancel", post(cancel::cancel))
+        .route("/omega/businesses/{business_id}/messages/{message_id}/retry", post(retry::retry))
+        .route("/omega/messages/{business_id}/messages/{message_id}/retry", post(retry::retry))
+        .route("/omega/businesses/{business_id}/messages/requests/{request_id}", get(by_request::messages))
+        .route("/omega/messages/{business_id}/messages/requests/{request_id}", get(by_request::messages))
         .route("/omega/messages/process", post(process::process));
     web::authenticated(routes, &state).with_state(state)
 }

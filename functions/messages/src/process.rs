@@ -50,31 +50,11 @@ pub async fn process(
     })?;
     let theirs = phone_of(&outbox, &tenant, asked.client).await?;
     let item = if asked.sender_type == Some(UserType::Client) {
-        record(
-            &outbox,
-            tenant.business(),
-            asked,
-            (theirs, ours),
-            request,
-            &correlation,
-        )
-        .await?
+        record(&outbox, tenant.business(), asked, (theirs, ours), request, &correlation).await?
     } else {
-        send(
-            &outbox,
-            tenant.business(),
-            asked,
-            (ours, theirs),
-            request,
-            &correlation,
-        )
-        .await?
+        send(&outbox, tenant.business(), asked, (ours, theirs), request, &correlation).await?
     };
-    Ok(Json(AcceptedResponse {
-        message: "Accepted",
-        request_id: request,
-        items: vec![item],
-    }))
+    Ok(Json(AcceptedResponse { message: "Accepted", request_id: request, items: vec![item] }))
 }
 
 fn read(body: &Object<'_>) -> Option<Request> {
@@ -87,9 +67,7 @@ fn read(body: &Object<'_>) -> Option<Request> {
     let wl_user_id = body.optional("wl_user_id", integer);
     let staff_id = body.optional("staff_id", id);
     let sender_type = body.optional("sender_type", USER_TYPE);
-    let category = body
-        .optional("category", CATEGORY)
-        .unwrap_or(Category::Conversation);
+    let category = body.optional("category", CATEGORY).unwrap_or(Category::Conversation);
     let notification_type = body.optional("notification_type", notification_type);
     body.optional("provider", PROVIDER);
     let text = body.required("message", |value| match text(MAX_CHARACTERS)(value)? {
@@ -154,21 +132,14 @@ async fn send(
         body: asked.body,
         wl_user_id: asked.wl_user_id,
     };
-    let outcomes = outbox
-        .queue_sms(&envelope, vec![(0, draft)], request, correlation)
-        .await;
+    let outcomes = outbox.queue_sms(&envelope, vec![(0, draft)], request, correlation).await;
     let accepted = outcomes
         .into_iter()
         .next()
         .map(|(_, accepted)| accepted)
         .unwrap_or_else(|| Err(domain::Error::internal("a draft had no outcome")))?;
     Ok(match stored_id(&accepted) {
-        Some(id) => AcceptedItem {
-            index: 0,
-            message_id: Some(id),
-            status: Status::Queued,
-            error: None,
-        },
+        Some(id) => AcceptedItem { index: 0, message_id: Some(id), status: Status::Queued, error: None },
         None => AcceptedItem {
             index: 0,
             message_id: None,
@@ -187,12 +158,7 @@ async fn record(
     correlation: &str,
 ) -> Result<AcceptedItem, ApiError> {
     let now = outbox.store.clock().now();
-    let order_at = asked
-        .sent_at
-        .as_deref()
-        .and_then(Timestamp::parse)
-        .filter(|at| *at <= now)
-        .unwrap_or(now);
+    let order_at = asked.sent_at.as_deref().and_then(Timestamp::parse).filter(|at| *at <= now).unwrap_or(now);
     let envelope = envelope(business, &asked, from);
     let draft = SmsDraft {
         client: asked.client,
@@ -208,17 +174,7 @@ async fn record(
     message.is_read = false;
     message.sent_at = asked.sent_at;
     message.provider_metadata = asked.metadata;
-    let recording = Recording {
-        message,
-        order_at,
-        index: 0,
-        historical: false,
-    };
+    let recording = Recording { message, order_at, index: 0, historical: false };
     outbox.queue_recordings(vec![recording], correlation).await?;
-    Ok(AcceptedItem {
-        index: 0,
-        message_id: None,
-        status: Status::Received,
-        error: None,
-    })
+    Ok(AcceptedItem { index: 0, message_id: None, status: Status::Received, error: None })
 }

@@ -24,11 +24,7 @@ pub async fn retry(
 ) -> ApiResult<Json<Value>> {
     let message = find(&outbox.store, tenant.id(), &path).await?;
     check(&message)?;
-    let source = if tenant.role() == Role::Service {
-        Source::Api
-    } else {
-        Source::Staff
-    };
+    let source = if tenant.role() == Role::Service { Source::Api } else { Source::Staff };
     match outbox.retry(&message, source, &correlation).await? {
         Ok(attempt) => Ok(Json(json!({
             "message": "Queued for another attempt",
@@ -43,11 +39,7 @@ pub async fn retry(
 
 fn check(message: &Message) -> Result<(), ApiError> {
     let refused = |why: String| {
-        Err(unprocessable(
-            &["path", "message_id"],
-            json!(message.at.message),
-            format!("Value error, {why}"),
-        ))
+        Err(unprocessable(&["path", "message_id"], json!(message.at.message), format!("Value error, {why}")))
     };
     match message.delivery_status {
         Status::Failed | Status::Undelivered | Status::Blocked => {}
@@ -57,20 +49,15 @@ fn check(message: &Message) -> Result<(), ApiError> {
         return refused("another system sent it; omega cannot send it again".to_owned());
     }
     match (retry_refusal(message.failure.as_ref()), &message.failure) {
-        (Some(class), Some(failure)) => refused(format!(
-            "a failure of class {} is not retried: {}",
-            class.as_str(),
-            failure.reason
-        )),
+        (Some(class), Some(failure)) => {
+            refused(format!("a failure of class {} is not retried: {}", class.as_str(), failure.reason))
+        }
         _ => Ok(()),
     }
 }
 
 fn conflict(message: &Message) -> ApiError {
     let status = message.delivery_status.as_str();
-    Error::Conflict {
-        why: format!("message is {status}, not failed"),
-        current: json!({"status": status}),
-    }
-    .into()
+    Error::Conflict { why: format!("message is {status}, not failed"), current: json!({"status": status}) }
+        .into()
 }

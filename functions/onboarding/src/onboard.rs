@@ -65,24 +65,19 @@ fn read(object: &Object<'_>, settings: &Settings) -> Option<Request> {
     });
     let country = country.unwrap_or_default();
     let number = |value: &Value| Phone::parse(&text(64)(value)?, country).map_err(Problem::value);
-    let numbers = object
-        .optional("phone_numbers", |_| Ok(()))
-        .map_or(Some(Vec::new()), |()| {
-            let entries = object.each("phone_numbers", MOST_NUMBERS, |entry| {
-                let phone = entry.required("phone_number", number);
-                let location_id = entry.optional("location_id", id);
-                Some(BusinessNumber {
-                    phone: phone?,
-                    location_id,
-                })
-            })?;
-            // A business is set up as a whole: one bad number refuses the call, so that none is forgotten.
-            let (good, bad): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_ok());
-            for problems in bad.into_iter().filter_map(Result::err) {
-                object.add(problems);
-            }
-            Some(good.into_iter().filter_map(Result::ok).collect())
-        });
+    let numbers = object.optional("phone_numbers", |_| Ok(())).map_or(Some(Vec::new()), |()| {
+        let entries = object.each("phone_numbers", MOST_NUMBERS, |entry| {
+            let phone = entry.required("phone_number", number);
+            let location_id = entry.optional("location_id", id);
+            Some(BusinessNumber { phone: phone?, location_id })
+        })?;
+        // A business is set up as a whole: one bad number refuses the call, so that none is forgotten.
+        let (good, bad): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_ok());
+        for problems in bad.into_iter().filter_map(Result::err) {
+            object.add(problems);
+        }
+        Some(good.into_iter().filter_map(Result::ok).collect())
+    });
     let twilio_account_sid = object.optional("twilio_account_sid", |value| match text(34)(value)? {
         sid if sid == settings.twilio_account_sid => Ok(sid),
         _ => Err(Problem::value("omega is not set up for this Twilio account")),
@@ -124,18 +119,12 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         ],
         created_at: now,
     };
-    if store
-        .insert_business(&business, &key.credential, &api_key_hash(&key.secret))
-        .await?
-    {
+    if store.insert_business(&business, &key.credential, &api_key_hash(&key.secret)).await? {
         return Ok((business, Some(key.secret)));
     }
     // Another call created it meanwhile.
     let business = store.business(asked.business).await?;
-    Ok((
-        business.ok_or_else(|| Error::internal("a business that exists cannot be read"))?,
-        None,
-    ))
+    Ok((business.ok_or_else(|| Error::internal("a business that exists cannot be read"))?, None))
 }
 
 /// Does what is still to do and stores how far it came. When another call for the same business stored its own
@@ -156,17 +145,13 @@ async fn go_on(
         let stored = store.business(asked.business).await?;
         business = stored.ok_or_else(|| Error::internal("a business that exists cannot be read"))?;
     }
-    Err(Error::Unavailable(
-        "too many calls set this business up at once".into(),
-    ))
+    Err(Error::Unavailable("too many calls set this business up at once".into()))
 }
 
 /// Lets the numbers that are asked for lead to the business. Returns those that lead to another one.
 async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) -> Result<Vec<Phone>> {
-    let default = asked.from_phone.iter().map(|phone| BusinessNumber {
-        phone: phone.clone(),
-        location_id: None,
-    });
+    let default =
+        asked.from_phone.iter().map(|phone| BusinessNumber { phone: phone.clone(), location_id: None });
     let mut refused = Vec::new();
     for number in asked.numbers.iter().cloned().chain(default) {
         if business.owns(&number.phone) {
@@ -208,10 +193,7 @@ fn steps(business: &Business, refused: &[Phone], settings: &Settings) -> Vec<Ste
     } else {
         Step::done(StepName::PhoneNumbers)
     };
-    let known = business
-        .steps
-        .iter()
-        .find(|step| step.step == StepName::TwilioWebhooks);
+    let known = business.steps.iter().find(|step| step.step == StepName::TwilioWebhooks);
     let webhooks = match known {
         Some(step) if step.state == StepState::Done => step.clone(),
         _ => Step::pending(
@@ -224,10 +206,5 @@ fn steps(business: &Business, refused: &[Phone], settings: &Settings) -> Vec<Ste
             ),
         ),
     };
-    vec![
-        Step::done(StepName::Business),
-        Step::done(StepName::ApiKey),
-        numbers,
-        webhooks,
-    ]
+    vec![Step::done(StepName::Business), Step::done(StepName::ApiKey), numbers, webhooks]
 }

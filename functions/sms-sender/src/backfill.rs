@@ -16,19 +16,12 @@ pub(crate) async fn backfill(deps: &Deps, correlation: &str) -> Result<()> {
     let since = deps.store.clock().now().minus(DAY);
     let listed = deps.twilio.list(since, None, None).await?;
     let mut jobs = Vec::new();
-    for sms in listed
-        .into_iter()
-        .filter_map(|remote| inbound(remote, deps.twilio.account_sid()))
-    {
+    for sms in listed.into_iter().filter_map(|remote| inbound(remote, deps.twilio.account_sid())) {
         if !deps.store.knows_provider_id("twilio", &sms.message_sid).await? {
             jobs.push(Job::new(correlation, Work::ReceiveSms(sms)));
         }
     }
-    tracing::info!(
-        request.id = correlation,
-        missing = jobs.len(),
-        "inbound texts compared with Twilio's"
-    );
+    tracing::info!(request.id = correlation, missing = jobs.len(), "inbound texts compared with Twilio's");
     deps.outbox.record.send(&jobs).await
 }
 

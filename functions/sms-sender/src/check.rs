@@ -14,10 +14,7 @@ const SKEW: Duration = Duration::from_secs(120);
 
 pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<()> {
     let message = deps.store.message(at).await?.ok_or_else(|| Store::missing(at))?;
-    let open = matches!(
-        message.delivery_status,
-        Status::Sending | Status::Sent | Status::UnknownOutcome
-    );
+    let open = matches!(message.delivery_status, Status::Sending | Status::Sent | Status::UnknownOutcome);
     if !open || message.attempt != attempt || message.lease_until.is_some() {
         return Ok(());
     }
@@ -36,9 +33,7 @@ pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<(
         }
         deps.store.advance(at, Channel::Sms, &report, None).await?;
     }
-    deps.store
-        .stop_asking(at, attempt, "Twilio was asked and had nothing new.")
-        .await
+    deps.store.stop_asking(at, attempt, "Twilio was asked and had nothing new.").await
 }
 
 /// The one text at Twilio that can only be this one: same numbers, same words, not made before it was claimed, and not
@@ -56,9 +51,5 @@ async fn look_up(deps: &Deps, message: &Message) -> Result<Option<RemoteMessage>
             candidates.push(remote);
         }
     }
-    Ok(if candidates.len() == 1 {
-        candidates.pop()
-    } else {
-        None
-    })
+    Ok(if candidates.len() == 1 { candidates.pop() } else { None })
 }

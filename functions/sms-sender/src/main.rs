@@ -16,11 +16,7 @@ async fn main() -> Result<(), Error> {
         table: config.required("TABLE_NAME"),
         opt_out_hash_key: config.required("OPT_OUT_HASH_KEY").into_bytes(),
     };
-    let store = Store::new(
-        &sdk_config(&config, "DYNAMODB"),
-        settings,
-        runtime::system_clock(),
-    );
+    let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
     let sqs = sdk_config(&config, "SQS");
     let outbox = Outbox {
         store: store.clone(),
@@ -28,19 +24,13 @@ async fn main() -> Result<(), Error> {
         record: Queue::new(&sqs, config.required("RECORD_QUEUE_URL")),
     };
     let twilio = twilio::Client::new(twilio::Config {
-        api_url: config
-            .optional("TWILIO_API_URL")
-            .unwrap_or_else(|| "https://api.twilio.com".to_owned()),
+        api_url: config.optional("TWILIO_API_URL").unwrap_or_else(|| "https://api.twilio.com".to_owned()),
         account_sid: config.required("TWILIO_ACCOUNT_SID"),
         auth_token: config.required("TWILIO_AUTH_TOKEN"),
         public_base_url: config.origin("PUBLIC_BASE_URL"),
     });
     config.check()?;
-    let deps = sms_sender::Deps {
-        store,
-        twilio,
-        outbox,
-    };
+    let deps = sms_sender::Deps { store, twilio, outbox };
     deps.store.warm().await;
     let run = async |event: LambdaEvent<SqsEvent>| {
         Ok::<_, Error>(runtime::batch::run(event.payload, |job| sms_sender::handle(&deps, job)).await)

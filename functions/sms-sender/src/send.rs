@@ -35,13 +35,7 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
         Claim::Ours => {}
         Claim::NotOurs | Claim::OptedOut => return Ok(()),
     }
-    let outcome = deps
-        .twilio
-        .send(TextToSend {
-            message: &message,
-            attempt,
-        })
-        .await;
+    let outcome = deps.twilio.send(TextToSend { message: &message, attempt }).await;
     tracing::info!(
         request.id = correlation,
         message.id = at.message.get(),
@@ -56,27 +50,16 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
 }
 
 async fn look(deps: &Deps, at: MessageRef, attempt: u32) -> Result<Now> {
-    let Candidate {
-        message,
-        behind_another,
-    } = deps
-        .store
-        .candidate(at)
-        .await?
-        .ok_or_else(|| Store::missing(at))?;
+    let Candidate { message, behind_another } =
+        deps.store.candidate(at).await?.ok_or_else(|| Store::missing(at))?;
     let waiting = matches!(message.delivery_status, Status::Queued | Status::Scheduled);
     if !waiting || message.attempt != attempt {
         return Ok(Now::Nothing);
     }
     let now = deps.store.clock().now();
     if message.expires_at.is_some_and(|end| end <= now) {
-        let failure = Failure::new(
-            ErrorClass::Expiry,
-            "Its expires_at passed before it could be sent.",
-        );
-        deps.store
-            .end_unsent(&message, attempt, Status::Expired, failure)
-            .await?;
+        let failure = Failure::new(ErrorClass::Expiry, "Its expires_at passed before it could be sent.");
+        deps.store.end_unsent(&message, attempt, Status::Expired, failure).await?;
         return Ok(Now::Nothing);
     }
     if let Some(early) = message.send_at.filter(|send_at| *send_at > now) {

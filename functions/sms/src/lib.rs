@@ -26,9 +26,6 @@ pub fn routes(state: State) -> Router {
         .route("/omega/businesses/{business_id}/sms/send", post(send::send))
         .route("/omega/businesses/{business_id}/sms/record", post(record::record))
         .route("/omega/businesses/{business_id}/sms/status", post(status::update))
-        .route(
-            "/omega/businesses/{business_id}/sms/preview",
-            post(preview::preview),
-        );
+        .route("/omega/businesses/{business_id}/sms/preview", post(preview::preview));
     web::authenticated(routes, &state).with_state(state)
 }

@@ -32,36 +32,20 @@ pub async fn record(
 ) -> ApiResult<Json<AcceptedResponse>> {
     let now = outbox.store.clock().now();
     let entries = body.read(|object| read(object, tenant.business(), request, now))?;
-    let items = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| item(index, entry))
-        .collect();
+    let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
     let recordings = entries.into_iter().filter_map(Result::ok).collect();
     outbox.queue_recordings(recordings, &correlation).await?;
-    Ok(Json(AcceptedResponse {
-        message: "Queued for recording",
-        request_id: request,
-        items,
-    }))
+    Ok(Json(AcceptedResponse { message: "Queued for recording", request_id: request, items }))
 }
 
 fn item(index: usize, entry: &Result<Recording, Vec<FieldError>>) -> AcceptedItem {
     match entry {
-        Ok(recording) => AcceptedItem {
-            index,
-            message_id: None,
-            status: recording.message.delivery_status,
-            error: None,
-        },
+        Ok(recording) => {
+            AcceptedItem { index, message_id: None, status: recording.message.delivery_status, error: None }
+        }
         Err(problems) => {
             let said: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-            AcceptedItem {
-                index,
-                message_id: None,
-                status: Status::Rejected,
-                error: Some(said.join("; ")),
-            }
+            AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said.join("; ")) }
         }
     }
 }
@@ -80,11 +64,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
     let sent_at = object.optional("sent_at", text(64));
     let historical = object.optional("historical", boolean).unwrap_or(false);
     let from = object.required("from_phone_number", address(business.country));
-    let order_at = sent_at
-        .as_deref()
-        .and_then(Timestamp::parse)
-        .filter(|at| *at <= now)
-        .unwrap_or(now);
+    let order_at = sent_at.as_deref().and_then(Timestamp::parse).filter(|at| *at <= now).unwrap_or(now);
     let inbound = sender_type == Some(UserType::Client);
     let mut index = 0..;
     // Places are counted over all entries, the refused ones included: they are what the caller sees.
@@ -97,9 +77,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
         let to = entry.required("to_phone_number", address(business.country));
         let body = entry.required("message", text(LONGEST));
         let status = entry.optional("status", STATUS);
-        let provider_metadata = entry
-            .optional("provider_metadata", web::read::object)
-            .map(Metadata);
+        let provider_metadata = entry.optional("provider_metadata", web::read::object).map(Metadata);
         let status = status.unwrap_or(if inbound { Status::Received } else { Status::Sent });
         let message = Message {
             at: MessageRef {
@@ -108,11 +86,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
                 message: MessageId::at(order_at, 0),
             },
             channel: Channel::Sms,
-            direction: if inbound {
-                Direction::Inbound
-            } else {
-                Direction::Outbound
-            },
+            direction: if inbound { Direction::Inbound } else { Direction::Outbound },
             category: category?,
             notification_type: notification_type.clone(),
             provider: Some(provider.unwrap_or(Provider::External)),
@@ -146,12 +120,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             is_flagged: false,
             provider_metadata,
         };
-        Some(Recording {
-            message,
-            order_at,
-            index: place,
-            historical,
-        })
+        Some(Recording { message, order_at, index: place, historical })
     });
     category?;
     from?;

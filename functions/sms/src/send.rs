@@ -42,11 +42,8 @@ pub async fn send(
         drafts.extend(entry.ok().map(|draft| (index, draft)));
     }
     let now = outbox.store.clock().now();
-    let waiting = if envelope.send_at.is_some_and(|at| at > now) {
-        Status::Scheduled
-    } else {
-        Status::Queued
-    };
+    let waiting =
+        if envelope.send_at.is_some_and(|at| at > now) { Status::Scheduled } else { Status::Queued };
     let outcomes = outbox.queue_sms(&envelope, drafts, request, &correlation).await;
     let mut trouble = None;
     let mut stored = false;
@@ -72,12 +69,7 @@ pub async fn send(
 
 fn refused(index: usize, problems: &[FieldError]) -> AcceptedItem {
     let said: Vec<String> = problems.iter().map(said).collect();
-    AcceptedItem {
-        index,
-        message_id: None,
-        status: Status::Rejected,
-        error: Some(said.join("; ")),
-    }
+    AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said.join("; ")) }
 }
 
 fn said(problem: &FieldError) -> String {
@@ -89,12 +81,7 @@ fn said(problem: &FieldError) -> String {
 
 fn accepted_item(index: usize, accepted: &Accepted, waiting: Status) -> AcceptedItem {
     match stored_id(accepted) {
-        Some(id) => AcceptedItem {
-            index,
-            message_id: Some(id),
-            status: waiting,
-            error: None,
-        },
+        Some(id) => AcceptedItem { index, message_id: Some(id), status: waiting, error: None },
         None => AcceptedItem {
             index,
             message_id: None,
@@ -118,16 +105,11 @@ fn read(object: &Object<'_>, business: &Business) -> Option<(SmsEnvelope, Entrie
     if let (Some(from), Some(until)) = (send_at, expires_at)
         && until <= from
     {
-        object.refuse(
-            "expires_at",
-            Problem::value("it ends before it begins at send_at"),
-        );
+        object.refuse("expires_at", Problem::value("it ends before it begins at send_at"));
     }
     let media_urls = object.list("media_urls", MOST_MEDIA, media_url);
     let from = sender(object, business);
-    let entries = object.each("messages", MOST, |entry| {
-        draft(entry, business, !media_urls.is_empty())
-    });
+    let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
     let envelope = SmsEnvelope {
         business: business.business_id,
         from: SmsAddress::Phone(from?),
@@ -155,10 +137,7 @@ fn sender(object: &Object<'_>, business: &Business) -> Option<Phone> {
     });
     let absent = object.raw("from_phone_number").is_none_or(Value::is_null);
     if absent && business.from_phone.is_none() {
-        object.refuse(
-            "from_phone_number",
-            Problem::value("the business has no default number; name one"),
-        );
+        object.refuse("from_phone_number", Problem::value("the business has no default number; name one"));
     }
     asked.or_else(|| business.from_phone.clone().filter(|_| absent))
 }
@@ -172,12 +151,7 @@ fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Sms
         entry.refuse("message", Problem::value("an empty text needs media"));
         return None;
     }
-    Some(SmsDraft {
-        client: client?,
-        to: SmsAddress::Phone(to?),
-        body: Text(body?),
-        wl_user_id,
-    })
+    Some(SmsDraft { client: client?, to: SmsAddress::Phone(to?), body: Text(body?), wl_user_id })
 }
 
 /// A phone number in any spelling, read in the business's country.
@@ -190,9 +164,7 @@ pub(crate) fn phone(business: &Business) -> impl Fn(&Value) -> Result<Phone, Pro
 
 fn media_url(value: &Value) -> Result<String, Problem> {
     let url = text(LONGEST_URL)(value)?;
-    let host = url
-        .strip_prefix("https://")
-        .and_then(|rest| rest.split(['/', '?', '#']).next());
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
     match host {
         Some(host) if !host.is_empty() && !host.contains('@') && url.is_ascii() => Ok(url),
         _ => Err(Problem::new("url_scheme", "URL should be a valid https address")),

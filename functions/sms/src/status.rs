@@ -34,21 +34,13 @@ pub async fn update(
         };
         Some((message?, report))
     })?;
-    let at = outbox
-        .store
-        .locate(tenant.id(), message)
-        .await?
-        .ok_or(Error::NotFound("message"))?;
+    let at = outbox.store.locate(tenant.id(), message).await?.ok_or(Error::NotFound("message"))?;
     let (applied, status) = match outbox.store.advance(at, Channel::Sms, &report, None).await? {
         Advance::Applied(status) => (true, Some(status)),
         Advance::Stale(status) | Advance::Duplicate(status) => (false, status),
         Advance::Unknown => return Err(Error::NotFound("message").into()),
     };
-    let message = if applied {
-        "Status updated"
-    } else {
-        "The message is past this status"
-    };
+    let message = if applied { "Status updated" } else { "The message is past this status" };
     Ok(Json(UpdateResponse {
         success: true,
         message: message.to_owned(),

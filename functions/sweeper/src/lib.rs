@@ -59,12 +59,7 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
             }
         }
     }
-    tracing::info!(
-        queued = swept.queued,
-        given_up = swept.given_up,
-        asked = swept.asked,
-        "swept"
-    );
+    tracing::info!(queued = swept.queued, given_up = swept.given_up, asked = swept.asked, "swept");
     Ok(swept)
 }
 

@@ -12,24 +12,14 @@ use sweeper::Deps;
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init();
     let config = Config::from_env();
-    let settings = store::Config {
-        table: config.required("TABLE_NAME"),
-        opt_out_hash_key: Vec::new(),
-    };
-    let store = Store::new(
-        &sdk_config(&config, "DYNAMODB"),
-        settings,
-        runtime::system_clock(),
-    );
+    let settings = store::Config { table: config.required("TABLE_NAME"), opt_out_hash_key: Vec::new() };
+    let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
     let sms_queue = Queue::new(&sdk_config(&config, "SQS"), config.required("SMS_QUEUE_URL"));
     config.check()?;
     let deps = Deps { store, sms_queue };
     deps.store.warm().await;
     let run = async |_: LambdaEvent<EventBridgeEvent>| {
-        sweeper::run(&deps)
-            .await
-            .map(drop)
-            .map_err(|error| Error::from(runtime::batch::with_causes(&error)))
+        sweeper::run(&deps).await.map(drop).map_err(|error| Error::from(runtime::batch::with_causes(&error)))
     };
     lambda_runtime::run(service_fn(run)).await
 }

@@ -22,9 +22,7 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    Router::new()
-        .route("/omega/twilio/sms/reply", post(keep))
-        .with_state(state)
+    Router::new().route("/omega/twilio/sms/reply", post(keep)).with_state(state)
 }
 
 /// `POST /omega/twilio/sms/reply`, at an address of its own.
@@ -34,8 +32,6 @@ async fn keep(
     form: Verified<Form>,
 ) -> ApiResult<impl IntoResponse> {
     let sms = form.into_inner().inbound_sms()?;
-    queue
-        .send(&[Job::new(correlation, Work::ReceiveSms(sms))])
-        .await?;
+    queue.send(&[Job::new(correlation, Work::ReceiveSms(sms))]).await?;
     Ok(([(header::CONTENT_TYPE, "application/xml")], "<Response/>"))
 }

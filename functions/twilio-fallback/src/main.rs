@@ -17,10 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         config.optional("PUBLIC_BASE_URL").unwrap_or_default(),
     );
     let record_queue = Queue::new(&sdk_config(&config, "SQS"), config.required("RECORD_QUEUE_URL"));
-    let state = State {
-        record_queue,
-        webhook,
-    };
+    let state = State { record_queue, webhook };
     config.check()?;
     lambda_http::run(web::app(twilio_fallback::routes(state))).await
 }

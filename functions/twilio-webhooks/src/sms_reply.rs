@@ -16,17 +16,11 @@ pub async fn reply(State(store): State<Store>, form: Verified<Form>) -> ApiResul
     let received = store.receive(&sms, route.as_ref()).await?;
     match received {
         Received::Stored(at) => {
-            tracing::info!(
-                business.id = at.business.get(),
-                message.id = at.message.get(),
-                "text received"
-            );
+            tracing::info!(business.id = at.business.get(), message.id = at.message.get(), "text received");
         }
-        Received::Duplicate => tracing::info!(
-            twilio.sid = sms.message_sid,
-            metric = "duplicate_dropped",
-            "text was here"
-        ),
+        Received::Duplicate => {
+            tracing::info!(twilio.sid = sms.message_sid, metric = "duplicate_dropped", "text was here")
+        }
         Received::Quarantined => {
             tracing::error!(
                 twilio.sid = sms.message_sid,

@@ -19,10 +19,7 @@ use web::twilio::{Form, Verified};
 pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResult<Json<Value>> {
     let form = form.into_inner();
     let sid = form.required("MessageSid")?;
-    let word = form
-        .field("MessageStatus")
-        .or_else(|| form.field("SmsStatus"))
-        .unwrap_or("unknown");
+    let word = form.field("MessageStatus").or_else(|| form.field("SmsStatus")).unwrap_or("unknown");
     let code = form.field("ErrorCode").and_then(|code| code.parse::<u32>().ok());
     let (at, attempt) = match addressed(&form) {
         Some(addressed) => addressed,
@@ -38,26 +35,17 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
     let consent = opted_out(&form, code);
     match store.advance(at, Channel::Sms, &report, consent.as_ref()).await? {
         Advance::Applied(status) => {
-            tracing::info!(
-                message.id = at.message.get(),
-                status = status.as_str(),
-                "report applied"
-            );
+            tracing::info!(message.id = at.message.get(), status = status.as_str(), "report applied");
         }
         Advance::Stale(_) => {
             tracing::info!(message.id = at.message.get(), reported = word, "report was late")
         }
         Advance::Duplicate(_) => {
-            tracing::info!(
-                message.id = at.message.get(),
-                metric = "duplicate_dropped",
-                "report was here"
-            );
+            tracing::info!(message.id = at.message.get(), metric = "duplicate_dropped", "report was here");
         }
-        Advance::Unknown => tracing::warn!(
-            message.id = at.message.get(),
-            "report of a message that does not exist"
-        ),
+        Advance::Unknown => {
+            tracing::warn!(message.id = at.message.get(), "report of a message that does not exist")
+        }
     }
     Ok(Json(json!({})))
 }

@@ -107,28 +107,14 @@ impl Effect {
     /// that is filled in later does nothing.
     pub fn of(direction: Direction, category: Category, historical: bool) -> Effect {
         if historical {
-            return Effect {
-                unread: false,
-                reopens: false,
-                reorders: false,
-            };
+            return Effect { unread: false, reopens: false, reorders: false };
         }
         match direction {
-            Direction::Inbound => Effect {
-                unread: true,
-                reopens: true,
-                reorders: true,
-            },
-            Direction::Outbound => Effect {
-                unread: false,
-                reopens: false,
-                reorders: category != Category::Campaign,
-            },
-            Direction::Internal => Effect {
-                unread: false,
-                reopens: false,
-                reorders: false,
-            },
+            Direction::Inbound => Effect { unread: true, reopens: true, reorders: true },
+            Direction::Outbound => {
+                Effect { unread: false, reopens: false, reorders: category != Category::Campaign }
+            }
+            Direction::Internal => Effect { unread: false, reopens: false, reorders: false },
         }
     }
 }
@@ -141,14 +127,7 @@ mod tests {
     fn a_campaign_and_history_leave_the_inbox_alone() {
         let campaign = Effect::of(Direction::Outbound, Category::Campaign, false);
         let history = Effect::of(Direction::Inbound, Category::Conversation, true);
-        assert_eq!(
-            campaign,
-            Effect {
-                unread: false,
-                reopens: false,
-                reorders: false
-            }
-        );
+        assert_eq!(campaign, Effect { unread: false, reopens: false, reorders: false });
         assert_eq!(history, campaign);
         assert!(Effect::of(Direction::Inbound, Category::Conversation, false).unread);
     }
@@ -156,9 +135,7 @@ mod tests {
     #[test]
     fn a_reply_brings_back_what_was_done_or_put_off() {
         use ConversationStatus::*;
-        let after: Vec<_> = [Open, Pending, Snoozed, Resolved]
-            .map(ConversationStatus::after_inbound)
-            .into();
+        let after: Vec<_> = [Open, Pending, Snoozed, Resolved].map(ConversationStatus::after_inbound).into();
         assert_eq!(after, [Open, Pending, Open, Open]);
     }
 }

@@ -69,11 +69,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that no provider code names.
     pub fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
-        Failure {
-            code: None,
-            class,
-            reason: reason.into(),
-        }
+        Failure { code: None, class, reason: reason.into() }
     }
 }
 
@@ -156,11 +152,7 @@ pub fn retry_after(
                 [30, 300, 1800][tries.retries as usize]
             };
             // An unreachable phone never waits less than its half hour.
-            let spread = if unreachable {
-                1.0 + 0.2 * jitter
-            } else {
-                0.8 + 0.4 * jitter
-            };
+            let spread = if unreachable { 1.0 + 0.2 * jitter } else { 0.8 + 0.4 * jitter };
             Duration::from_secs(base).mul_f64(spread)
         }
         ErrorClass::Throttle
@@ -182,39 +174,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn tries(retries: u32, throttled: u32) -> Tries {
-        Tries {
-            retries,
-            throttled,
-            age: Duration::from_secs(1),
-        }
+        Tries { retries, throttled, age: Duration::from_secs(1) }
     }
 
     #[test]
     fn only_throttling_and_transient_trouble_come_back() {
         use ErrorClass::*;
-        for class in [
-            Ambiguous,
-            Address,
-            Consent,
-            Content,
-            Configuration,
-            Expiry,
-            Schedule,
-        ] {
-            assert_eq!(
-                retry_after(&Failure::new(class, ""), tries(0, 0), None, 0.5),
-                None,
-                "{class:?}"
-            );
+        for class in [Ambiguous, Address, Consent, Content, Configuration, Expiry, Schedule] {
+            assert_eq!(retry_after(&Failure::new(class, ""), tries(0, 0), None, 0.5), None, "{class:?}");
         }
     }
 
     #[test]
     fn transient_trouble_is_tried_three_times_more() {
         let failure = Failure::new(ErrorClass::Transient, "");
-        let delays: Vec<_> = (0..4)
-            .map(|n| retry_after(&failure, tries(n, 0), None, 0.5))
-            .collect();
+        let delays: Vec<_> = (0..4).map(|n| retry_after(&failure, tries(n, 0), None, 0.5)).collect();
         let seconds = |s| Some(Duration::from_secs(s));
         assert_eq!(delays, [seconds(30), seconds(300), seconds(1800), None]);
     }
@@ -222,20 +196,13 @@ mod tests {
     #[test]
     fn an_unreachable_phone_waits_half_an_hour_at_least() {
         let failure = crate::sms_error::failure(30003, None);
-        assert_eq!(
-            retry_after(&failure, tries(0, 0), None, 0.0),
-            Some(Duration::from_secs(1800))
-        );
+        assert_eq!(retry_after(&failure, tries(0, 0), None, 0.0), Some(Duration::from_secs(1800)));
     }
 
     #[test]
     fn throttling_ends_with_the_patience() {
         let failure = Failure::new(ErrorClass::Throttle, "");
-        let old = Tries {
-            retries: 0,
-            throttled: 99,
-            age: THROTTLE_PATIENCE,
-        };
+        let old = Tries { retries: 0, throttled: 99, age: THROTTLE_PATIENCE };
         assert_eq!(retry_after(&failure, old, None, 0.0), None);
     }
 

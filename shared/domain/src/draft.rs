@@ -60,11 +60,7 @@ impl SmsDraft {
         };
         let counted = segments::count(&self.body.0).segments;
         Message {
-            at: MessageRef {
-                business: envelope.business,
-                client: self.client,
-                message: id,
-            },
+            at: MessageRef { business: envelope.business, client: self.client, message: id },
             channel: Channel::Sms,
             direction: Direction::Outbound,
             category: envelope.category,

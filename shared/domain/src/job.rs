@@ -100,11 +100,7 @@ pub struct InboundSms {
 impl Job {
     /// A job of the current version.
     pub fn new(request: impl Into<String>, work: Work) -> Job {
-        Job {
-            v: VERSION,
-            request: request.into(),
-            work,
-        }
+        Job { v: VERSION, request: request.into(), work }
     }
 }
 

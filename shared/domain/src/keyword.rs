@@ -48,9 +48,7 @@ const HELP: [&str; 2] = ["help", "info"];
 /// * `opted_out` says whether the writer is opted out of this sender now. `YES` is an opt-in only then:
 ///   otherwise it answers some question.
 pub fn parse(text: &str, opt_out_type: Option<&str>, opted_out: bool) -> Option<Keyword> {
-    opt_out_type
-        .and_then(provider_keyword)
-        .or_else(|| own_keyword(&normalise(text), opted_out))
+    opt_out_type.and_then(provider_keyword).or_else(|| own_keyword(&normalise(text), opted_out))
 }
 
 fn provider_keyword(opt_out_type: &str) -> Option<Keyword> {

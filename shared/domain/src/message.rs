@@ -236,10 +236,7 @@ impl Message {
     /// Whether a sender still has to deal with it: it is waiting or being sent.
     pub fn is_pending(&self) -> bool {
         self.direction == Direction::Outbound
-            && matches!(
-                self.delivery_status,
-                Status::Scheduled | Status::Queued | Status::Sending
-            )
+            && matches!(self.delivery_status, Status::Scheduled | Status::Queued | Status::Sending)
             && self.provider_message_id.is_none()
     }
 }
@@ -302,25 +299,15 @@ impl Report {
             status: Status::from_twilio(word),
             provider_status: Some(word.to_owned()),
             provider_message_id: sid,
-            failure: code
-                .filter(|code| *code != 0)
-                .map(|code| crate::sms_error::failure(code, None)),
+            failure: code.filter(|code| *code != 0).map(|code| crate::sms_error::failure(code, None)),
             metadata: None,
         }
     }
 
     /// What makes two reports the same one: a repeated delivery of it is recognised by this.
     pub fn identity(&self) -> String {
-        let word = self
-            .provider_status
-            .as_deref()
-            .or(self.status.map(Status::as_str))
-            .unwrap_or("-");
-        let code = self
-            .failure
-            .as_ref()
-            .and_then(|failure| failure.code.as_deref())
-            .unwrap_or("-");
+        let word = self.provider_status.as_deref().or(self.status.map(Status::as_str)).unwrap_or("-");
+        let code = self.failure.as_ref().and_then(|failure| failure.code.as_deref()).unwrap_or("-");
         format!(
             "{}#{:04}#{}#{word}#{code}",
             self.source.as_str(),
@@ -367,7 +354,5 @@ pub struct Event {
 
 /// Whether the class of a failed message lets a person try it again.
 pub fn retry_refusal(failure: Option<&Failure>) -> Option<ErrorClass> {
-    failure
-        .map(|failure| failure.class)
-        .filter(|class| !class.may_be_retried())
+    failure.map(|failure| failure.class).filter(|class| !class.may_be_retried())
 }

@@ -58,12 +58,7 @@ pub struct Step {
 impl Step {
     /// A finished step.
     pub fn done(step: StepName) -> Step {
-        Step {
-            step,
-            state: StepState::Done,
-            reason: None,
-            next_action: None,
-        }
+        Step { step, state: StepState::Done, reason: None, next_action: None }
     }
 
     /// A step that did not work, with what to do.
@@ -105,12 +100,7 @@ impl Progress {
         let ours = |step: &&Step| step.step != StepName::TwilioWebhooks;
         if steps.iter().any(|step| step.state == StepState::Failed) {
             Progress::Failed
-        } else if steps.is_empty()
-            || steps
-                .iter()
-                .filter(ours)
-                .any(|step| step.state == StepState::Pending)
-        {
+        } else if steps.is_empty() || steps.iter().filter(ours).any(|step| step.state == StepState::Pending) {
             Progress::InProgress
         } else {
             Progress::Completed

@@ -204,9 +204,7 @@ impl SenderName {
 
     fn from_text(text: &str) -> Option<Self> {
         let fits = (1..=11).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte))
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte))
             && text.bytes().any(|byte| byte.is_ascii_alphabetic());
         fits.then(|| Self(text.to_owned()))
     }
@@ -342,10 +340,7 @@ impl Typed {
             _ => trimmed,
         };
 
-        let mut typed = Self {
-            plus: false,
-            digits: String::with_capacity(text.len()),
-        };
+        let mut typed = Self { plus: false, digits: String::with_capacity(text.len()) };
         for c in text.chars() {
             match c {
                 '+' | '＋' if !typed.plus && typed.digits.is_empty() => typed.plus = true,
@@ -354,11 +349,7 @@ impl Typed {
             }
         }
         if typed.digits.is_empty() {
-            return Err(if typed.plus {
-                PhoneError::Malformed
-            } else {
-                PhoneError::Empty
-            });
+            return Err(if typed.plus { PhoneError::Malformed } else { PhoneError::Empty });
         }
         Ok(typed)
     }
@@ -394,12 +385,10 @@ fn is_separator(c: char) -> bool {
 /// prefixes as in `+44 (0) 20`. It gets no region: with one, it takes that region's trunk prefix off foreign
 /// numbers, which turns some into other valid numbers (`+8801812345678` read in the US lost its 1).
 fn international(digits: &str) -> Option<Phone> {
-    split(digits)
-        .and_then(|(code, national)| line(code, national))
-        .or_else(|| {
-            let parsed = phonenumber::parse(None, format!("+{digits}")).ok()?;
-            line_of(&parsed)
-        })
+    split(digits).and_then(|(code, national)| line(code, national)).or_else(|| {
+        let parsed = phonenumber::parse(None, format!("+{digits}")).ok()?;
+        line_of(&parsed)
+    })
 }
 
 /// The line behind digits that begin with a prefix for international calls: `00`, which people write wherever
@@ -408,14 +397,9 @@ fn dialled_abroad(digits: &str, region: Country) -> Option<Phone> {
     let common = digits.strip_prefix("00");
     let regional = || {
         let prefix = DATABASE.by_id(region.as_str())?.international_prefix()?;
-        prefix
-            .find(digits)
-            .filter(|found| found.start() == 0)
-            .map(|found| &digits[found.end()..])
+        prefix.find(digits).filter(|found| found.start() == 0).map(|found| &digits[found.end()..])
     };
-    common
-        .and_then(international)
-        .or_else(|| regional().and_then(international))
+    common.and_then(international).or_else(|| regional().and_then(international))
 }
 
 /// The line behind digits that are dialled inside the region.
@@ -425,10 +409,7 @@ fn national(digits: &str, region: Country) -> Option<Phone> {
         .ok()
         // what it takes for international was looked at already, see `international` for why not here
         .filter(|number| {
-            matches!(
-                number.country().source(),
-                country::Source::Default | country::Source::Number
-            )
+            matches!(number.country().source(), country::Source::Default | country::Source::Number)
         })
         .and_then(|number| line_of(&number));
     parsed.or_else(|| line(plan.country_code(), digits)).or_else(|| {
@@ -448,9 +429,7 @@ fn line_of(number: &phonenumber::PhoneNumber) -> Option<Phone> {
 fn line(code: u16, national: &str) -> Option<Phone> {
     let national = one_spelling(code, national);
     let exists = is_for_trying_out(code, &national) || plan_of(code, &national).is_some();
-    exists
-        .then(|| format!("+{code}{national}"))
-        .and_then(|e164| Phone::from_e164(&e164))
+    exists.then(|| format!("+{code}{national}")).and_then(|e164| Phone::from_e164(&e164))
 }
 
 /// Of the spellings of one line, the one to keep: see the module.
@@ -461,11 +440,7 @@ fn one_spelling(code: u16, national: &str) -> String {
         }
         (54, 10, [b'0'..=b'8', ..]) => {
             let mobile = format!("9{national}");
-            if plan_of(code, &mobile).is_some() {
-                mobile
-            } else {
-                national.to_owned()
-            }
+            if plan_of(code, &mobile).is_some() { mobile } else { national.to_owned() }
         }
         (52, 11, [b'1', ..]) => national[1..].to_owned(),
         (52, 12, [b'0', b'1', ..]) => national[2..].to_owned(),
@@ -492,10 +467,7 @@ fn split(digits: &str) -> Option<(u16, &str)> {
 
 /// The numbering plan that has this number, among those that share the country code.
 fn plan_of(code: u16, national: &str) -> Option<&'static Metadata> {
-    DATABASE
-        .by_code(&code)?
-        .into_iter()
-        .find(|plan| has_number(plan, national))
+    DATABASE.by_code(&code)?.into_iter().find(|plan| has_number(plan, national))
 }
 
 fn has_number(plan: &Metadata, national: &str) -> bool {
@@ -505,9 +477,7 @@ fn has_number(plan: &Metadata, national: &str) -> bool {
     let descriptors = plan.descriptors();
     starts_right
         && descriptors.general().is_match(national)
-        && KINDS
-            .iter()
-            .any(|kind| descriptors.get(*kind).is_some_and(|kind| kind.is_match(national)))
+        && KINDS.iter().any(|kind| descriptors.get(*kind).is_some_and(|kind| kind.is_match(national)))
 }
 
 /// The end of an address, enough to tell two apart in a log and too little to know whose it is.
@@ -589,11 +559,7 @@ mod tests {
         ];
         assert!(spellings.len() >= 20);
         for spelling in spellings {
-            assert_eq!(
-                parse(spelling, "US").as_deref(),
-                Ok("+14158675309"),
-                "{spelling:?}"
-            );
+            assert_eq!(parse(spelling, "US").as_deref(), Ok("+14158675309"), "{spelling:?}");
         }
     }
 
@@ -630,23 +596,12 @@ mod tests {
             (
                 "+5511961234567",
                 "BR",
-                &[
-                    "+5511961234567",
-                    "+551161234567",
-                    "11 96123-4567",
-                    "11 6123-4567",
-                    "0 21 11 96123-4567",
-                ],
+                &["+5511961234567", "+551161234567", "11 96123-4567", "11 6123-4567", "0 21 11 96123-4567"],
             ),
             (
                 "+5531988888888",
                 "BR",
-                &[
-                    "+5531988888888",
-                    "+553188888888",
-                    "(31) 8888-8888",
-                    "00553188888888",
-                ],
+                &["+5531988888888", "+553188888888", "(31) 8888-8888", "00553188888888"],
             ),
             // neither a landline nor trunked radio gets the 9
             ("+551132345678", "BR", &["+551132345678", "11 3234-5678"]),
@@ -712,10 +667,7 @@ mod tests {
         ] {
             assert_eq!(parse(number, "GB").as_deref(), Ok(number));
             assert_eq!(parse(&number[2..], "US").as_deref(), Ok(number));
-            assert_eq!(
-                Phone::from_e164(number).unwrap().country(),
-                Some(Country::default())
-            );
+            assert_eq!(Phone::from_e164(number).unwrap().country(), Some(Country::default()));
         }
     }
 
@@ -769,11 +721,7 @@ mod tests {
             }
             for code in ["US", "AU", "RU"] {
                 assert_eq!(parse(e164, code), expected, "{e164} in {code}");
-                assert_eq!(
-                    parse(&format!("00{}", &e164[1..]), code),
-                    expected,
-                    "00 {e164} in {code}"
-                );
+                assert_eq!(parse(&format!("00{}", &e164[1..]), code), expected, "00 {e164} in {code}");
             }
             assert_eq!(parse(&format!("011{}", &e164[1..]), "US"), expected, "011 {e164}");
         }
@@ -803,20 +751,14 @@ mod tests {
     fn the_usual_formats_of_each_country_are_read() {
         for (e164, home) in EXAMPLES.iter() {
             // the formatter loses the 8 of numbers that begin with their trunk prefix, such as +7 800
-            let loses_a_digit = ["+3708", "+3758", "+78"]
-                .iter()
-                .any(|start| e164.starts_with(start));
+            let loses_a_digit = ["+3708", "+3758", "+78"].iter().any(|start| e164.starts_with(start));
             let Some(home) = Country::parse(home).filter(|_| !loses_a_digit) else {
                 continue;
             };
             let number = phonenumber::parse(None, e164).unwrap();
             for mode in [Mode::International, Mode::Rfc3966, Mode::National] {
                 let written = number.format().mode(mode).to_string();
-                assert_eq!(
-                    Phone::parse(&written, home),
-                    Phone::parse(e164, home),
-                    "{written} for {e164}"
-                );
+                assert_eq!(Phone::parse(&written, home), Phone::parse(e164, home), "{written} for {e164}");
             }
         }
     }
@@ -850,17 +792,7 @@ mod tests {
         for country in countries {
             let phone = Phone::parse("+14158675309", country).unwrap();
             assert_eq!(phone.as_str(), "+14158675309");
-            for odd in [
-                "0",
-                "00",
-                "000",
-                "0000",
-                "00000000",
-                "011",
-                "1",
-                "12",
-                "99999999999999999999",
-            ] {
+            for odd in ["0", "00", "000", "0000", "00000000", "011", "1", "12", "99999999999999999999"] {
                 let _ = Phone::parse(odd, country);
             }
         }
@@ -901,12 +833,8 @@ mod tests {
     #[test]
     fn debug_shows_two_digits() {
         assert_eq!(format!("{:?}", Phone::from_e164("+14158675309").unwrap()), "+…09");
-        for (raw, shown) in [
-            ("+14158675309", "+…09"),
-            ("12345", "…45"),
-            ("ACME", "…ME"),
-            ("A", "…"),
-        ] {
+        for (raw, shown) in [("+14158675309", "+…09"), ("12345", "…45"), ("ACME", "…ME"), ("A", "…")]
+        {
             let address = SmsAddress::parse(raw, Country::default()).unwrap();
             assert_eq!(format!("{address:?}"), shown);
         }
@@ -939,19 +867,9 @@ mod tests {
         for (raw, code, expected, key) in table {
             assert_eq!(kind(raw, code), Ok((expected, key.to_owned())), "{raw} in {code}");
         }
-        for no in [
-            "",
-            "911",
-            "112",
-            "9-1-1",
-            "12",
-            "+12345",
-            "ACME Company",
-            "Acmé",
-            "ACME#1",
-            "1234567890",
-            "--",
-        ] {
+        for no in
+            ["", "911", "112", "9-1-1", "12", "+12345", "ACME Company", "Acmé", "ACME#1", "1234567890", "--"]
+        {
             assert!(kind(no, "US").is_err(), "{no}");
         }
     }

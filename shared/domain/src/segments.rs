@@ -55,12 +55,7 @@ pub fn count(text: &str) -> SmsSegments {
         (Encoding::Ucs2, clusters(text).flat_map(ucs2_units).collect())
     };
 
-    SmsSegments {
-        encoding,
-        units: costs.iter().sum(),
-        segments: fill(&costs, encoding),
-        non_gsm_characters,
-    }
+    SmsSegments { encoding, units: costs.iter().sum(), segments: fill(&costs, encoding), non_gsm_characters }
 }
 
 /// Units in a message that needs no segment header.
@@ -192,10 +187,7 @@ mod tests {
     #[test]
     fn an_empty_text_has_no_segment() {
         let counted = count("");
-        assert_eq!(
-            (counted.encoding, counted.units, counted.segments),
-            (Encoding::Gsm7, 0, 0)
-        );
+        assert_eq!((counted.encoding, counted.units, counted.segments), (Encoding::Gsm7, 0, 0));
     }
 
     #[test]
@@ -208,9 +200,8 @@ mod tests {
 
     #[test]
     fn what_looks_like_gsm_but_is_not() {
-        for text in [
-            "`", "ç", "á", "í", "ó", "ú", "\t", "“", "–", "…", "e\u{301}", "\u{a0}", "\u{1b}",
-        ] {
+        for text in ["`", "ç", "á", "í", "ó", "ú", "\t", "“", "–", "…", "e\u{301}", "\u{a0}", "\u{1b}"]
+        {
             assert_eq!(count(text).encoding, Encoding::Ucs2, "{text:?}");
         }
     }

@@ -10,133 +10,49 @@ pub const OPTED_OUT: u32 = 21610;
 
 /// Code, class, what staff read: what happened and what to do.
 const CODES: &[(u32, ErrorClass, &str)] = &[
-    (
-        20003,
-        ErrorClass::Configuration,
-        "Twilio refused our credentials. Check account SID and auth token.",
-    ),
+    (20003, ErrorClass::Configuration, "Twilio refused our credentials. Check account SID and auth token."),
     (
         20404,
         ErrorClass::Configuration,
         "Twilio does not know the account or number. Check the configuration.",
     ),
-    (
-        20429,
-        ErrorClass::Throttle,
-        "Twilio asked us to slow down. It is tried again by itself.",
-    ),
-    (
-        21211,
-        ErrorClass::Address,
-        "The number is not a valid phone number. Correct it.",
-    ),
-    (
-        21408,
-        ErrorClass::Configuration,
-        "Texts to this country are switched off in the Twilio account.",
-    ),
+    (20429, ErrorClass::Throttle, "Twilio asked us to slow down. It is tried again by itself."),
+    (21211, ErrorClass::Address, "The number is not a valid phone number. Correct it."),
+    (21408, ErrorClass::Configuration, "Texts to this country are switched off in the Twilio account."),
     (21602, ErrorClass::Content, "The text is empty."),
-    (
-        21606,
-        ErrorClass::Configuration,
-        "The sender number cannot send texts. Choose another.",
-    ),
-    (
-        21610,
-        ErrorClass::Consent,
-        "The client has opted out of texts from this number.",
-    ),
+    (21606, ErrorClass::Configuration, "The sender number cannot send texts. Choose another."),
+    (21610, ErrorClass::Consent, "The client has opted out of texts from this number."),
     (
         21611,
         ErrorClass::Throttle,
         "The sender number has too many texts waiting. It is tried again by itself.",
     ),
-    (
-        21612,
-        ErrorClass::Configuration,
-        "The sender number cannot reach this destination. Choose another.",
-    ),
-    (
-        21614,
-        ErrorClass::Address,
-        "The number cannot receive texts. Use another number or another channel.",
-    ),
-    (
-        21617,
-        ErrorClass::Content,
-        "The text is longer than 1600 characters. Shorten it.",
-    ),
-    (
-        21620,
-        ErrorClass::Content,
-        "A media address is not valid. Correct it.",
-    ),
-    (
-        30001,
-        ErrorClass::Throttle,
-        "Twilio's queue was full. It is tried again by itself.",
-    ),
-    (
-        30002,
-        ErrorClass::Configuration,
-        "The Twilio account is suspended.",
-    ),
-    (
-        30003,
-        ErrorClass::Transient,
-        "The phone could not be reached, perhaps switched off.",
-    ),
-    (
-        30004,
-        ErrorClass::Address,
-        "The client's carrier blocks texts to this number. Use another channel.",
-    ),
-    (
-        30005,
-        ErrorClass::Address,
-        "The number does not exist any more. Ask the client for a new one.",
-    ),
-    (
-        30006,
-        ErrorClass::Address,
-        "The number is a landline. Use another number or another channel.",
-    ),
+    (21612, ErrorClass::Configuration, "The sender number cannot reach this destination. Choose another."),
+    (21614, ErrorClass::Address, "The number cannot receive texts. Use another number or another channel."),
+    (21617, ErrorClass::Content, "The text is longer than 1600 characters. Shorten it."),
+    (21620, ErrorClass::Content, "A media address is not valid. Correct it."),
+    (30001, ErrorClass::Throttle, "Twilio's queue was full. It is tried again by itself."),
+    (30002, ErrorClass::Configuration, "The Twilio account is suspended."),
+    (30003, ErrorClass::Transient, "The phone could not be reached, perhaps switched off."),
+    (30004, ErrorClass::Address, "The client's carrier blocks texts to this number. Use another channel."),
+    (30005, ErrorClass::Address, "The number does not exist any more. Ask the client for a new one."),
+    (30006, ErrorClass::Address, "The number is a landline. Use another number or another channel."),
     (
         30007,
         ErrorClass::Content,
         "The carrier filtered the text as unwanted. Reword it and avoid short links.",
     ),
     (30008, ErrorClass::Transient, "The carrier gave no reason."),
-    (
-        30011,
-        ErrorClass::Content,
-        "The client's carrier takes no media. Send it without.",
-    ),
-    (
-        30017,
-        ErrorClass::Transient,
-        "The carrier's network was congested.",
-    ),
+    (30011, ErrorClass::Content, "The client's carrier takes no media. Send it without."),
+    (30017, ErrorClass::Transient, "The carrier's network was congested."),
     (
         30022,
         ErrorClass::Throttle,
         "The registered daily or hourly rate was used up. It is tried again by itself.",
     ),
-    (
-        30034,
-        ErrorClass::Configuration,
-        "The sender number is not registered for texts to the United States.",
-    ),
-    (
-        30036,
-        ErrorClass::Expiry,
-        "The text was not delivered within its validity.",
-    ),
-    (
-        63038,
-        ErrorClass::Configuration,
-        "The Twilio account has reached its daily limit.",
-    ),
+    (30034, ErrorClass::Configuration, "The sender number is not registered for texts to the United States."),
+    (30036, ErrorClass::Expiry, "The text was not delivered within its validity."),
+    (63038, ErrorClass::Configuration, "The Twilio account has reached its daily limit."),
 ];
 
 /// What a code in a status callback or a refusal means. An unknown code is taken as permanent, because sending again

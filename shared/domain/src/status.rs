@@ -198,11 +198,7 @@ mod tests {
 
     #[test]
     fn nothing_moves_what_was_received() {
-        assert!(
-            Status::ALL
-                .into_iter()
-                .all(|next| !Received.may_become(next, Channel::Email))
-        );
+        assert!(Status::ALL.into_iter().all(|next| !Received.may_become(next, Channel::Email)));
     }
 
     #[test]

@@ -34,9 +34,7 @@ impl Timestamp {
 
     /// A time as mail headers and Twilio's lists write it: `Sat, 31 Jan 2026 12:00:00 +0000`.
     pub fn parse_rfc2822(text: &str) -> Option<Self> {
-        let instant = jiff::fmt::rfc2822::DateTimeParser::new()
-            .parse_timestamp(text.trim())
-            .ok()?;
+        let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
         Some(Timestamp::from_millis(instant.as_millisecond()))
     }
 
@@ -116,19 +114,15 @@ mod tests {
         assert_eq!(noon.to_string(), "2026-01-31T12:00:00.000Z");
         assert_eq!(Timestamp::parse("2026-01-31T13:00:00+01:00"), Some(noon));
         assert_eq!(Timestamp::parse("2026-01-31 12:00:00.0009Z"), Some(noon));
-        assert_eq!(
-            Timestamp::parse_rfc2822("Sat, 31 Jan 2026 12:00:00 +0000"),
-            Some(noon)
-        );
+        assert_eq!(Timestamp::parse_rfc2822("Sat, 31 Jan 2026 12:00:00 +0000"), Some(noon));
         assert_eq!(Timestamp::parse("string"), None);
         assert_eq!(Timestamp::parse("2026-01-31"), None);
     }
 
     #[test]
     fn text_order_is_time_order() {
-        let mut times: Vec<_> = [0, 999, 1_000, 1_700_000_000_123, 4_000_000_000_000]
-            .map(Timestamp::from_millis)
-            .into();
+        let mut times: Vec<_> =
+            [0, 999, 1_000, 1_700_000_000_123, 4_000_000_000_000].map(Timestamp::from_millis).into();
         times.sort_by_key(|t| t.to_string());
         assert!(times.is_sorted());
     }

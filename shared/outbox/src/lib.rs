@@ -71,10 +71,7 @@ impl Outbox {
             .map(|(_, message, _)| (message.at, message.send_at))
             .collect();
         self.hand_over(&fresh, correlation, now).await;
-        stored
-            .into_iter()
-            .map(|(index, _, accepted)| (index, accepted))
-            .collect()
+        stored.into_iter().map(|(index, _, accepted)| (index, accepted)).collect()
     }
 
     /// Queues the jobs of stored messages. What cannot be queued now is queued by the sweeper, so trouble here is
@@ -85,25 +82,13 @@ impl Outbox {
         correlation: &str,
         now: Timestamp,
     ) {
-        let job = |at: MessageRef| {
-            Job::new(
-                correlation,
-                Work::SendSms {
-                    message: at,
-                    attempt: 1,
-                },
-            )
-        };
-        let at_once: Vec<Job> = messages
-            .iter()
-            .filter(|(_, send_at)| send_at.is_none())
-            .map(|(at, _)| job(*at))
-            .collect();
+        let job = |at: MessageRef| Job::new(correlation, Work::SendSms { message: at, attempt: 1 });
+        let at_once: Vec<Job> =
+            messages.iter().filter(|(_, send_at)| send_at.is_none()).map(|(at, _)| job(*at)).collect();
         let mut result = self.sms.send(&at_once).await;
         for (at, send_at) in messages {
-            let Some(delay) = send_at
-                .map(|send_at| send_at.since(now))
-                .filter(|delay| *delay <= LONGEST_DELAY)
+            let Some(delay) =
+                send_at.map(|send_at| send_at.since(now)).filter(|delay| *delay <= LONGEST_DELAY)
             else {
                 continue;
             };
@@ -141,13 +126,7 @@ impl Outbox {
             Ok(attempt) => attempt,
             Err(instead) => return Ok(Err(instead)),
         };
-        let job = Job::new(
-            correlation,
-            Work::SendSms {
-                message: message.at,
-                attempt,
-            },
-        );
+        let job = Job::new(correlation, Work::SendSms { message: message.at, attempt });
         if let Err(error) = self.sms.send(&[job]).await {
             self.store.undo_retry(message, attempt).await?;
             return Err(error);
@@ -169,12 +148,7 @@ impl Outbox {
         if delay > LONGEST_DELAY {
             return Ok(());
         }
-        self.sms
-            .send_later(
-                &Job::new(correlation, Work::SendSms { message: at, attempt }),
-                delay,
-            )
-            .await
+        self.sms.send_later(&Job::new(correlation, Work::SendSms { message: at, attempt }), delay).await
     }
 }
 

@@ -24,10 +24,7 @@ pub struct Queue {
 impl Queue {
     /// The queue at `url`.
     pub fn new(sdk: &aws_types::SdkConfig, url: impl Into<String>) -> Queue {
-        Queue {
-            sqs: Client::new(sdk),
-            url: url.into(),
-        }
+        Queue { sqs: Client::new(sdk), url: url.into() }
     }
 
     /// Puts jobs on the queue, ten to a call.
@@ -73,15 +70,10 @@ impl Queue {
                 .map_err(|error| Error::Internal(error.into()))?;
             call = call.entries(entry);
         }
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| Error::Unavailable(error.into()))?;
+        let answer = call.send().await.map_err(|error| Error::Unavailable(error.into()))?;
         match answer.failed() {
             [] => Ok(()),
-            failed => Err(Error::Unavailable(
-                format!("{} jobs were not queued", failed.len()).into(),
-            )),
+            failed => Err(Error::Unavailable(format!("{} jobs were not queued", failed.len()).into())),
         }
     }
 }

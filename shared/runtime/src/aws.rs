@@ -40,9 +40,7 @@ pub fn sdk_config(config: &Config, service: &str) -> SdkConfig {
         ))
         .time_source(aws_smithy_async::time::SystemTimeSource::new())
         .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(4)
-                .with_initial_backoff(Duration::from_millis(50)),
+            RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)),
         )
         .timeout_config(
             TimeoutConfig::builder()

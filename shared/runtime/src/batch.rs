@@ -126,11 +126,8 @@ mod tests {
             }
         })
         .await;
-        let failed: Vec<_> = response
-            .batch_item_failures
-            .iter()
-            .map(|item| item.item_identifier.as_str())
-            .collect();
+        let failed: Vec<_> =
+            response.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect();
         assert_eq!(failed, ["transient", "malformed", "future", "panics"]);
     }
 }

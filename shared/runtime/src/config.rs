@@ -14,9 +14,7 @@ pub struct Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("problems", &self.problems)
-            .finish_non_exhaustive()
+        f.debug_struct("Config").field("problems", &self.problems).finish_non_exhaustive()
     }
 }
 
@@ -40,10 +38,7 @@ impl Config {
 
     /// Values from any other place.
     pub fn new(read: impl Fn(&str) -> Option<String> + 'static) -> Config {
-        Config {
-            read: Box::new(read),
-            problems: RefCell::default(),
-        }
+        Config { read: Box::new(read), problems: RefCell::default() }
     }
 
     /// A value that may be missing. Empty counts as missing, because a template cannot leave a variable out.
@@ -63,14 +58,10 @@ impl Config {
     pub fn origin(&self, name: &str) -> String {
         let value = self.required(name);
         let origin = value.trim_end_matches('/');
-        let bare = origin
-            .strip_prefix("https://")
-            .or_else(|| origin.strip_prefix("http://"));
+        let bare = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         if !value.is_empty() && bare.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', '@']))
         {
-            self.problems
-                .borrow_mut()
-                .push(format!("{name} is not an origin like https://example.com"));
+            self.problems.borrow_mut().push(format!("{name} is not an origin like https://example.com"));
         }
         origin.to_owned()
     }
@@ -81,11 +72,7 @@ impl Config {
     /// Names every variable that is missing or wrong. Never a value: some are secrets.
     pub fn check(self) -> Result<(), Misconfigured> {
         let problems = self.problems.into_inner();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Misconfigured(problems))
-        }
+        if problems.is_empty() { Ok(()) } else { Err(Misconfigured(problems)) }
     }
 }
 

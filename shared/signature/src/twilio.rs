@@ -29,10 +29,7 @@ pub struct AuthTokens {
 impl AuthTokens {
     /// The account's primary token and, during a rotation, its secondary one.
     pub fn new(primary: impl Into<String>, secondary: Option<String>) -> Self {
-        Self {
-            primary: primary.into(),
-            secondary,
-        }
+        Self { primary: primary.into(), secondary }
     }
 
     fn usable(&self) -> impl Iterator<Item = &str> {
@@ -136,10 +133,7 @@ fn finish(mut mac: HmacSha1, address: &str, parameters: &[u8]) -> Vec<u8> {
 /// different bodies; refusing it would drop a request that Twilio did sign.
 fn form_text(raw_body: &[u8]) -> Vec<u8> {
     let mut parameters: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
-    for pair in raw_body
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-    {
+    for pair in raw_body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let name = form_decode(halves.next().unwrap_or_default());
         let value = form_decode(halves.next().unwrap_or_default());
@@ -184,9 +178,7 @@ fn form_decode(encoded: &[u8]) -> Vec<u8> {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn lower_hex(bytes: &[u8]) -> String {
@@ -214,9 +206,7 @@ fn address_spellings(url: &str) -> Vec<String> {
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     // the last colon, unless it is inside the brackets of an IPv6 address or part of `user:password@`
-    let port_at = authority
-        .rfind(':')
-        .filter(|at| !authority[*at..].contains([']', '@']));
+    let port_at = authority.rfind(':').filter(|at| !authority[*at..].contains([']', '@']));
     let (host, port) = match port_at {
         Some(at) => (&authority[..at], Some(&authority[at + 1..])),
         None => (authority, usual_port(scheme)),
@@ -256,10 +246,7 @@ mod tests {
     }
 
     fn body(pairs: &[(&str, &str)]) -> Vec<u8> {
-        Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish()
-            .into_bytes()
+        Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
     }
 
     #[test]
@@ -274,54 +261,26 @@ mod tests {
             ("https://mycompany.com:1234/myapp.php?foo=1&bar=2", SIGNATURE),
             ("https://mycompany.com:443/myapp.php?foo=1&bar=2", SIGNATURE),
             (URL, "kvajT1Ptam85bY51eRf/AJRuM3w="),
-            (
-                "http://mycompany.com/myapp.php?foo=1&bar=2",
-                "0ZXoZLH/DfblKGATFgpif+LLRf4=",
-            ),
-            (
-                "http://mycompany.com:80/myapp.php?foo=1&bar=2",
-                "0ZXoZLH/DfblKGATFgpif+LLRf4=",
-            ),
-            (
-                "http://mycompany.com:1234/myapp.php?foo=1&bar=2",
-                "Zmvh+3yNM1Phv2jhDCwEM3q5ebU=",
-            ),
+            ("http://mycompany.com/myapp.php?foo=1&bar=2", "0ZXoZLH/DfblKGATFgpif+LLRf4="),
+            ("http://mycompany.com:80/myapp.php?foo=1&bar=2", "0ZXoZLH/DfblKGATFgpif+LLRf4="),
+            ("http://mycompany.com:1234/myapp.php?foo=1&bar=2", "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="),
         ];
         for (url, signature) in table {
-            assert_eq!(
-                verify_form(&tokens(), url, &body(&CALL), signature),
-                Ok(()),
-                "{url}"
-            );
+            assert_eq!(verify_form(&tokens(), url, &body(&CALL), signature), Ok(()), "{url}");
         }
         // another port than the one that was signed
         let signed = sign_form(TOKEN, "https://mycompany.com:8443/", b"");
-        assert_eq!(
-            verify_get(&tokens(), "https://mycompany.com/", &signed),
-            Err(Invalid)
-        );
+        assert_eq!(verify_get(&tokens(), "https://mycompany.com/", &signed), Err(Invalid));
     }
 
     #[test]
     fn address_spellings_touch_only_the_port() {
         let table: [(&str, &[&str]); 7] = [
             ("https://a.test", &["https://a.test", "https://a.test:443"]),
-            (
-                "https://a.test?x=1:2",
-                &["https://a.test?x=1:2", "https://a.test:443?x=1:2"],
-            ),
-            (
-                "https://a.test/p:9/",
-                &["https://a.test/p:9/", "https://a.test:443/p:9/"],
-            ),
-            (
-                "HTTP://A.test:8080/%2f",
-                &["HTTP://A.test/%2f", "HTTP://A.test:8080/%2f"],
-            ),
-            (
-                "https://u:p@a.test/",
-                &["https://u:p@a.test/", "https://u:p@a.test:443/"],
-            ),
+            ("https://a.test?x=1:2", &["https://a.test?x=1:2", "https://a.test:443?x=1:2"]),
+            ("https://a.test/p:9/", &["https://a.test/p:9/", "https://a.test:443/p:9/"]),
+            ("HTTP://A.test:8080/%2f", &["HTTP://A.test/%2f", "HTTP://A.test:8080/%2f"]),
+            ("https://u:p@a.test/", &["https://u:p@a.test/", "https://u:p@a.test:443/"]),
             ("https://[::1]/", &["https://[::1]/", "https://[::1]:443/"]),
             ("https://[::1]:8443/", &["https://[::1]/", "https://[::1]:8443/"]),
         ];
@@ -340,10 +299,7 @@ mod tests {
             ("Digits", "1234"),
             ("Digits", "1234"),
         ];
-        assert_eq!(
-            verify_form(&tokens(), URL, &body(&pairs), "IK+Dwps556ElfBT0I3Rgjkr1wJU="),
-            Ok(())
-        );
+        assert_eq!(verify_form(&tokens(), URL, &body(&pairs), "IK+Dwps556ElfBT0I3Rgjkr1wJU="), Ok(()));
     }
 
     #[test]
@@ -364,10 +320,7 @@ mod tests {
         assert_eq!(sign_form(TOKEN, &url, b""), signature);
 
         assert_eq!(verify_json(&tokens(), &url, b"{}", signature), Err(Invalid));
-        assert_eq!(
-            verify_json(&tokens(), &url.to_uppercase(), json, signature),
-            Err(Invalid)
-        );
+        assert_eq!(verify_json(&tokens(), &url.to_uppercase(), json, signature), Err(Invalid));
         // a validly signed address that vouches for no body
         let bare = sign_form(TOKEN, URL, b"");
         assert_eq!(verify_get(&tokens(), URL, &bare), Ok(()));
@@ -396,25 +349,11 @@ mod tests {
             "https://mycompany.com/prod/myapp.php?foo=1&bar=2",
             "",
         ] {
-            assert_eq!(
-                verify_form(&tokens(), url, &body(&CALL), SIGNATURE),
-                Err(Invalid),
-                "{url}"
-            );
+            assert_eq!(verify_form(&tokens(), url, &body(&CALL), SIGNATURE), Err(Invalid), "{url}");
         }
-        for signature in [
-            "",
-            "=",
-            "RSOYDt4T1cUTdK1PDd93/VVr8B8",
-            "rSOYDt4T1cUTdK1PDd93/VVr8B8=",
-            "é",
-            "RSOY",
-        ] {
-            assert_eq!(
-                verify_form(&tokens(), URL, &body(&CALL), signature),
-                Err(Invalid),
-                "{signature}"
-            );
+        for signature in ["", "=", "RSOYDt4T1cUTdK1PDd93/VVr8B8", "rSOYDt4T1cUTdK1PDd93/VVr8B8=", "é", "RSOY"]
+        {
+            assert_eq!(verify_form(&tokens(), URL, &body(&CALL), signature), Err(Invalid), "{signature}");
         }
     }
 
@@ -431,15 +370,9 @@ mod tests {
     fn an_empty_token_validates_nothing() {
         for empty in ["", " "] {
             let signed = sign_form(empty, URL, b"a=1");
-            for tokens in [
-                AuthTokens::new(empty, None),
-                AuthTokens::new(empty, Some(empty.to_owned())),
-            ] {
+            for tokens in [AuthTokens::new(empty, None), AuthTokens::new(empty, Some(empty.to_owned()))] {
                 assert_eq!(verify_form(&tokens, URL, b"a=1", &signed), Err(Invalid));
-                assert_eq!(
-                    verify_get(&tokens, URL, &sign_form(empty, URL, b"")),
-                    Err(Invalid)
-                );
+                assert_eq!(verify_get(&tokens, URL, &sign_form(empty, URL, b"")), Err(Invalid));
             }
             // and does not switch off the other one
             let tokens = AuthTokens::new(empty, Some(TOKEN.to_owned()));
@@ -461,10 +394,7 @@ mod tests {
     fn agrees_with_the_usual_form_decoder_on_text() {
         let raw = body(&[("Body", "Grüße & 100% + 日本 😀\r\n"), ("From", "+15005550006")]);
         let decoded: Vec<_> = form_urlencoded::parse(&raw).into_owned().collect();
-        let expected: String = decoded
-            .iter()
-            .map(|(name, value)| format!("{name}{value}"))
-            .collect();
+        let expected: String = decoded.iter().map(|(name, value)| format!("{name}{value}")).collect();
         assert_eq!(form_text(&raw), expected.as_bytes());
     }
 

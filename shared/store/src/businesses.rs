@@ -11,10 +11,7 @@ use crate::{Store, keys};
 impl Store {
     /// A business.
     pub async fn business(&self, business: BusinessId) -> Result<Option<Business>> {
-        self.get(keys::business(business), true)
-            .await?
-            .map(decode)
-            .transpose()
+        self.get(keys::business(business), true).await?.map(decode).transpose()
     }
 
     /// Creates a business together with its first key. `false` when it exists already; then nothing is written.
@@ -26,10 +23,7 @@ impl Store {
     ) -> Result<bool> {
         let id = business.business_id;
         let parts = vec![
-            self.tx_put(
-                encode(keys::business(id), "Business", business)?,
-                Write::new().if_new(),
-            )?,
+            self.tx_put(encode(keys::business(id), "Business", business)?, Write::new().if_new())?,
             self.tx_put(
                 encode(keys::credential(secret_hash), "Credential", credential)?,
                 Write::new().if_new(),
@@ -43,17 +37,11 @@ impl Store {
     pub async fn put_onboarding(&self, business: &Business, before: &[BusinessNumber]) -> Result<bool> {
         let write = Write::new()
             .set("phone_numbers", value(&business.phone_numbers)?)
-            .put(
-                "from_phone",
-                business.from_phone.as_ref().map(|phone| s(phone.as_str())),
-            )
+            .put("from_phone", business.from_phone.as_ref().map(|phone| s(phone.as_str())))
             .set("steps", value(&business.steps)?)
             .if_exists()
             .when("phone_numbers", "=", value(&before)?);
-        Ok(self
-            .update(keys::business(business.business_id), write)
-            .await?
-            .is_ok())
+        Ok(self.update(keys::business(business.business_id), write).await?.is_ok())
     }
 
     /// Lets a number lead to a business. `false` when it leads to another one.
@@ -65,9 +53,6 @@ impl Store {
 
     /// Whom a number leads to.
     pub async fn number_route(&self, phone: &Phone) -> Result<Option<NumberRoute>> {
-        self.get(keys::number(phone), false)
-            .await?
-            .map(decode)
-            .transpose()
+        self.get(keys::number(phone), false).await?.map(decode).transpose()
     }
 }

@@ -38,19 +38,12 @@ pub struct ConsentChange {
 impl Store {
     fn opt_out_key(&self, business: BusinessId, address: &SmsAddress, sender: &SmsAddress) -> Result<Key> {
         if self.opt_out_hash_key.len() < SHORTEST_KEY {
-            return Err(Error::internal(
-                "OPT_OUT_HASH_KEY is missing or shorter than 16 bytes",
-            ));
+            return Err(Error::internal("OPT_OUT_HASH_KEY is missing or shorter than 16 bytes"));
         }
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.opt_out_hash_key)
             .map_err(|_| Error::internal("OPT_OUT_HASH_KEY cannot be used"))?;
         mac.update(address.key().as_bytes());
-        let hash: String = mac
-            .finalize()
-            .into_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(keys::opt_out(business, &hash, sender))
     }
 
@@ -61,13 +54,9 @@ impl Store {
         address: &SmsAddress,
         sender: &SmsAddress,
     ) -> Result<bool> {
-        let item = self
-            .get(self.opt_out_key(business, address, sender)?, true)
-            .await?;
+        let item = self.get(self.opt_out_key(business, address, sender)?, true).await?;
         Ok(item.is_some_and(|item| {
-            item.get(STATE)
-                .and_then(|state| state.as_s().ok())
-                .is_some_and(|s| s == OPTED_OUT)
+            item.get(STATE).and_then(|state| state.as_s().ok()).is_some_and(|s| s == OPTED_OUT)
         }))
     }
 
@@ -89,14 +78,8 @@ impl Store {
         change: &ConsentChange,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
-        let mut item: Item = stamp(
-            self.opt_out_key(business, &change.address, &change.sender)?,
-            "Consent",
-        );
-        item.insert(
-            STATE.to_owned(),
-            s(if change.opted_out { OPTED_OUT } else { OPTED_IN }),
-        );
+        let mut item: Item = stamp(self.opt_out_key(business, &change.address, &change.sender)?, "Consent");
+        item.insert(STATE.to_owned(), s(if change.opted_out { OPTED_OUT } else { OPTED_IN }));
         item.insert("changed_at".to_owned(), s(now.to_string()));
         item.insert("evidence".to_owned(), s(change.evidence.clone()));
         self.tx_put(item, Write::new())

@@ -44,10 +44,7 @@ pub(crate) enum Order {
 impl Store {
     /// Client and conversation, in one read.
     pub async fn client_view(&self, business: BusinessId, client: ClientId) -> Result<Option<ClientView>> {
-        let (first, last) = (
-            keys::client(business, client),
-            keys::conversation(business, client),
-        );
+        let (first, last) = (keys::client(business, client), keys::conversation(business, client));
         let answer = self
             .ddb
             .query()
@@ -84,10 +81,7 @@ impl Store {
             .set_once(GSI1.2, s(keys::activity(now, client)))
             .if_new();
         // A refusal means that it is there, which is what was asked for.
-        self.update(keys::conversation(business, client), write)
-            .await?
-            .map(drop)
-            .or(Ok(()))
+        self.update(keys::conversation(business, client), write).await?.map(drop).or(Ok(()))
     }
 
     /// A part of a transaction that adds a message to the head of its conversation, creating the head when there is
@@ -109,21 +103,17 @@ impl Store {
             .set("updated_at", s(now.to_string()))
             .add("version", 1);
         write = match order {
-            Order::Newest => preview(write, message)?
-                .set("newest_id", id.clone())
-                .when_absent_or("newest_id", "<", id),
+            Order::Newest => {
+                preview(write, message)?.set("newest_id", id.clone()).when_absent_or("newest_id", "<", id)
+            }
             Order::Shown => preview(write, message)?.when_absent_or("last_message_id", "<", id),
             Order::Hidden => write,
         };
         let place = keys::activity(now, client);
         write = if effect.reorders {
-            write
-                .set("activity_at", s(now.to_string()))
-                .set(GSI1.2, s(place.clone()))
+            write.set("activity_at", s(now.to_string())).set(GSI1.2, s(place.clone()))
         } else {
-            write
-                .set_once("activity_at", s(now.to_string()))
-                .set_once(GSI1.2, s(place.clone()))
+            write.set_once("activity_at", s(now.to_string())).set_once(GSI1.2, s(place.clone()))
         };
         write = match head {
             Head::Steady => {

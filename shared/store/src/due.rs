@@ -45,10 +45,11 @@ impl Store {
     pub async fn claim_due(&self, due: &Due, again: Duration) -> Result<bool> {
         let at = due.message.at;
         let next = self.clock().now().plus(again);
-        let write = Write::new()
-            .set(GSI1.2, s(keys::due_at(next, at)))
-            .if_exists()
-            .when(GSI1.2, "=", s(due.place.clone()));
+        let write = Write::new().set(GSI1.2, s(keys::due_at(next, at))).if_exists().when(
+            GSI1.2,
+            "=",
+            s(due.place.clone()),
+        );
         Ok(self.update(keys::message(at), write).await?.is_ok())
     }
 
@@ -60,9 +61,7 @@ impl Store {
             .if_exists()
             .when(GSI1.2, "=", s(due.place.clone()))
             .when("status_rank", "=", n(due.message.status_rank));
-        self.update(keys::message(due.message.at), write)
-            .await?
-            .map_or(Ok(()), |_| Ok(()))
+        self.update(keys::message(due.message.at), write).await?.map_or(Ok(()), |_| Ok(()))
     }
 
     /// Says of a message whose lease ran out that nobody knows whether the provider has it. `false` when it went on
@@ -82,16 +81,8 @@ impl Store {
             .when("status_rank", "=", n(Status::Sending.rank()))
             .when("attempt", "=", n(due.message.attempt))
             .when("lease_until", "<=", s(now.to_string()));
-        let event = sweeper_event(
-            due.message.attempt,
-            Some(Status::UnknownOutcome),
-            failure.reason,
-            now,
-        );
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_put_event(at, &event)?,
-        ];
+        let event = sweeper_event(due.message.attempt, Some(Status::UnknownOutcome), failure.reason, now);
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         Ok(self.transact(parts).await?.is_ok())
     }
 
@@ -107,10 +98,7 @@ impl Store {
         let mut event = sweeper_event(attempt, None, why.to_owned(), now);
         event.source = Source::Sender;
         event.outcome = EventOutcome::Ignored;
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_put_event(at, &event)?,
-        ];
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         self.transact(parts).await?.map_or(Ok(()), Ok)
     }
 }
@@ -129,13 +117,6 @@ fn sweeper_event(attempt: u32, reported: Option<Status>, reason: String, now: Ti
 }
 
 fn due_in(item: Item) -> Result<Due> {
-    let place = item
-        .get(GSI1.2)
-        .and_then(|place| place.as_s().ok())
-        .cloned()
-        .unwrap_or_default();
-    Ok(Due {
-        message: decode(item)?,
-        place,
-    })
+    let place = item.get(GSI1.2).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
+    Ok(Due { message: decode(item)?, place })
 }

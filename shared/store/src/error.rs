@@ -29,9 +29,5 @@ where
         }
         _ => false,
     };
-    if passing {
-        Error::Unavailable(error.into())
-    } else {
-        Error::Internal(error.into())
-    }
+    if passing { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
 }

@@ -47,21 +47,13 @@ pub(crate) fn of_report(
 /// What makes an event of our own the same one.
 fn own_identity(event: &Event) -> String {
     let status = event.reported.map_or("-", Status::as_str);
-    format!(
-        "{}#{:04}#{}#{status}",
-        event.source.as_str(),
-        event.attempt,
-        event.at
-    )
+    format!("{}#{:04}#{}#{status}", event.source.as_str(), event.attempt, event.at)
 }
 
 impl Store {
     /// A part of a transaction that adds an event of our own.
     pub(crate) fn tx_put_event(&self, at: MessageRef, event: &Event) -> Result<TransactWriteItem> {
-        self.tx_put(
-            encode(keys::event(at, &own_identity(event)), "Event", event)?,
-            Write::new(),
-        )
+        self.tx_put(encode(keys::event(at, &own_identity(event)), "Event", event)?, Write::new())
     }
 
     /// A part of a transaction that adds the event of a report; with `once`, only when the same report is not there.
@@ -73,10 +65,7 @@ impl Store {
         once: bool,
     ) -> Result<TransactWriteItem> {
         let condition = if once { Write::new().if_new() } else { Write::new() };
-        self.tx_put(
-            encode(keys::event(at, &report.identity()), "Event", event)?,
-            condition,
-        )
+        self.tx_put(encode(keys::event(at, &report.identity()), "Event", event)?, condition)
     }
 
     /// Adds the event of a report that changed nothing. `false` when the same report is there already.
@@ -88,13 +77,7 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let event = of_report(
-            report,
-            attempt,
-            EventOutcome::Ignored,
-            Some(reason.to_owned()),
-            now,
-        );
+        let event = of_report(report, attempt, EventOutcome::Ignored, Some(reason.to_owned()), now);
         let item = encode(keys::event(at, &report.identity()), "Event", &event)?;
         Ok(self.put(item, Write::new().if_new()).await?.is_ok())
     }

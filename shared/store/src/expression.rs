@@ -64,21 +64,15 @@ impl Write {
     /// Adds to a number that counts from zero.
     pub(crate) fn add(mut self, attribute: &str, by: i64) -> Self {
         let (name, zero, by) = (self.name(attribute), self.value(n(0)), self.value(n(by)));
-        self.sets
-            .push(format!("{name} = if_not_exists({name}, {zero}) + {by}"));
+        self.sets.push(format!("{name} = if_not_exists({name}, {zero}) + {by}"));
         self
     }
 
     /// Appends to a list that begins empty.
     pub(crate) fn append(mut self, attribute: &str, list: AttributeValue) -> Self {
-        let (name, empty, list) = (
-            self.name(attribute),
-            self.value(AttributeValue::L(Vec::new())),
-            self.value(list),
-        );
-        self.sets.push(format!(
-            "{name} = list_append(if_not_exists({name}, {empty}), {list})"
-        ));
+        let (name, empty, list) =
+            (self.name(attribute), self.value(AttributeValue::L(Vec::new())), self.value(list));
+        self.sets.push(format!("{name} = list_append(if_not_exists({name}, {empty}), {list})"));
         self
     }
 
@@ -118,9 +112,7 @@ impl Write {
     /// Only when the attribute is missing or compares so.
     pub(crate) fn when_absent_or(mut self, attribute: &str, comparison: &str, value: AttributeValue) -> Self {
         let (name, value) = (self.name(attribute), self.value(value));
-        self.conditions.push(format!(
-            "(attribute_not_exists({name}) OR {name} {comparison} {value})"
-        ));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} {comparison} {value})"));
         self
     }
 
@@ -162,10 +154,7 @@ fn broken(error: BuildError) -> Error {
 }
 
 fn key_map(key: Key) -> Item {
-    HashMap::from([
-        (attribute::PK.to_owned(), s(key.pk)),
-        (attribute::SK.to_owned(), s(key.sk)),
-    ])
+    HashMap::from([(attribute::PK.to_owned(), s(key.pk)), (attribute::SK.to_owned(), s(key.sk))])
 }
 
 /// Parts of a transaction. Each returns the old item when its condition fails.

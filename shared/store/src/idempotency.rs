@@ -91,11 +91,7 @@ impl Store {
         let condition = Write::new().when_absent_or("keep_until_ms", "<=", n(now.as_millis()));
         let stored: Record = match self.put(item(&record)?, condition).await? {
             Ok(()) => {
-                return Ok(Begin::Run(Ticket {
-                    scope,
-                    owner,
-                    request_id: fresh,
-                }));
+                return Ok(Begin::Run(Ticket { scope, owner, request_id: fresh }));
             }
             Err(Some(stored)) => decode(stored)?,
             Err(None) => return Ok(Begin::InProgress),
@@ -110,24 +106,16 @@ impl Store {
             return Ok(Begin::InProgress);
         }
         record.request_id = stored.request_id;
-        let condition = Write::new()
-            .when("owner", "=", s(stored.owner))
-            .when_absent("answer");
+        let condition = Write::new().when("owner", "=", s(stored.owner)).when_absent("answer");
         Ok(match self.put(item(&record)?, condition).await? {
-            Ok(()) => Begin::Run(Ticket {
-                scope,
-                owner,
-                request_id: stored.request_id,
-            }),
+            Ok(()) => Begin::Run(Ticket { scope, owner, request_id: stored.request_id }),
             Err(_) => Begin::InProgress,
         })
     }
 
     /// Keeps the answer of a call that did what it was asked for.
     pub async fn finish(&self, ticket: &Ticket, answer: &Answer) -> Result<()> {
-        let write = Write::new()
-            .set("answer", value(answer)?)
-            .when("owner", "=", s(ticket.owner.clone()));
+        let write = Write::new().set("answer", value(answer)?).when("owner", "=", s(ticket.owner.clone()));
         let key = keys::idempotency(ticket.scope.business, &ticket.scope.key_hash);
         // Refused means that somebody took over after our time was up; their answer is the same.
         self.update(key, write).await?.map_or(Ok(()), |_| Ok(()))
@@ -136,7 +124,6 @@ impl Store {
     /// Forgets a call that was refused for what it said: the key may be used again.
     pub async fn forget(&self, ticket: &Ticket) -> Result<()> {
         let key = keys::idempotency(ticket.scope.business, &ticket.scope.key_hash);
-        self.delete(key, Write::new().when("owner", "=", s(ticket.owner.clone())))
-            .await
+        self.delete(key, Write::new().when("owner", "=", s(ticket.owner.clone()))).await
     }
 }

@@ -18,10 +18,8 @@ impl Ids {
     pub(crate) fn next<K>(&self, now: Timestamp) -> Id<K> {
         let fresh = Id::<K>::at(now, fastrand::u16(0..1024)).get();
         let step = |last: u64| Some(fresh.max(last + 1));
-        let last = self
-            .last
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step)
-            .unwrap_or_else(|last| last);
+        let last =
+            self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).unwrap_or_else(|last| last);
         Id::new(fresh.max(last + 1)).unwrap_or_else(|| Id::at(now, 0))
     }
 }
@@ -37,10 +35,6 @@ mod tests {
         let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
         let made: Vec<u64> = (0..1000).map(|_| ids.next::<kind::Message>(now).get()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
-        assert!(
-            ids.next::<kind::Message>(now.minus(std::time::Duration::from_secs(9)))
-                .get()
-                > made[999]
-        );
+        assert!(ids.next::<kind::Message>(now.minus(std::time::Duration::from_secs(9))).get() > made[999]);
     }
 }

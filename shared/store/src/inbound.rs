@@ -59,20 +59,13 @@ impl Store {
         let effect = Effect::of(Direction::Inbound, Category::Conversation, false);
         let mut id = self.new_message_id();
         for tries in 1..=PLACEMENTS {
-            let at = MessageRef {
-                business,
-                client,
-                message: id,
-            };
+            let at = MessageRef { business, client, message: id };
             let message = inbound_message(at, sms, &from, &to, now);
             let mut parts = vec![
                 self.tx_put(
                     {
-                        let mut item = encode(
-                            keys::provider_message("twilio", &sms.message_sid),
-                            "ProviderId",
-                            &at,
-                        )?;
+                        let mut item =
+                            encode(keys::provider_message("twilio", &sms.message_sid), "ProviderId", &at)?;
                         item.insert("attempt".to_owned(), value(&0u32)?);
                         item
                     },
@@ -141,15 +134,8 @@ impl Store {
         let mut item = stamp(keys::quarantined(&sms.to.0, &sms.message_sid), "Quarantined");
         item.insert("received_at".to_owned(), s(now.to_string()));
         item.insert("sms".to_owned(), value(sms)?);
-        let fresh = self
-            .put(until(item, now.plus(QUARANTINE)), Write::new().if_new())
-            .await?
-            .is_ok();
-        Ok(if fresh {
-            Received::Quarantined
-        } else {
-            Received::Duplicate
-        })
+        let fresh = self.put(until(item, now.plus(QUARANTINE)), Write::new().if_new()).await?.is_ok();
+        Ok(if fresh { Received::Quarantined } else { Received::Duplicate })
     }
 
     /// The route of a number as a provider writes it.

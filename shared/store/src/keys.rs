@@ -37,10 +37,7 @@ pub mod attribute {
 pub const DUE_SHARDS: u64 = 8;
 
 fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
-    Key {
-        pk: pk.into(),
-        sk: sk.into(),
-    }
+    Key { pk: pk.into(), sk: sk.into() }
 }
 
 fn business_pk(business: BusinessId) -> String {
@@ -74,18 +71,12 @@ pub fn conversation(business: BusinessId, client: ClientId) -> Key {
 
 /// A message.
 pub fn message(at: MessageRef) -> Key {
-    key(
-        client_pk(at.business, at.client),
-        format!("MSG#{}", at.message.key()),
-    )
+    key(client_pk(at.business, at.client), format!("MSG#{}", at.message.key()))
 }
 
 /// One line of a message's timeline. `identity` is what makes a repeated report the same one.
 pub fn event(at: MessageRef, identity: &str) -> Key {
-    key(
-        client_pk(at.business, at.client),
-        format!("{}{identity}", event_prefix(at.message)),
-    )
+    key(client_pk(at.business, at.client), format!("{}{identity}", event_prefix(at.message)))
 }
 
 /// What the keys of all events of a message begin with.
@@ -100,27 +91,18 @@ pub fn message_pointer(business: BusinessId, message: MessageId) -> Key {
 
 /// From another system's id of a recorded message to ours: the same one is recorded once.
 pub fn external(business: BusinessId, channel: Channel, id: u64) -> Key {
-    key(
-        format!("BIZ#{}#EXT#{}#{id:016}", business.key(), channel.as_str()),
-        "EXT",
-    )
+    key(format!("BIZ#{}#EXT#{}#{id:016}", business.key(), channel.as_str()), "EXT")
 }
 
 /// From an address to the client it belongs to.
 pub fn address(business: BusinessId, address: &SmsAddress) -> Key {
-    key(
-        format!("BIZ#{}#ADDR#sms#{}", business.key(), address.key()),
-        "ADDR",
-    )
+    key(format!("BIZ#{}#ADDR#sms#{}", business.key(), address.key()), "ADDR")
 }
 
 /// One message of a request, by its place in the call. One item each, because the messages of a call are stored
 /// concurrently and one shared item would make their transactions collide.
 pub fn request_message(business: BusinessId, request: RequestId, index: usize) -> Key {
-    key(
-        format!("BIZ#{}#REQ#{request}", business.key()),
-        format!("REQ#{index:04}"),
-    )
+    key(format!("BIZ#{}#REQ#{request}", business.key()), format!("REQ#{index:04}"))
 }
 
 /// The record of an idempotent call. `scope` is the business, or nothing for the platform's calls.
@@ -133,10 +115,7 @@ pub fn idempotency(scope: Option<BusinessId>, hash: &str) -> Key {
 
 /// Whether somebody opted out of texts from `sender`. `address_hash` is a keyed hash of their address.
 pub fn opt_out(business: BusinessId, address_hash: &str, sender: &SmsAddress) -> Key {
-    key(
-        format!("BIZ#{}#OPTOUT#{address_hash}", business.key()),
-        format!("sms#{}", sender.key()),
-    )
+    key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), format!("sms#{}", sender.key()))
 }
 
 /// From one of our numbers to the business it belongs to.
@@ -215,11 +194,7 @@ mod tests {
         let b = BusinessId::new(1001).unwrap();
         let c = ClientId::new(501).unwrap();
         let m = MessageId::new(370_000_000_000_001).unwrap();
-        let at = MessageRef {
-            business: b,
-            client: c,
-            message: m,
-        };
+        let at = MessageRef { business: b, client: c, message: m };
         let r = RequestId("6f9619ff-8b86-4d01-b42d-00cf4fc964ff".parse().unwrap());
         let phone = Phone::from_e164("+14155550101").unwrap();
         let address = SmsAddress::parse("+14155550101", Country::default()).unwrap();

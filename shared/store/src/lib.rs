@@ -48,9 +48,7 @@ pub struct Config {
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Config")
-            .field("table", &self.table)
-            .finish_non_exhaustive()
+        f.debug_struct("Config").field("table", &self.table).finish_non_exhaustive()
     }
 }
 
@@ -66,9 +64,7 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("table", &self.table)
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("table", &self.table).finish_non_exhaustive()
     }
 }
 

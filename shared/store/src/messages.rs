@@ -86,9 +86,7 @@ impl Store {
         let mut message = recording.message.clone();
         message.created_at = self.clock().now();
         message.updated_at = message.created_at;
-        let request = message
-            .request_id
-            .ok_or_else(|| Error::internal("a recording names no request"))?;
+        let request = message.request_id.ok_or_else(|| Error::internal("a recording names no request"))?;
         let effect = recording.effect();
         let (mut head, mut order) = (Head::Steady, Order::Shown);
         let mut sequence = fastrand::u16(0..4096);
@@ -152,10 +150,7 @@ impl Store {
     ) -> Result<TransactWriteItem> {
         let mut item = encode(keys::message(message.at), "Message", message)?;
         if let Some(due) = due {
-            item.insert(
-                GSI1.1.to_owned(),
-                s(keys::due(keys::due_shard(message.at.message))),
-            );
+            item.insert(GSI1.1.to_owned(), s(keys::due(keys::due_shard(message.at.message))));
             item.insert(GSI1.2.to_owned(), s(keys::due_at(due, message.at)));
         }
         self.tx_put(item, Write::new().if_new())
@@ -175,10 +170,7 @@ impl Store {
         index: usize,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
-        let mut item = stamp(
-            keys::request_message(at.business, request, index),
-            "RequestMessage",
-        );
+        let mut item = stamp(keys::request_message(at.business, request, index), "RequestMessage");
         item.insert("client_id".to_owned(), value(&at.client)?);
         item.insert("message_id".to_owned(), value(&at.message)?);
         self.tx_put(until(item, now.plus(REQUEST_TTL)), Write::new().if_new())
@@ -189,11 +181,7 @@ impl Store {
         let pointer = self.get(keys::message_pointer(business, message), false).await?;
         let Some(item) = pointer else { return Ok(None) };
         let client: ClientId = crate::clients::client_in(&item)?;
-        Ok(Some(MessageRef {
-            business,
-            client,
-            message,
-        }))
+        Ok(Some(MessageRef { business, client, message }))
     }
 
     /// A message, as it is now.
@@ -216,10 +204,7 @@ impl Store {
             at,
             &crate::events::applied(domain::message::Source::Api, 0, Status::Canceled, now),
         )?;
-        let mut refused = match self
-            .transact(vec![self.tx_update(keys::message(at), write)?, event])
-            .await?
-        {
+        let mut refused = match self.transact(vec![self.tx_update(keys::message(at), write)?, event]).await? {
             Ok(()) => return Ok(Ok(())),
             Err(refused) => refused,
         };

@@ -59,16 +59,8 @@ impl Store {
         attempt: u32,
         over_parked: bool,
     ) -> Result<TransactWriteItem> {
-        let item = encode(
-            keys::provider_message(provider, id),
-            "ProviderId",
-            &ProviderId { at, attempt },
-        )?;
-        let condition = if over_parked {
-            Write::new()
-        } else {
-            Write::new().when_absent("parked")
-        };
+        let item = encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
+        let condition = if over_parked { Write::new() } else { Write::new().when_absent("parked") };
         self.tx_put(item, condition)
     }
 
@@ -81,10 +73,7 @@ impl Store {
         error_code: Option<u32>,
     ) -> Result<Placed> {
         let now = self.clock().now();
-        let report = ParkedReport {
-            status: word.to_owned(),
-            error_code,
-        };
+        let report = ParkedReport { status: word.to_owned(), error_code };
         let key = keys::provider_message(provider, id);
         if let Some(item) = self.get(key.clone(), true).await? {
             if let Ok(found) = decode::<ProviderId>(item.clone()) {
@@ -129,9 +118,6 @@ impl Store {
 
     /// Whether a provider's id is known to belong to a message of ours.
     pub async fn knows_provider_id(&self, provider: &str, id: &str) -> Result<bool> {
-        Ok(self
-            .get(keys::provider_message(provider, id), true)
-            .await?
-            .is_some())
+        Ok(self.get(keys::provider_message(provider, id), true).await?.is_some())
     }
 }

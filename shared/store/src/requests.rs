@@ -26,10 +26,7 @@ impl Store {
             .await
             .map_err(crate::error::from_sdk)?;
         let places = answer.items.unwrap_or_default();
-        let refs = places
-            .iter()
-            .map(|item| place(business, item))
-            .collect::<Result<Vec<_>>>()?;
+        let refs = places.iter().map(|item| place(business, item)).collect::<Result<Vec<_>>>()?;
         let mut found: HashMap<String, Message> = HashMap::new();
         for chunk in refs.chunks(100) {
             for item in self.batch_get(chunk).await? {
@@ -37,10 +34,7 @@ impl Store {
                 found.insert(message.at.message.key(), message);
             }
         }
-        Ok(refs
-            .iter()
-            .filter_map(|at| found.remove(&at.message.key()))
-            .collect())
+        Ok(refs.iter().filter_map(|at| found.remove(&at.message.key())).collect())
     }
 
     async fn batch_get(&self, refs: &[MessageRef]) -> Result<Vec<Item>> {
@@ -86,9 +80,5 @@ fn place(business: BusinessId, item: &Item) -> Result<MessageRef> {
         message_id: domain::MessageId,
     }
     let place: Place = decode(item.clone())?;
-    Ok(MessageRef {
-        business,
-        client: place.client_id,
-        message: place.message_id,
-    })
+    Ok(MessageRef { business, client: place.client_id, message: place.message_id })
 }

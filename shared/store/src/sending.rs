@@ -60,10 +60,7 @@ impl Store {
     pub async fn candidate(&self, at: MessageRef) -> Result<Option<Candidate>> {
         let now = self.clock().now();
         let earliest = MessageId::at(at.message.time().minus(ORDER_PATIENCE), 0);
-        let first = MessageRef {
-            message: earliest.min(at.message),
-            ..at
-        };
+        let first = MessageRef { message: earliest.min(at.message), ..at };
         let answer = self
             .ddb
             .query()
@@ -80,12 +77,8 @@ impl Store {
             .send()
             .await
             .map_err(crate::error::from_sdk)?;
-        let messages = answer
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(decode)
-            .collect::<Result<Vec<Message>>>()?;
+        let messages =
+            answer.items.unwrap_or_default().into_iter().map(decode).collect::<Result<Vec<Message>>>()?;
         let mut messages = messages.into_iter();
         let Some(message) = messages.next().filter(|message| message.at == at) else {
             return Ok(None);
@@ -97,10 +90,7 @@ impl Store {
                     && earlier.channel == message.channel
                     && earlier.send_at.is_none_or(|at| at <= now)
             });
-        Ok(Some(Candidate {
-            message,
-            behind_another,
-        }))
+        Ok(Some(Candidate { message, behind_another }))
     }
 
     /// Claims a queued message for one attempt, unless the client opted out. The claim is one conditional write: two
@@ -130,12 +120,9 @@ impl Store {
         if refused.failed(0) {
             return Ok(Claim::NotOurs);
         }
-        let failure = Failure::new(
-            ErrorClass::Consent,
-            "The client has opted out of texts from this number.",
-        );
-        self.end_unsent(message, attempt, Status::Blocked, failure)
-            .await?;
+        let failure =
+            Failure::new(ErrorClass::Consent, "The client has opted out of texts from this number.");
+        self.end_unsent(message, attempt, Status::Blocked, failure).await?;
         Ok(Claim::OptedOut)
     }
 
@@ -157,10 +144,7 @@ impl Store {
             .if_exists()
             .when("status_rank", "=", n(Status::Queued.rank()))
             .when("attempt", "=", n(attempt));
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_put_event(at, &event)?,
-        ];
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         // Refused means that somebody else moved it on first, which is as good.
         self.transact(parts).await?.map_or(Ok(()), Ok)
     }
@@ -170,28 +154,20 @@ impl Store {
     /// Obeys the same rule as every other writer: where a callback was faster, its status stays.
     pub async fn settle(&self, message: &Message, attempt: u32, outcome: &Outcome) -> Result<Settled> {
         match outcome {
-            Outcome::Accepted {
-                provider_id,
-                provider_status,
-                segments,
-            } => {
-                self.settle_accepted(message, attempt, provider_id, provider_status, *segments)
-                    .await?;
+            Outcome::Accepted { provider_id, provider_status, segments } => {
+                self.settle_accepted(message, attempt, provider_id, provider_status, *segments).await?;
                 Ok(Settled::Done)
             }
-            Outcome::Later {
-                failure,
-                retry_after: asked,
-            } => self.settle_later(message, attempt, failure, *asked).await,
+            Outcome::Later { failure, retry_after: asked } => {
+                self.settle_later(message, attempt, failure, *asked).await
+            }
             Outcome::Unknown { failure } => {
                 let due = self.clock().now().plus(LOOK_UP_AFTER);
-                self.settle_ended(message, attempt, Status::UnknownOutcome, failure, Some(due))
-                    .await?;
+                self.settle_ended(message, attempt, Status::UnknownOutcome, failure, Some(due)).await?;
                 Ok(Settled::Done)
             }
             Outcome::Refused { failure } => {
-                self.settle_ended(message, attempt, Status::Failed, failure, None)
-                    .await?;
+                self.settle_ended(message, attempt, Status::Failed, failure, None).await?;
                 Ok(Settled::Done)
             }
         }
@@ -286,8 +262,7 @@ impl Store {
             age: now.since(message.created_at),
         };
         let Some(delay) = retry_after(failure, tries, asked, fastrand::f64()) else {
-            self.settle_ended(message, attempt, Status::Failed, failure, None)
-                .await?;
+            self.settle_ended(message, attempt, Status::Failed, failure, None).await?;
             return Ok(Settled::Done);
         };
         // Throttling is the provider's word that it took nothing, so no attempt is charged for it.
@@ -301,15 +276,9 @@ impl Store {
             .when("attempt", "=", n(attempt));
         let mut event = own_event(attempt, Some(Status::Queued), Some(failure), now);
         event.reason = Some(format!("{} Tried again at {}.", failure.reason, now.plus(delay)));
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_put_event(at, &event)?,
-        ];
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         Ok(match self.transact(parts).await? {
-            Ok(()) => Settled::TryAgain {
-                attempt: next_attempt,
-                delay,
-            },
+            Ok(()) => Settled::TryAgain { attempt: next_attempt, delay },
             Err(_) => Settled::Done,
         })
     }
@@ -363,10 +332,7 @@ impl Store {
             .when("delivery_status", "=", value(&message.delivery_status)?)
             .when("attempt", "=", n(message.attempt));
         let event = crate::events::applied(source, next, Status::Queued, now);
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_put_event(at, &event)?,
-        ];
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         let mut refused = match self.transact(parts).await? {
             Ok(()) => return Ok(Ok(next)),
             Err(refused) => refused,
@@ -386,9 +352,7 @@ impl Store {
             .if_exists()
             .when("status_rank", "=", n(Status::Queued.rank()))
             .when("attempt", "=", n(attempt));
-        self.update(keys::message(at), write)
-            .await?
-            .map_or(Ok(()), |_| Ok(()))
+        self.update(keys::message(at), write).await?.map_or(Ok(()), |_| Ok(()))
     }
 
     /// The part of an update that gives a message a status.

@@ -42,20 +42,12 @@ impl Store {
     ) -> Result<Advance> {
         let now = self.clock().now();
         let Some(next) = report.status else {
-            let fresh = self
-                .put_ignored(at, report, 0, "a status word that omega does not know", now)
-                .await?;
-            return Ok(if fresh {
-                Advance::Stale(None)
-            } else {
-                Advance::Duplicate(None)
-            });
+            let fresh =
+                self.put_ignored(at, report, 0, "a status word that omega does not know", now).await?;
+            return Ok(if fresh { Advance::Stale(None) } else { Advance::Duplicate(None) });
         };
         if next.is_failure()
-            && report
-                .failure
-                .as_ref()
-                .is_some_and(|failure| failure.class.retries_by_itself())
+            && report.failure.as_ref().is_some_and(|failure| failure.class.retries_by_itself())
             && let Some(applied) = self.queue_again(at, channel, report, next, now).await?
         {
             return Ok(applied);
@@ -158,15 +150,9 @@ impl Store {
         }
         let again = Some(format!("tried again at {send_at}"));
         let event = of_report(report, message.attempt, EventOutcome::Applied, again, now);
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_put_report(at, report, &event, false)?,
-        ];
-        Ok(self
-            .transact(parts)
-            .await?
-            .is_ok()
-            .then_some(Advance::Applied(Status::Queued)))
+        let parts =
+            vec![self.tx_update(keys::message(at), write)?, self.tx_put_report(at, report, &event, false)?];
+        Ok(self.transact(parts).await?.is_ok().then_some(Advance::Applied(Status::Queued)))
     }
 
     /// Keeps a report that the rule refused. What it says of the reason still counts when nothing was known of it.
@@ -187,10 +173,7 @@ impl Store {
         }
         let reason = match report.attempt {
             Some(attempt) if attempt != stored.attempt => {
-                format!(
-                    "about attempt {attempt}, and attempt {} is the current one",
-                    stored.attempt
-                )
+                format!("about attempt {attempt}, and attempt {} is the current one", stored.attempt)
             }
             _ => format!("the message is {} already", stored.delivery_status.as_str()),
         };
@@ -214,10 +197,6 @@ impl Store {
             return Ok(Advance::Stale(current));
         }
         let fresh = self.put_ignored(at, report, stored.attempt, &reason, now).await?;
-        Ok(if fresh {
-            Advance::Stale(current)
-        } else {
-            Advance::Duplicate(current)
-        })
+        Ok(if fresh { Advance::Stale(current) } else { Advance::Duplicate(current) })
     }
 }

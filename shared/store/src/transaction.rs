@@ -42,12 +42,7 @@ impl Store {
     pub(crate) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Result<(), Refused>> {
         let mut tries = 0;
         loop {
-            let sent = self
-                .ddb
-                .transact_write_items()
-                .set_transact_items(Some(parts.clone()))
-                .send()
-                .await;
+            let sent = self.ddb.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
             let error = match sent {
                 Ok(_) => return Ok(Ok(())),
                 Err(error) => error,
@@ -69,11 +64,7 @@ impl Store {
                 });
                 return Ok(Err(Refused(reasons.collect())));
             }
-            let passing = [
-                "TransactionConflict",
-                "ThrottlingError",
-                "ProvisionedThroughputExceeded",
-            ];
+            let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
             if !codes.iter().any(|code| passing.contains(code)) {
                 return Err(Error::internal(format!("transaction refused: {codes:?}")));
             }

@@ -44,9 +44,7 @@ pub struct Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("api_url", &self.api_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Config").field("api_url", &self.api_url).finish_non_exhaustive()
     }
 }
 
@@ -120,11 +118,7 @@ impl Client {
         let answered = async {
             let answer = self.http.request(request).await.map_err(|error| {
                 let text = with_causes(&error);
-                if error.is_connect() {
-                    Lost::NotSent(text)
-                } else {
-                    Lost::NoAnswer(text)
-                }
+                if error.is_connect() { Lost::NotSent(text) } else { Lost::NoAnswer(text) }
             })?;
             let (head, body) = answer.into_parts();
             let retry_after = head

@@ -72,9 +72,7 @@ impl Client {
     ) -> Result<Vec<RemoteMessage>> {
         let day: String = since.to_string().chars().take(10).collect();
         let mut query = Serializer::new(String::new());
-        query
-            .append_pair("DateSent>", &day)
-            .append_pair("PageSize", "1000");
+        query.append_pair("DateSent>", &day).append_pair("PageSize", "1000");
         if let Some(from) = from {
             query.append_pair("From", from);
         }

@@ -45,10 +45,7 @@ impl Client {
         match self.call(Method::POST, &path, Some(self.form(text))).await {
             Ok((status, retry_after, body)) => answered(status, retry_after, &body),
             Err(Lost::NotSent(why)) => Outcome::Later {
-                failure: Failure::new(
-                    ErrorClass::Transient,
-                    format!("Twilio could not be reached: {why}."),
-                ),
+                failure: Failure::new(ErrorClass::Transient, format!("Twilio could not be reached: {why}.")),
                 retry_after: None,
             },
             Err(Lost::NoAnswer(why)) => {
@@ -83,9 +80,7 @@ impl Client {
 }
 
 fn unknown(reason: String) -> Outcome {
-    Outcome::Unknown {
-        failure: Failure::new(ErrorClass::Ambiguous, reason),
-    }
+    Outcome::Unknown { failure: Failure::new(ErrorClass::Ambiguous, reason) }
 }
 
 /// What an answer means. Pure, so that the table below can test it.
@@ -100,15 +95,9 @@ fn answered(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> O
             Err(_) => unknown("Twilio's answer could not be read. It may have been sent.".to_owned()),
         };
     }
-    let refusal = serde_json::from_slice::<Refusal>(body).unwrap_or(Refusal {
-        code: None,
-        message: None,
-    });
+    let refusal = serde_json::from_slice::<Refusal>(body).unwrap_or(Refusal { code: None, message: None });
     match status.as_u16() {
-        429 => Outcome::Later {
-            failure: sms_error::failure(20429, None),
-            retry_after,
-        },
+        429 => Outcome::Later { failure: sms_error::failure(20429, None), retry_after },
         // An intermediary gave up waiting: the request may have gone through behind it.
         408 | 502 | 504 => unknown(format!("A gateway answered {status}. It may have been sent.")),
         500..=599 => Outcome::Later {
@@ -146,38 +135,14 @@ mod tests {
     fn every_answer_has_one_meaning() {
         use ErrorClass::*;
         let table = [
-            (
-                201,
-                r#"{"sid":"SM1","status":"queued","num_segments":"2"}"#,
-                ("accepted", None),
-            ),
+            (201, r#"{"sid":"SM1","status":"queued","num_segments":"2"}"#, ("accepted", None)),
             (201, "<html>", ("unknown", Some(Ambiguous))),
             (429, r#"{"code":20429}"#, ("later", Some(Throttle))),
-            (
-                400,
-                r#"{"code":21611,"message":"queue full"}"#,
-                ("later", Some(Throttle)),
-            ),
-            (
-                400,
-                r#"{"code":21211,"message":"invalid"}"#,
-                ("refused", Some(Address)),
-            ),
-            (
-                400,
-                r#"{"code":21610,"message":"unsubscribed"}"#,
-                ("refused", Some(Consent)),
-            ),
-            (
-                400,
-                r#"{"code":21617,"message":"too long"}"#,
-                ("refused", Some(Content)),
-            ),
-            (
-                401,
-                r#"{"code":20003,"message":"Authenticate"}"#,
-                ("refused", Some(Configuration)),
-            ),
+            (400, r#"{"code":21611,"message":"queue full"}"#, ("later", Some(Throttle))),
+            (400, r#"{"code":21211,"message":"invalid"}"#, ("refused", Some(Address))),
+            (400, r#"{"code":21610,"message":"unsubscribed"}"#, ("refused", Some(Consent))),
+            (400, r#"{"code":21617,"message":"too long"}"#, ("refused", Some(Content))),
+            (401, r#"{"code":20003,"message":"Authenticate"}"#, ("refused", Some(Configuration))),
             (403, "", ("refused", Some(Configuration))),
             (500, "", ("later", Some(Transient))),
             (503, "", ("later", Some(Transient))),

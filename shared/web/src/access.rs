@@ -35,53 +35,18 @@ pub struct Route {
 }
 
 const fn route(method: Method, path: &'static str, access: Access, operation: &'static str) -> Route {
-    Route {
-        method,
-        path,
-        access,
-        operation,
-    }
+    Route { method, path, access, operation }
 }
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
     route(Method::GET, "/omega/health", Access::Public, "getHealth"),
-    route(
-        Method::GET,
-        "/omega/health/db",
-        Access::Public,
-        "checkDbConnection",
-    ),
-    route(
-        Method::POST,
-        "/omega/businesses/{business_id}/sms/send",
-        EVERYBODY,
-        "queueSms",
-    ),
-    route(
-        Method::POST,
-        "/omega/businesses/{business_id}/sms/record",
-        OFFICE,
-        "recordSms",
-    ),
-    route(
-        Method::POST,
-        "/omega/businesses/{business_id}/sms/status",
-        OFFICE,
-        "updateSmsStatus",
-    ),
-    route(
-        Method::POST,
-        "/omega/businesses/{business_id}/sms/preview",
-        EVERYBODY,
-        "previewSms",
-    ),
-    route(
-        Method::GET,
-        "/omega/businesses/{business_id}/messages/{message_id}",
-        EVERYBODY,
-        "getMessage",
-    ),
+    route(Method::GET, "/omega/health/db", Access::Public, "checkDbConnection"),
+    route(Method::POST, "/omega/businesses/{business_id}/sms/send", EVERYBODY, "queueSms"),
+    route(Method::POST, "/omega/businesses/{business_id}/sms/record", OFFICE, "recordSms"),
+    route(Method::POST, "/omega/businesses/{business_id}/sms/status", OFFICE, "updateSmsStatus"),
+    route(Method::POST, "/omega/businesses/{business_id}/sms/preview", EVERYBODY, "previewSms"),
+    route(Method::GET, "/omega/businesses/{business_id}/messages/{message_id}", EVERYBODY, "getMessage"),
     route(
         Method::GET,
         "/omega/businesses/{business_id}/messages/{message_id}/events",
@@ -118,66 +83,30 @@ pub const ROUTES: &[Route] = &[
         EVERYBODY,
         "getMessagesByRequestIdLegacy",
     ),
-    route(
-        Method::POST,
-        "/omega/messages/process",
-        EVERYBODY,
-        "processMessage",
-    ),
+    route(Method::POST, "/omega/messages/process", EVERYBODY, "processMessage"),
     route(
         Method::POST,
         "/omega/businesses/{business_id}/clients/{client_id}/conversation",
         EVERYBODY,
         "createOrGetConversation",
     ),
-    route(
-        Method::GET,
-        "/omega/businesses/{business_id}/clients/{client_id}",
-        EVERYBODY,
-        "getClientProfile",
-    ),
-    route(
-        Method::PUT,
-        "/omega/businesses/{business_id}/clients/{client_id}",
-        OFFICE,
-        "upsertClient",
-    ),
-    route(
-        Method::POST,
-        "/omega/business/onboard",
-        Access::Platform,
-        "onboardBusiness",
-    ),
+    route(Method::GET, "/omega/businesses/{business_id}/clients/{client_id}", EVERYBODY, "getClientProfile"),
+    route(Method::PUT, "/omega/businesses/{business_id}/clients/{client_id}", OFFICE, "upsertClient"),
+    route(Method::POST, "/omega/business/onboard", Access::Platform, "onboardBusiness"),
     route(
         Method::GET,
         "/omega/business/{business_id}/onboard/status",
         Access::Platform,
         "getOnboardingStatus",
     ),
-    route(
-        Method::POST,
-        "/omega/twilio/sms/reply",
-        Access::TwilioSigned,
-        "twilioIncomingSms",
-    ),
-    route(
-        Method::POST,
-        "/omega/twilio/sms/status",
-        Access::TwilioSigned,
-        "twilioSmsStatus",
-    ),
+    route(Method::POST, "/omega/twilio/sms/reply", Access::TwilioSigned, "twilioIncomingSms"),
+    route(Method::POST, "/omega/twilio/sms/status", Access::TwilioSigned, "twilioSmsStatus"),
 ];
 
 /// The entry of a route, by method and path template. `HEAD` is the `GET` it leaves the body out of.
 pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
-    let method = if method == Method::HEAD {
-        &Method::GET
-    } else {
-        method
-    };
-    ROUTES
-        .iter()
-        .find(|route| route.method == *method && route.path == path)
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    ROUTES.iter().find(|route| route.method == *method && route.path == path)
 }
 
 /// The methods that exist for a path as it was called: what `Allow` says. Empty when there is no such path.
@@ -186,13 +115,10 @@ pub fn methods_of(path: &str) -> Vec<&'static str> {
     let matches = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
         parts.len() == called.len()
-            && parts.iter().zip(&called).all(|(part, called)| {
-                if part.starts_with('{') {
-                    !called.is_empty()
-                } else {
-                    part == called
-                }
-            })
+            && parts
+                .iter()
+                .zip(&called)
+                .all(|(part, called)| if part.starts_with('{') { !called.is_empty() } else { part == called })
     };
     let mut methods: Vec<&str> = Vec::new();
     for route in ROUTES.iter().filter(|route| matches(route.path)) {
@@ -221,10 +147,7 @@ mod tests {
 
     #[test]
     fn the_methods_of_a_path_are_those_of_every_route_that_matches() {
-        assert_eq!(
-            methods_of("/omega/businesses/1/clients/2"),
-            ["GET", "HEAD", "PUT"]
-        );
+        assert_eq!(methods_of("/omega/businesses/1/clients/2"), ["GET", "HEAD", "PUT"]);
         assert_eq!(methods_of("/omega/nothing"), Vec::<&str>::new());
     }
 }

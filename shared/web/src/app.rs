@@ -33,11 +33,7 @@ pub fn app(routes: Router) -> Router {
 
 /// Keeps a sane id of the caller's, else makes one.
 async fn correlate(mut request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(HEADER)
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| is_sane(id));
+    let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
     let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
     request.extensions_mut().insert(Correlation(id.clone()));
     let mut response = next.run(request).await;
@@ -50,25 +46,16 @@ async fn correlate(mut request: Request, next: Next) -> Response {
 /// Letters, digits and a few marks, so that it cannot break a log line or a header.
 fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
 }
 
 /// One line for each call. The path is the template, because a path itself can hold a person's number.
 async fn log(request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request
-        .extensions()
-        .get::<Correlation>()
-        .map(|id| id.0.clone())
-        .unwrap_or_default();
+    let id = request.extensions().get::<Correlation>().map(|id| id.0.clone()).unwrap_or_default();
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(|path| path.as_str().to_owned())
-        .unwrap_or_default();
+    let route =
+        request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let response = next.run(request).await;
     tracing::info!(
         request.id = id,
@@ -89,10 +76,5 @@ async fn nothing_here(request: Request) -> Response {
         return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))).into_response();
     }
     let allow = [(header::ALLOW, methods.join(", "))];
-    (
-        StatusCode::METHOD_NOT_ALLOWED,
-        allow,
-        Json(json!({"detail": "Method Not Allowed"})),
-    )
-        .into_response()
+    (StatusCode::METHOD_NOT_ALLOWED, allow, Json(json!({"detail": "Method Not Allowed"}))).into_response()
 }

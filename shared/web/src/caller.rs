@@ -95,10 +95,7 @@ impl Known {
 /// What the table stores of an API key or session token: its SHA-256. The secret has 256 random bits, so a plain hash
 /// cannot be searched.
 pub fn api_key_hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The secret that a request shows: the header `X-API-KEY`, else the cookie `session`.
@@ -106,10 +103,7 @@ fn secret(headers: &HeaderMap) -> Option<String> {
     if let Some(key) = headers.get("x-api-key") {
         return key.to_str().ok().map(str::to_owned);
     }
-    let cookies = headers
-        .get_all("cookie")
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
+    let cookies = headers.get_all("cookie").into_iter().filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
@@ -134,16 +128,8 @@ impl Edge {
         if let Some(member) = self.known.get(&hash, now) {
             return live(member, now);
         }
-        let credential = self
-            .store
-            .credential(&hash)
-            .await?
-            .ok_or(Error::Unauthenticated)?;
-        let business = self
-            .store
-            .business(credential.business_id)
-            .await?
-            .ok_or(Error::Unauthenticated)?;
+        let credential = self.store.credential(&hash).await?.ok_or(Error::Unauthenticated)?;
+        let business = self.store.business(credential.business_id).await?.ok_or(Error::Unauthenticated)?;
         let member = Arc::new(Member { credential, business });
         self.known.put(hash, now, member.clone());
         live(member, now)

@@ -33,12 +33,7 @@ pub fn unprocessable(loc: &[&str], input: Value, message: impl Into<String>) -> 
 /// A request that one field makes impossible.
 pub(crate) fn field_error(loc: Vec<Loc>, problem: crate::read::Problem) -> ApiError {
     let (kind, message) = problem.into_parts();
-    ApiError(Error::Invalid(vec![FieldError {
-        kind,
-        loc,
-        message,
-        input: Value::Null,
-    }]))
+    ApiError(Error::Invalid(vec![FieldError { kind, loc, message, input: Value::Null }]))
 }
 
 /// Seconds until a caller should ask again when a dependency is away.
@@ -47,10 +42,7 @@ const AGAIN: u32 = 2;
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, body) = match &self.0 {
-            Error::NotFound(what) => (
-                StatusCode::NOT_FOUND,
-                json!({"detail": format!("{what} not found")}),
-            ),
+            Error::NotFound(what) => (StatusCode::NOT_FOUND, json!({"detail": format!("{what} not found")})),
             Error::Invalid(fields) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 json!({"detail": fields.iter().map(field).collect::<Vec<_>>()}),
@@ -62,21 +54,11 @@ impl IntoResponse for ApiError {
             Error::Unauthenticated => (StatusCode::UNAUTHORIZED, json!({"detail": self.0.to_string()})),
             Error::Forbidden => (StatusCode::FORBIDDEN, json!({"detail": self.0.to_string()})),
             Error::TooLarge(what) => (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": what})),
-            Error::Unavailable(_) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                json!({"detail": self.0.to_string()}),
-            ),
-            Error::Internal(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                json!({"detail": self.0.to_string()}),
-            ),
+            Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, json!({"detail": self.0.to_string()})),
+            Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, json!({"detail": self.0.to_string()})),
         };
         if status.is_server_error() {
-            tracing::error!(
-                error = causes(&self.0),
-                http.status = status.as_u16(),
-                "request failed"
-            );
+            tracing::error!(error = causes(&self.0), http.status = status.as_u16(), "request failed");
         }
         let mut response = (status, Json(body)).into_response();
         let wait = match &self.0 {
@@ -85,9 +67,7 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         if let Some(wait) = wait {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
         response
     }
@@ -116,10 +96,7 @@ mod tests {
 
     async fn told(error: Error) -> (u16, Option<String>, Value) {
         let response = ApiError(error).into_response();
-        let retry = response
-            .headers()
-            .get("retry-after")
-            .map(|value| value.to_str().unwrap().to_owned());
+        let retry = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, retry, serde_json::from_slice(&body).unwrap())
@@ -134,12 +111,7 @@ mod tests {
             input: json!({}),
         };
         let table = [
-            (
-                Error::NotFound("message"),
-                404,
-                None,
-                json!({"detail": "message not found"}),
-            ),
+            (Error::NotFound("message"), 404, None, json!({"detail": "message not found"})),
             (
                 Error::Invalid(vec![missing]),
                 422,
@@ -148,10 +120,7 @@ mod tests {
                                    "msg": "Field required", "input": {}}]}),
             ),
             (
-                Error::Conflict {
-                    why: "message is sent".into(),
-                    current: json!({"status": "sent"}),
-                },
+                Error::Conflict { why: "message is sent".into(), current: json!({"status": "sent"}) },
                 409,
                 None,
                 json!({"detail": "message is sent", "current": {"status": "sent"}}),
@@ -162,12 +131,7 @@ mod tests {
                 Some("1"),
                 json!({"detail": "a request with this Idempotency-Key is still in progress"}),
             ),
-            (
-                Error::Unauthenticated,
-                401,
-                None,
-                json!({"detail": "Not authenticated"}),
-            ),
+            (Error::Unauthenticated, 401, None, json!({"detail": "Not authenticated"})),
             (Error::Forbidden, 403, None, json!({"detail": "Forbidden"})),
             (
                 Error::TooLarge("body is larger than 6 MB".into()),
@@ -181,12 +145,7 @@ mod tests {
                 Some("2"),
                 json!({"detail": "temporarily unavailable"}),
             ),
-            (
-                Error::internal("secret detail"),
-                500,
-                None,
-                json!({"detail": "internal error"}),
-            ),
+            (Error::internal("secret detail"), 500, None, json!({"detail": "internal error"})),
         ];
         for (error, status, retry, body) in table {
             assert_eq!(told(error).await, (status, retry.map(str::to_owned), body));

@@ -50,24 +50,13 @@ async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiEr
     let (mut parts, body) = request.into_parts();
     let caller = edge.caller(&parts).await?;
     parts.extensions.insert(caller.clone());
-    let Some(key) = (parts.method == Method::POST)
-        .then(|| key(&parts))
-        .flatten()
-        .transpose()?
-    else {
+    let Some(key) = (parts.method == Method::POST).then(|| key(&parts)).flatten().transpose()? else {
         parts.extensions.insert(Call(fresh()));
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let bytes = collect(body).await?;
-    let body_hash = hash(&[
-        parts.uri.path().as_bytes(),
-        parts.uri.query().unwrap_or("").as_bytes(),
-        &bytes,
-    ]);
-    let begun = edge
-        .store()
-        .begin(scope(&parts, &caller, &key), &body_hash, fresh())
-        .await?;
+    let body_hash = hash(&[parts.uri.path().as_bytes(), parts.uri.query().unwrap_or("").as_bytes(), &bytes]);
+    let begun = edge.store().begin(scope(&parts, &caller, &key), &body_hash, fresh()).await?;
     let ticket = match begun {
         Begin::Run(ticket) => ticket,
         Begin::Replay(answer) => return Ok(replay(answer)),
@@ -84,10 +73,7 @@ async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiEr
 /// The header's value, if it is there.
 fn key(parts: &Parts) -> Option<Result<String, ApiError>> {
     let value = parts.headers.get(KEY)?;
-    let text = value
-        .to_str()
-        .ok()
-        .filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
+    let text = value.to_str().ok().filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
     Some(match text {
         Some(text) => Ok(text.to_owned()),
         None => Err(bad_key("", "String should have 1 to 255 printable characters").into()),
@@ -105,19 +91,13 @@ fn bad_key(input: &str, message: &str) -> Error {
 
 /// A key belongs to one business and one route.
 fn scope(parts: &Parts, caller: &Caller, key: &str) -> Scope {
-    let route = parts
-        .extensions
-        .get::<MatchedPath>()
-        .map(|path| path.as_str().to_owned())
-        .unwrap_or_default();
+    let route =
+        parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let business = match caller {
         Caller::Platform => None,
         Caller::Member(member) => Some(member.business.business_id),
     };
-    Scope {
-        business,
-        key_hash: hash(&[route.as_bytes(), key.as_bytes()]),
-    }
+    Scope { business, key_hash: hash(&[route.as_bytes(), key.as_bytes()]) }
 }
 
 fn hash(parts: &[&[u8]]) -> String {
@@ -127,11 +107,7 @@ fn hash(parts: &[&[u8]]) -> String {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn replay(answer: Answer) -> Response {
@@ -155,25 +131,13 @@ async fn keep(edge: &Edge, ticket: &Ticket, response: Response) -> Result<Respon
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let bytes = body
-        .collect()
-        .await
-        .map_err(|error| Error::Internal(error.into()))?
-        .to_bytes();
+    let bytes = body.collect().await.map_err(|error| Error::Internal(error.into()))?.to_bytes();
     let shown_once = parts.extensions.get::<ShownOnce>();
     let kept = match shown_once {
         Some(ShownOnce(kept)) => kept.clone(),
         None => String::from_utf8_lossy(&bytes).into_owned(),
     };
-    edge.store()
-        .finish(
-            ticket,
-            &Answer {
-                code: status.as_u16(),
-                body: kept,
-            },
-        )
-        .await?;
+    edge.store().finish(ticket, &Answer { code: status.as_u16(), body: kept }).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

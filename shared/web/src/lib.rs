@@ -39,11 +39,7 @@ pub struct Edge {
 impl Edge {
     /// An edge over `store`. `platform_key` is given to the function that sets up businesses, and to no other.
     pub fn new(store: Store, platform_key: Option<PlatformKey>) -> Edge {
-        Edge {
-            store,
-            platform_key,
-            known: Arc::default(),
-        }
+        Edge { store, platform_key, known: Arc::default() }
     }
 
     /// The store.

@@ -32,18 +32,12 @@ pub struct Problem {
 impl Problem {
     /// A problem with a kind of Pydantic's and a sentence.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Problem {
-        Problem {
-            kind,
-            message: message.into(),
-        }
+        Problem { kind, message: message.into() }
     }
 
     /// A value of the right shape that breaks a rule.
     pub fn value(message: impl std::fmt::Display) -> Problem {
-        Problem {
-            kind: "value_error",
-            message: format!("Value error, {message}"),
-        }
+        Problem { kind: "value_error", message: format!("Value error, {message}") }
     }
 
     pub(crate) fn into_parts(self) -> (&'static str, String) {
@@ -66,19 +60,10 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     async fn from_request(request: Request, _: &S) -> Result<JsonBody, ApiError> {
         let bytes = collect(request.into_body()).await?;
         let problem = |kind, loc, message: String| {
-            ApiError(Error::Invalid(vec![FieldError {
-                kind,
-                loc,
-                message,
-                input: Value::Null,
-            }]))
+            ApiError(Error::Invalid(vec![FieldError { kind, loc, message, input: Value::Null }]))
         };
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(problem(
-                "missing",
-                vec!["body".into()],
-                "Field required".to_owned(),
-            ));
+            return Err(problem("missing", vec!["body".into()], "Field required".to_owned()));
         }
         match serde_json::from_slice(&bytes) {
             Ok(value) => Ok(JsonBody(value)),
@@ -99,12 +84,7 @@ impl JsonBody {
         let problems = Problems::default();
         let loc = vec![Loc::from("body")];
         let made = match self.0.as_object() {
-            Some(map) => read(&Object {
-                map,
-                input: &self.0,
-                loc,
-                problems: &problems,
-            }),
+            Some(map) => read(&Object { map, input: &self.0, loc, problems: &problems }),
             None => {
                 problems.add(
                     loc,
@@ -170,9 +150,7 @@ impl<'a> Object<'a> {
     }
 
     fn parse<T>(&self, name: &str, value: &Value, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
-        read(value)
-            .map_err(|problem| self.problems.add(self.at(name), problem, value))
-            .ok()
+        read(value).map_err(|problem| self.problems.add(self.at(name), problem, value)).ok()
     }
 
     /// A field that has to be there.
@@ -180,11 +158,7 @@ impl<'a> Object<'a> {
         match self.map.get(name) {
             Some(value) => self.parse(name, value, read),
             None => {
-                self.problems.add(
-                    self.at(name),
-                    Problem::new("missing", "Field required"),
-                    self.input,
-                );
+                self.problems.add(self.at(name), Problem::new("missing", "Field required"), self.input);
                 None
             }
         }
@@ -231,9 +205,7 @@ impl<'a> Object<'a> {
         let element = |(index, value): (usize, &Value)| {
             let mut loc = self.at(name);
             loc.push(index.into());
-            read(value)
-                .map_err(|problem| self.problems.add(loc, problem, value))
-                .ok()
+            read(value).map_err(|problem| self.problems.add(loc, problem, value)).ok()
         };
         values.iter().enumerate().filter_map(element).collect()
     }
@@ -252,12 +224,7 @@ impl<'a> Object<'a> {
             loc.push(index.into());
             let problems = Problems::default();
             let made = match value.as_object() {
-                Some(map) => read(&Object {
-                    map,
-                    input: value,
-                    loc,
-                    problems: &problems,
-                }),
+                Some(map) => read(&Object { map, input: value, loc, problems: &problems }),
                 None => {
                     problems.add(
                         loc,
@@ -291,17 +258,11 @@ fn array(value: &Value, least: usize, most: usize) -> Result<Vec<Value>, Problem
         return Err(Problem::new("list_type", "Input should be a valid list"));
     };
     if values.len() < least {
-        let said = format!(
-            "List should have at least {least} item after validation, not {}",
-            values.len()
-        );
+        let said = format!("List should have at least {least} item after validation, not {}", values.len());
         return Err(Problem::new("too_short", said));
     }
     if values.len() > most {
-        let said = format!(
-            "List should have at most {most} items after validation, not {}",
-            values.len()
-        );
+        let said = format!("List should have at most {most} items after validation, not {}", values.len());
         return Err(Problem::new("too_long", said));
     }
     Ok(values.clone())
@@ -335,20 +296,11 @@ pub fn integer(value: &Value) -> Result<u64, Problem> {
         _ => return Err(Problem::new("int_type", "Input should be a valid integer")),
     };
     if number < 0 {
-        return Err(Problem::new(
-            "greater_than_equal",
-            "Input should be greater than or equal to 0",
-        ));
+        return Err(Problem::new("greater_than_equal", "Input should be greater than or equal to 0"));
     }
-    u64::try_from(number)
-        .ok()
-        .filter(|number| *number <= MAX)
-        .ok_or_else(|| {
-            Problem::new(
-                "less_than_equal",
-                format!("Input should be less than or equal to {MAX}"),
-            )
-        })
+    u64::try_from(number).ok().filter(|number| *number <= MAX).ok_or_else(|| {
+        Problem::new("less_than_equal", format!("Input should be less than or equal to {MAX}"))
+    })
 }
 
 /// An id.
@@ -360,9 +312,8 @@ pub fn id<K>(value: &Value) -> Result<Id<K>, Problem> {
 /// A string of at most `most` characters.
 pub fn text(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
     move |value| {
-        let text = value
-            .as_str()
-            .ok_or_else(|| Problem::new("string_type", "Input should be a valid string"))?;
+        let text =
+            value.as_str().ok_or_else(|| Problem::new("string_type", "Input should be a valid string"))?;
         if text.chars().count() > most {
             return Err(Problem::new(
                 "string_too_long",
@@ -393,9 +344,8 @@ pub fn boolean(value: &Value) -> Result<bool, Problem> {
 
 /// An RFC 3339 instant.
 pub fn instant(value: &Value) -> Result<Timestamp, Problem> {
-    let text = value
-        .as_str()
-        .ok_or_else(|| Problem::new("datetime_type", "Input should be a valid datetime"))?;
+    let text =
+        value.as_str().ok_or_else(|| Problem::new("datetime_type", "Input should be a valid datetime"))?;
     Timestamp::parse(text).ok_or_else(|| {
         Problem::new(
             "datetime_from_date_parsing",
@@ -406,19 +356,14 @@ pub fn instant(value: &Value) -> Result<Timestamp, Problem> {
 
 /// A JSON object, kept as it is.
 pub fn object(value: &Value) -> Result<Map<String, Value>, Problem> {
-    value
-        .as_object()
-        .cloned()
-        .ok_or_else(|| Problem::new("dict_type", "Input should be a valid dictionary"))
+    value.as_object().cloned().ok_or_else(|| Problem::new("dict_type", "Input should be a valid dictionary"))
 }
 
 /// One of the words of an enumeration.
 pub fn choice<T: DeserializeOwned>(words: &'static [&'static str]) -> impl Fn(&Value) -> Result<T, Problem> {
     move |value| {
         let known = value.as_str().is_some_and(|word| words.contains(&word));
-        let made = known
-            .then(|| serde_json::from_value(value.clone()).ok())
-            .flatten();
+        let made = known.then(|| serde_json::from_value(value.clone()).ok()).flatten();
         made.ok_or_else(|| Problem::new("enum", format!("Input should be {}", listed(words))))
     }
 }
@@ -456,10 +401,7 @@ pub struct PathParams(Vec<(String, String)>);
 impl PathParams {
     /// A parameter as it stands in the path.
     pub fn text(&self, name: &str) -> &str {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or("", |(_, text)| text)
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
     }
 
     /// A parameter that is an id.
@@ -475,15 +417,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathParams, ApiError> {
-        let params = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Error::NotFound("path"))?;
-        Ok(PathParams(
-            params
-                .iter()
-                .map(|(name, text)| (name.to_owned(), text.to_owned()))
-                .collect(),
-        ))
+        let params =
+            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound("path"))?;
+        Ok(PathParams(params.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()))
     }
 }
 
@@ -540,13 +476,9 @@ mod tests {
     #[test]
     fn one_bad_element_does_not_spoil_the_others() {
         let body = JsonBody(json!({"d": [{"e": true}, {"e": "maybe"}, {}]}));
-        let read = body
-            .read(|object| object.each("d", 3, |item| item.required("e", boolean)))
-            .unwrap();
-        let kinds: Vec<_> = read
-            .iter()
-            .map(|one| one.as_ref().map_err(|problems| problems[0].kind))
-            .collect();
+        let read = body.read(|object| object.each("d", 3, |item| item.required("e", boolean))).unwrap();
+        let kinds: Vec<_> =
+            read.iter().map(|one| one.as_ref().map_err(|problems| problems[0].kind)).collect();
         assert_eq!(kinds, [Ok(&true), Err("bool_parsing"), Err("missing")]);
     }
 
@@ -555,14 +487,8 @@ mod tests {
         for good in [json!(7), json!("7"), json!(" 7 "), json!(7.0)] {
             assert_eq!(integer(&good).unwrap(), 7, "{good}");
         }
-        for bad in [
-            json!(true),
-            json!(null),
-            json!("7.5"),
-            json!(-1),
-            json!(9007199254740992u64),
-            json!([]),
-        ] {
+        for bad in [json!(true), json!(null), json!("7.5"), json!(-1), json!(9007199254740992u64), json!([])]
+        {
             assert!(integer(&bad).is_err(), "{bad}");
         }
     }

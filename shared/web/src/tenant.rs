@@ -37,11 +37,7 @@ impl Tenant {
     /// # Errors
     /// `Forbidden` for any other business than the caller's.
     pub fn of_body(self, named: BusinessId) -> Result<Tenant, ApiError> {
-        if self.id() == named {
-            Ok(self)
-        } else {
-            Err(Error::Forbidden.into())
-        }
+        if self.id() == named { Ok(self) } else { Err(Error::Forbidden.into()) }
     }
 }
 
@@ -57,9 +53,7 @@ where
             return Err(Error::Forbidden.into());
         };
         let params = RawPathParams::from_request_parts(parts, state).await.ok();
-        let named = params
-            .as_ref()
-            .and_then(|params| params.iter().find(|(name, _)| *name == "business_id"));
+        let named = params.as_ref().and_then(|params| params.iter().find(|(name, _)| *name == "business_id"));
         if let Some((_, text)) = named {
             let business: BusinessId = path_id("business_id", text)?;
             if business != member.business.business_id {

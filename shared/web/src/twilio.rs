@@ -92,11 +92,7 @@ impl Form {
     /// # Errors
     /// `Invalid` when it names no text or no numbers.
     pub fn inbound_sms(&self) -> Result<InboundSms, ApiError> {
-        let media = self
-            .field("NumMedia")
-            .and_then(|count| count.parse().ok())
-            .unwrap_or(0usize)
-            .min(10);
+        let media = self.field("NumMedia").and_then(|count| count.parse().ok()).unwrap_or(0usize).min(10);
         Ok(InboundSms {
             account_sid: self.required("AccountSid")?.to_owned(),
             message_sid: self.required("MessageSid")?.to_owned(),
@@ -113,10 +109,7 @@ impl Form {
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(known, value)| known == name && !value.is_empty())
-        .map(|(_, value)| value.as_str())
+    pairs.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
 }
 
 fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
@@ -139,24 +132,15 @@ where
             );
             return Err(Error::Forbidden.into());
         };
-        let signature = parts
-            .headers
-            .get("x-twilio-signature")
-            .and_then(|value| value.to_str().ok());
+        let signature = parts.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
         let signature = signature.ok_or(Error::Forbidden)?;
         let bytes = collect(body).await?;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", settings.public_base_url);
         verify_form(tokens, &url, &bytes, signature).map_err(|_| Error::Forbidden)?;
-        let form = Form {
-            fields: pairs(&bytes),
-            query: pairs(parts.uri.query().unwrap_or("").as_bytes()),
-        };
+        let form = Form { fields: pairs(&bytes), query: pairs(parts.uri.query().unwrap_or("").as_bytes()) };
         // The token is this account's, so a form signed with it that names another one is not for us.
-        if form
-            .field("AccountSid")
-            .is_some_and(|sid| sid != settings.account_sid)
-        {
+        if form.field("AccountSid").is_some_and(|sid| sid != settings.account_sid) {
             return Err(Error::Forbidden.into());
         }
         Ok(Verified(form))

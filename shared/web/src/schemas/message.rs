@@ -64,12 +64,8 @@ impl From<Message> for MessageResponse {
             Some(failure) => (failure.code, Some(failure.class), Some(failure.reason)),
             None => (None, None, None),
         };
-        let attachment = |url: String| Attachment {
-            content: None,
-            content_type: None,
-            filename: None,
-            url: Some(url),
-        };
+        let attachment =
+            |url: String| Attachment { content: None, content_type: None, filename: None, url: Some(url) };
         let attachments: Vec<_> = message.media_urls.into_iter().map(attachment).collect();
         MessageResponse {
             message_id: message.at.message,
