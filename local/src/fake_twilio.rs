@@ -41,16 +41,7 @@ pub use webhook::Attempt;
 /// So many requests and messages are kept.
 const KEPT: usize = 10_000;
 const API_VERSION: &str = "2010-04-01";
-const STOP_WORDS: [&str; 8] = [
-    "STOP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-    "REVOKE",
-    "OPTOUT",
-];
+const STOP_WORDS: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
 const START_WORDS: [&str; 3] = ["START", "YES", "UNSTOP"];
 
 /// Signs a form post: auth token, URL without fragment, raw body.
@@ -184,58 +175,37 @@ impl Answer {
 
     /// Refused with this error code.
     pub fn refuse(code: u32) -> Answer {
-        Answer {
-            refuse: Some(code),
-            ..Answer::default()
-        }
+        Answer { refuse: Some(code), ..Answer::default() }
     }
 
     /// Not accepted, with this HTTP status.
     pub fn status(status: u16) -> Answer {
-        Answer {
-            status: Some(status),
-            ..Answer::default()
-        }
+        Answer { status: Some(status), ..Answer::default() }
     }
 
     /// Accepted, but the connection is closed without an answer.
     pub fn drop_after() -> Answer {
-        Answer {
-            drop: true,
-            ..Answer::default()
-        }
+        Answer { drop: true, ..Answer::default() }
     }
 
     /// Not accepted, and the connection is closed without an answer.
     pub fn drop_before() -> Answer {
-        Answer {
-            drop_before: true,
-            ..Answer::default()
-        }
+        Answer { drop_before: true, ..Answer::default() }
     }
 
     /// Accepted, and answered so much later.
     pub fn delay_ms(delay_ms: u64) -> Answer {
-        Answer {
-            delay_ms: Some(delay_ms),
-            ..Answer::default()
-        }
+        Answer { delay_ms: Some(delay_ms), ..Answer::default() }
     }
 
     /// Accepted, but never answered.
     pub fn hang() -> Answer {
-        Answer {
-            hang: true,
-            ..Answer::default()
-        }
+        Answer { hang: true, ..Answer::default() }
     }
 
     /// The same answer, followed by these callbacks only.
     pub fn with_callbacks<C: Into<Callback>>(self, callbacks: impl IntoIterator<Item = C>) -> Answer {
-        Answer {
-            callbacks: Some(callbacks.into_iter().map(Into::into).collect()),
-            ..self
-        }
+        Answer { callbacks: Some(callbacks.into_iter().map(Into::into).collect()), ..self }
     }
 }
 
@@ -259,10 +229,7 @@ enum CallbackJson {
 impl From<CallbackJson> for Callback {
     fn from(json: CallbackJson) -> Callback {
         match json {
-            CallbackJson::Status(status) => Callback {
-                status,
-                error_code: None,
-            },
+            CallbackJson::Status(status) => Callback { status, error_code: None },
             CallbackJson::Full { status, error_code } => Callback { status, error_code },
         }
     }
@@ -270,19 +237,13 @@ impl From<CallbackJson> for Callback {
 
 impl From<&str> for Callback {
     fn from(status: &str) -> Callback {
-        Callback {
-            status: status.to_owned(),
-            error_code: None,
-        }
+        Callback { status: status.to_owned(), error_code: None }
     }
 }
 
 impl From<(&str, u32)> for Callback {
     fn from((status, error_code): (&str, u32)) -> Callback {
-        Callback {
-            status: status.to_owned(),
-            error_code: Some(error_code),
-        }
+        Callback { status: status.to_owned(), error_code: Some(error_code) }
     }
 }
 
@@ -335,11 +296,7 @@ impl FakeTwilio {
     /// The next sends (to this number, if named) are answered like this, one each. Answers for a number go
     /// before answers for any.
     pub fn script(&self, to: Option<&str>, answers: impl IntoIterator<Item = Answer>) {
-        locked(&self.0.state)
-            .scripts
-            .entry(to.map(str::to_owned))
-            .or_default()
-            .extend(answers);
+        locked(&self.0.state).scripts.entry(to.map(str::to_owned)).or_default().extend(answers);
     }
 
     /// The callbacks that follow a send whose script names none: `queued`, `sent`, `delivered` at first.
@@ -350,9 +307,7 @@ impl FakeTwilio {
 
     /// The account owns these numbers, beside those named before: other senders are refused from now on.
     pub fn register_numbers<N: Into<String>>(&self, numbers: impl IntoIterator<Item = N>) {
-        locked(&self.0.state)
-            .numbers
-            .extend(numbers.into_iter().map(Into::into));
+        locked(&self.0.state).numbers.extend(numbers.into_iter().map(Into::into));
     }
 
     /// Where incoming texts are posted from now on.
@@ -382,12 +337,7 @@ impl FakeTwilio {
     }
 
     fn message(&self, sid: &str) -> Option<Message> {
-        locked(&self.0.state)
-            .messages
-            .iter()
-            .rev()
-            .find(|message| message.sid == sid)
-            .cloned()
+        locked(&self.0.state).messages.iter().rev().find(|message| message.sid == sid).cloned()
     }
 }
 
@@ -417,11 +367,7 @@ fn segments(body: &str) -> usize {
         Some(length) => (length, 160, 153),
         None => (body.encode_utf16().count(), 70, 67),
     };
-    if length <= alone {
-        1
-    } else {
-        length.div_ceil(in_parts)
-    }
+    if length <= alone { 1 } else { length.div_ceil(in_parts) }
 }
 
 #[cfg(test)]

@@ -96,7 +96,9 @@ impl Pump {
         event.records = messages.into_iter().map(record).collect();
         let response = match self.source {
             Source::Sms => batch::run(event, |job| sms_sender::handle(&self.functions.sender, job)).await,
-            Source::Record => batch::run(event, |job| message_recorder::handle(&self.functions.recorder, job)).await,
+            Source::Record => {
+                batch::run(event, |job| message_recorder::handle(&self.functions.recorder, job)).await
+            }
         };
         let failed: BTreeSet<_> =
             response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
@@ -110,11 +112,19 @@ impl Pump {
             return Ok(());
         }
         let entry = |(index, receipt): (usize, Option<String>)| {
-            DeleteMessageBatchRequestEntry::builder().id(index.to_string()).set_receipt_handle(receipt).build()
+            DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .set_receipt_handle(receipt)
+                .build()
         };
         let entries = receipts.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
-        let answer =
-            self.sqs.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries)).send().await?;
+        let answer = self
+            .sqs
+            .delete_message_batch()
+            .queue_url(&self.queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await?;
         match answer.failed() {
             [] => Ok(()),
             failed => Err(format!("{} messages were not deleted", failed.len()).into()),
@@ -129,8 +139,12 @@ fn record(message: Message) -> SqsMessage {
     record.receipt_handle = message.receipt_handle;
     record.body = message.body;
     record.md5_of_body = message.md5_of_body;
-    record.attributes =
-        message.attributes.into_iter().flatten().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
+    record.attributes = message
+        .attributes
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().to_owned(), value))
+        .collect();
     record.event_source = Some("aws:sqs".to_owned());
     record.aws_region = Some("us-east-1".to_owned());
     record

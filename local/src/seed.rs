@@ -38,7 +38,9 @@ pub async fn demo(local: &Local) -> Result<String, Error> {
         local.keep_api_key(api_key)?;
         return Ok(api_key.to_owned());
     }
-    local.kept_api_key()?.ok_or_else(|| "the API key of the demo business is lost: delete the data directory".into())
+    local
+        .kept_api_key()?
+        .ok_or_else(|| "the API key of the demo business is lost: delete the data directory".into())
 }
 
 async fn onboard(local: &Local, business: &Value) -> Result<Value, Error> {

@@ -151,20 +151,13 @@ pub fn queue_url(base: &str, name: &str) -> String {
 
 /// The server. Any path will do: the operation is in a header, the queue in the body.
 pub fn router(state: Sqs) -> Router {
-    Router::new()
-        .fallback(answer)
-        .layer(DefaultBodyLimit::disable())
-        .with_state(state)
+    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(state)
 }
 
 impl Sqs {
     /// No queues yet.
     pub fn new(now: Now) -> Sqs {
-        Sqs(Arc::new(Inner {
-            now,
-            queues: Mutex::default(),
-            arrivals: Notify::new(),
-        }))
+        Sqs(Arc::new(Inner { now, queues: Mutex::default(), arrivals: Notify::new() }))
     }
 
     /// Creates the queue, or gives an existing one these settings. Its dead-letter queue is created if it is
@@ -173,10 +166,7 @@ impl Sqs {
         let mut queues = locked(&self.0.queues);
         if let Some((dead_letters, _)) = &options.max_receive {
             queues.entry(dead_letters.clone()).or_insert_with(|| Queue {
-                options: QueueOptions {
-                    retention_s: 1_209_600,
-                    ..QueueOptions::default()
-                },
+                options: QueueOptions { retention_s: 1_209_600, ..QueueOptions::default() },
                 ..Queue::default()
             });
         }
@@ -197,11 +187,7 @@ impl Sqs {
     /// Makes the messages in flight visible at once, as if their consumer had crashed long ago.
     pub fn redeliver(&self, name: &str) {
         self.look(name, |queue, now| {
-            for message in queue
-                .messages
-                .values_mut()
-                .filter(|message| message.is_in_flight(now))
-            {
+            for message in queue.messages.values_mut().filter(|message| message.is_in_flight(now)) {
                 message.visible_at = now;
             }
         });
@@ -210,9 +196,7 @@ impl Sqs {
 
     /// The earliest time at which a message of the queue can be received: past, if one can be now.
     pub fn next_due(&self, name: &str) -> Option<i64> {
-        self.look(name, |queue, _| {
-            queue.messages.values().map(|message| message.visible_at).min()
-        })?
+        self.look(name, |queue, _| queue.messages.values().map(|message| message.visible_at).min())?
     }
 
     /// All queues and messages, for [`Sqs::load`].
@@ -246,18 +230,12 @@ impl Sqs {
         run: impl FnOnce(&mut Queue, &str, i64) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let name = queue_name(input);
-        self.look(name, |queue, now| run(queue, name, now))
-            .unwrap_or_else(|| Err(Refusal::no_queue()))
+        self.look(name, |queue, now| run(queue, name, now)).unwrap_or_else(|| Err(Refusal::no_queue()))
     }
 }
 
 async fn answer(State(sqs): State<Sqs>, headers: HeaderMap, body: Bytes) -> Response {
-    let text = |name: HeaderName| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let target = text(HeaderName::from_static("x-amz-target"));
     let base = format!("http://{}", text(header::HOST));
     let operation = target.strip_prefix("AmazonSQS.").unwrap_or_default();
@@ -277,10 +255,7 @@ async fn answer(State(sqs): State<Sqs>, headers: HeaderMap, body: Bytes) -> Resp
     match result {
         Ok(output) => (headers, output.to_string()).into_response(),
         Err(refusal) => {
-            let error = [(
-                HeaderName::from_static("x-amzn-query-error"),
-                format!("{};Sender", refusal.code),
-            )];
+            let error = [(HeaderName::from_static("x-amzn-query-error"), format!("{};Sender", refusal.code))];
             let body = json!({"__type": refusal.kind, "message": refusal.message});
             (refusal.status, headers, error, body.to_string()).into_response()
         }
@@ -296,20 +271,18 @@ async fn execute(sqs: &Sqs, operation: &str, input: &Value, base: &str) -> Resul
         "SendMessage" => sqs.on_queue(input, |queue, _, now| messages::send(queue, input, now)),
         "SendMessageBatch" => messages::send_batch(sqs, input),
         "DeleteMessage" => sqs.on_queue(input, |queue, name, _| messages::delete(queue, name, input)),
-        "DeleteMessageBatch" => sqs.on_queue(input, |queue, name, _| {
-            batch(input, |entry| messages::delete(queue, name, entry))
-        }),
-        "ChangeMessageVisibility" => sqs.on_queue(input, |queue, name, now| {
-            messages::change_visibility(queue, name, input, now)
-        }),
+        "DeleteMessageBatch" => {
+            sqs.on_queue(input, |queue, name, _| batch(input, |entry| messages::delete(queue, name, entry)))
+        }
+        "ChangeMessageVisibility" => {
+            sqs.on_queue(input, |queue, name, now| messages::change_visibility(queue, name, input, now))
+        }
         "ChangeMessageVisibilityBatch" => sqs.on_queue(input, |queue, name, now| {
-            batch(input, |entry| {
-                messages::change_visibility(queue, name, entry, now)
-            })
+            batch(input, |entry| messages::change_visibility(queue, name, entry, now))
         }),
-        "GetQueueAttributes" => sqs.on_queue(input, |queue, name, now| {
-            queues::attributes(queue, name, input, now)
-        }),
+        "GetQueueAttributes" => {
+            sqs.on_queue(input, |queue, name, now| queues::attributes(queue, name, input, now))
+        }
         "PurgeQueue" => sqs.on_queue(input, |queue, _, _| {
             queue.messages.clear();
             Ok(json!({}))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
 };
 
 use crate::Error;
@@ -17,8 +17,8 @@ use crate::template::{Key, Table};
 /// # Errors
 /// When the engine refuses, or has a table of that name and another shape.
 pub async fn create(client: &Client, name: &str, table: &Table) -> Result<(), Error> {
-    if let Some(found) = describe(client, name).await? {
-        return same_shape(&found, table);
+    if exists(client, name).await? {
+        return same_shape(&describe(client, name).await?, table);
     }
     let mut call =
         client.create_table().table_name(name).billing_mode(BillingMode::from(table.billing_mode.as_str()));
@@ -41,8 +41,10 @@ pub async fn create(client: &Client, name: &str, table: &Table) -> Result<(), Er
     call.set_key_schema(Some(key(&table.key_schema)?)).send().await?;
     active(client, name).await?;
     if let Some(ttl) = &table.time_to_live_specification {
-        let ttl =
-            TimeToLiveSpecification::builder().attribute_name(&ttl.attribute_name).enabled(ttl.enabled).build()?;
+        let ttl = TimeToLiveSpecification::builder()
+            .attribute_name(&ttl.attribute_name)
+            .enabled(ttl.enabled)
+            .build()?;
         client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
     }
     Ok(())
@@ -56,19 +58,26 @@ fn key(parts: &[Key]) -> Result<Vec<KeySchemaElement>, Error> {
     Ok(parts.iter().map(part).collect::<Result<_, _>>()?)
 }
 
-async fn describe(client: &Client, name: &str) -> Result<Option<TableDescription>, Error> {
-    match client.describe_table().table_name(name).send().await {
-        Ok(answer) => Ok(answer.table),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => Ok(None),
-        Err(error) => Err(error.into()),
+async fn exists(client: &Client, name: &str) -> Result<bool, Error> {
+    // Listed and not described: engines log a table that is not there as an error.
+    let mut names = client.list_tables().into_paginator().items().send();
+    while let Some(found) = names.try_next().await? {
+        if found == name {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+async fn describe(client: &Client, name: &str) -> Result<TableDescription, Error> {
+    let answer = client.describe_table().table_name(name).send().await?;
+    answer.table.ok_or_else(|| format!("the engine does not describe the table {name}").into())
 }
 
 /// Waits until the table can be used: at once, or after a moment with some engines.
 async fn active(client: &Client, name: &str) -> Result<(), Error> {
     for _ in 0..100 {
-        let found = describe(client, name).await?;
-        if found.and_then(|table| table.table_status) == Some(TableStatus::Active) {
+        if describe(client, name).await?.table_status == Some(TableStatus::Active) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -78,10 +87,13 @@ async fn active(client: &Client, name: &str) -> Result<(), Error> {
 
 /// An index that was added to the template after the table was made would be missing, and every read of it fail.
 fn same_shape(found: &TableDescription, table: &Table) -> Result<(), Error> {
-    let has: BTreeSet<_> = found.global_secondary_indexes().iter().filter_map(|index| index.index_name()).collect();
-    let should: BTreeSet<_> = table.global_secondary_indexes.iter().map(|index| index.index_name.as_str()).collect();
+    let has: BTreeSet<_> =
+        found.global_secondary_indexes().iter().filter_map(|index| index.index_name()).collect();
+    let should: BTreeSet<_> =
+        table.global_secondary_indexes.iter().map(|index| index.index_name.as_str()).collect();
     if has == should {
         return Ok(());
     }
-    Err(format!("the stored table has the indexes {has:?}, template.yaml says {should:?}: delete the data").into())
+    Err(format!("the stored table has the indexes {has:?}, template.yaml says {should:?}: delete the data")
+        .into())
 }

@@ -163,8 +163,9 @@ impl Template {
 
     fn function(&self, name: &str) -> Result<&Value, Error> {
         let folder = format!("functions/{name}");
-        let function =
-            self.of_type("AWS::Serverless::Function").find(|(_, properties)| properties["CodeUri"] == *folder);
+        let function = self
+            .of_type("AWS::Serverless::Function")
+            .find(|(_, properties)| properties["CodeUri"] == *folder);
         Ok(function.ok_or_else(|| format!("template.yaml has no function in {folder}"))?.1)
     }
 
@@ -229,7 +230,8 @@ fn plain(yaml: serde_yaml_ng::Value) -> Value {
         serde_yaml_ng::Value::String(text) => text.into(),
         serde_yaml_ng::Value::Sequence(values) => values.into_iter().map(plain).collect(),
         serde_yaml_ng::Value::Mapping(entries) => {
-            let named = |(name, value): (serde_yaml_ng::Value, _)| Some((name.as_str()?.to_owned(), plain(value)));
+            let named =
+                |(name, value): (serde_yaml_ng::Value, _)| Some((name.as_str()?.to_owned(), plain(value)));
             Value::Object(entries.into_iter().filter_map(named).collect())
         }
         serde_yaml_ng::Value::Tagged(tagged) => plain(tagged.value),

@@ -150,20 +150,14 @@ impl Wire {
             failures: Vec::new(),
         };
         let healed = watch::Sender::new(());
-        Wire(Arc::new(Inner {
-            state: Mutex::new(state),
-            healed,
-            measure: AtomicBool::new(false),
-        }))
+        Wire(Arc::new(Inner { state: Mutex::new(state), healed, measure: AtomicBool::new(false) }))
     }
 
     /// Records and disturbs the calls of this router, except those under `/fake`: they are for people and
     /// tests, the backend never makes them.
     pub fn layer(&self, server: &'static str, router: Router) -> Router {
         let wire = self.clone();
-        router.layer(from_fn(move |request, next| {
-            pass(wire.clone(), server, request, next)
-        }))
+        router.layer(from_fn(move |request, next| pass(wire.clone(), server, request, next)))
     }
 
     /// Every call so far, in the order in which they came in (the last 50 000).
@@ -174,12 +168,7 @@ impl Wire {
     /// The operations of one server, in the order in which they came in.
     pub fn operations(&self, server: &str) -> Vec<String> {
         let state = locked(&self.0.state);
-        state
-            .calls
-            .iter()
-            .filter(|call| call.server == server)
-            .map(|call| call.operation.clone())
-            .collect()
+        state.calls.iter().filter(|call| call.server == server).map(|call| call.operation.clone()).collect()
     }
 
     /// Forgets the recorded calls.
@@ -199,11 +188,7 @@ impl Wire {
     /// hangs until [`Wire::heal`].
     pub fn halt_at(&self, n: usize, when: Halt) -> Halted {
         let (reached, receiver) = watch::channel(false);
-        locked(&self.0.state).halts.push(PlannedHalt {
-            calls_before: n,
-            when,
-            reached,
-        });
+        locked(&self.0.state).halts.push(PlannedHalt { calls_before: n, when, reached });
         Halted(receiver)
     }
 
@@ -257,9 +242,7 @@ impl Wire {
 
     fn finish(&self, number: u64, response_status: Option<u16>, consumed: Option<Value>) {
         let mut state = locked(&self.0.state);
-        let index = number
-            .checked_sub(state.first)
-            .and_then(|index| usize::try_from(index).ok());
+        let index = number.checked_sub(state.first).and_then(|index| usize::try_from(index).ok());
         // Not there when the calls were cleared in the meantime.
         if let Some(call) = index.and_then(|index| state.calls.get_mut(index)) {
             call.response_status = response_status;
@@ -273,11 +256,7 @@ impl State {
         if !(self.counts)(server, operation) {
             return None;
         }
-        let due = self
-            .halts
-            .iter()
-            .position(|halt| halt.calls_before == 0)
-            .map(|at| self.halts.remove(at));
+        let due = self.halts.iter().position(|halt| halt.calls_before == 0).map(|at| self.halts.remove(at));
         for halt in &mut self.halts {
             halt.calls_before = halt.calls_before.saturating_sub(1);
         }
@@ -311,11 +290,7 @@ async fn pass(wire: Wire, server: &'static str, request: Request, next: Next) ->
     match fate {
         Fate::Fail(status, body) => {
             wire.finish(number, Some(status.as_u16()), None);
-            let kind = if server == "twilio" {
-                "application/json"
-            } else {
-                "application/x-amz-json-1.0"
-            };
+            let kind = if server == "twilio" { "application/json" } else { "application/x-amz-json-1.0" };
             (status, [(header::CONTENT_TYPE, kind)], body).into_response()
         }
         Fate::Halt(halt, mut healed) => {
@@ -347,27 +322,16 @@ async fn buffered(server: &str, response: Response) -> (Response, Option<u16>, O
     let Ok(body) = to_bytes(body, usize::MAX).await else {
         return (disconnect(), None, None);
     };
-    let consumed = if server == "dynamodb" {
-        consumed_capacity(&body)
-    } else {
-        None
-    };
+    let consumed = if server == "dynamodb" { consumed_capacity(&body) } else { None };
     let status = parts.status.as_u16();
-    (
-        Response::from_parts(parts, Body::from(body)),
-        Some(status),
-        consumed,
-    )
+    (Response::from_parts(parts, Body::from(body)), Some(status), consumed)
 }
 
 fn consumed_capacity(answer: &[u8]) -> Option<Value> {
     const KEY: &[u8] = b"\"ConsumedCapacity\"";
     // Most answers don't have it, and parsing them all would show in a bench.
     answer.windows(KEY.len()).find(|window| *window == KEY)?;
-    serde_json::from_slice::<Value>(answer)
-        .ok()?
-        .get_mut("ConsumedCapacity")
-        .map(Value::take)
+    serde_json::from_slice::<Value>(answer).ok()?.get_mut("ConsumedCapacity").map(Value::take)
 }
 
 fn operation(request: &request::Parts) -> String {
@@ -386,15 +350,8 @@ fn resource(path: &str) -> String {
     let Some((_, rest)) = path.split_once("/Accounts/") else {
         return path.to_owned();
     };
-    let names = rest
-        .strip_suffix(".json")
-        .unwrap_or(rest)
-        .split('/')
-        .skip(1)
-        .enumerate();
-    let names: Vec<&str> = names
-        .map(|(i, name)| if i % 2 == 0 { name } else { "{sid}" })
-        .collect();
+    let names = rest.strip_suffix(".json").unwrap_or(rest).split('/').skip(1).enumerate();
+    let names: Vec<&str> = names.map(|(i, name)| if i % 2 == 0 { name } else { "{sid}" }).collect();
     names.join("/")
 }
 
@@ -426,15 +383,9 @@ pub async fn serve(listener: TcpListener, router: Router) {
         let service = hyper::service::service_fn(move |request| {
             let router = router.clone();
             async move {
-                let response = router
-                    .oneshot(request)
-                    .await
-                    .unwrap_or_else(|never: Infallible| match never {});
-                if is_disconnect(&response) {
-                    Err(Dropped)
-                } else {
-                    Ok(response)
-                }
+                let response =
+                    router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
+                if is_disconnect(&response) { Err(Dropped) } else { Ok(response) }
             }
         });
         let connection =

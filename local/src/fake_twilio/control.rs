@@ -18,14 +18,8 @@ use crate::wire::locked;
 
 pub(super) fn routes() -> Router<FakeTwilio> {
     Router::new()
-        .route(
-            "/fake/requests",
-            get(async |State(fake): State<FakeTwilio>| Json(fake.requests())),
-        )
-        .route(
-            "/fake/messages",
-            get(async |State(fake): State<FakeTwilio>| Json(fake.outbox())),
-        )
+        .route("/fake/requests", get(async |State(fake): State<FakeTwilio>| Json(fake.requests())))
+        .route("/fake/messages", get(async |State(fake): State<FakeTwilio>| Json(fake.outbox())))
         .route("/fake/script", post(script))
         .route("/fake/callbacks", post(callbacks))
         .route("/fake/clients/send", post(client_sends))
@@ -116,12 +110,7 @@ impl ClientText {
     /// A text without media, posted once.
     pub fn new(from: &str, to: &str, body: &str) -> ClientText {
         let (from, to, body) = (from.to_owned(), to.to_owned(), body.to_owned());
-        ClientText {
-            from,
-            to,
-            body,
-            ..ClientText::default()
-        }
+        ClientText { from, to, body, ..ClientText::default() }
     }
 }
 
@@ -155,12 +144,7 @@ impl FakeTwilio {
             all.attempts.extend(posted.attempts);
             all.body = posted.body;
         }
-        ClientSent {
-            message_sid: sid,
-            status: all.status(),
-            attempts: all.attempts,
-            twiml: all.body,
-        }
+        ClientSent { message_sid: sid, status: all.status(), attempts: all.attempts, twiml: all.body }
     }
 
     /// Stores a message that is new, and returns where it is to be posted.
@@ -248,10 +232,7 @@ async fn deliver(
     let mut posted = webhook::post(fake, sms_url, &form).await;
     if let Some(fallback_url) = fallback_url.filter(|_| !posted.is_good()) {
         form.push(("ErrorCode", "11200".to_owned()));
-        form.push((
-            "ErrorUrl",
-            sms_url.split('#').next().unwrap_or_default().to_owned(),
-        ));
+        form.push(("ErrorUrl", sms_url.split('#').next().unwrap_or_default().to_owned()));
         let second = webhook::post(fake, fallback_url, &form).await;
         posted.attempts.extend(second.attempts);
         posted.body = second.body;

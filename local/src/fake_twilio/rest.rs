@@ -17,16 +17,11 @@ use crate::wire::{disconnect, locked};
 
 pub(super) fn routes() -> Router<FakeTwilio> {
     Router::new()
-        .route(
-            "/2010-04-01/Accounts/{account}/Messages.json",
-            post(create).get(list),
-        )
+        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create).get(list))
         .route("/2010-04-01/Accounts/{account}/Messages/{file}", get(fetch))
-        .fallback(
-            |method: Method, uri: Uri, State(fake): State<FakeTwilio>| async move {
-                finish(&fake, received(&fake, &method, &uri), not_found(&uri))
-            },
-        )
+        .fallback(|method: Method, uri: Uri, State(fake): State<FakeTwilio>| async move {
+            finish(&fake, received(&fake, &method, &uri), not_found(&uri))
+        })
 }
 
 /// An error as Twilio reports it.
@@ -45,11 +40,7 @@ impl Refusal {
             20429 => 429,
             _ => 400,
         };
-        Refusal {
-            status,
-            code,
-            message: message.into(),
-        }
+        Refusal { status, code, message: message.into() }
     }
 
     fn of_code(code: u32) -> Refusal {
@@ -74,14 +65,8 @@ impl Refusal {
     }
 
     fn of_status(status: u16) -> Refusal {
-        let reason = StatusCode::from_u16(status)
-            .ok()
-            .and_then(|status| status.canonical_reason());
-        Refusal {
-            status,
-            code: 20_000 + u32::from(status),
-            message: reason.unwrap_or("Error").to_owned(),
-        }
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        Refusal { status, code: 20_000 + u32::from(status), message: reason.unwrap_or("Error").to_owned() }
     }
 
     fn json(&self) -> Value {
@@ -108,44 +93,24 @@ fn finish(fake: &FakeTwilio, mut request: Received, answered: Answered) -> Respo
     };
     request.status = Some(status.as_u16());
     fake.log(request);
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/json; charset=utf-8")],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
 }
 
 fn received(fake: &FakeTwilio, method: &Method, uri: &Uri) -> Received {
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    Received {
-        at: fake.now(),
-        method: method.to_string(),
-        path,
-        ..Received::default()
-    }
+    Received { at: fake.now(), method: method.to_string(), path, ..Received::default() }
 }
 
 fn not_found(uri: &Uri) -> Answered {
-    Err(Refusal::new(
-        20404,
-        format!("The requested resource {} was not found", uri.path()),
-    ))
+    Err(Refusal::new(20404, format!("The requested resource {} was not found", uri.path())))
 }
 
 fn authenticate(fake: &FakeTwilio, headers: &HeaderMap) -> Result<(), Refusal> {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let given = given
-        .and_then(|value| value.strip_prefix("Basic "))
-        .and_then(|code| STANDARD.decode(code).ok());
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given =
+        given.and_then(|value| value.strip_prefix("Basic ")).and_then(|code| STANDARD.decode(code).ok());
     let expected = format!("{}:{}", fake.0.account_sid, fake.0.auth_token);
-    if given.as_deref() == Some(expected.as_bytes()) {
-        Ok(())
-    } else {
-        Err(Refusal::of_code(20003))
-    }
+    if given.as_deref() == Some(expected.as_bytes()) { Ok(()) } else { Err(Refusal::of_code(20003)) }
 }
 
 fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
@@ -153,10 +118,7 @@ fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
 }
 
 fn value(pairs: &[(String, String)], name: &str) -> Option<String> {
-    pairs
-        .iter()
-        .find(|(key, value)| key == name && !value.is_empty())
-        .map(|(_, value)| value.clone())
+    pairs.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone())
 }
 
 async fn create(
@@ -212,31 +174,21 @@ async fn create(
 fn next_answer(fake: &FakeTwilio, to: Option<&str>) -> Answer {
     let mut state = locked(&fake.0.state);
     let own = to.and_then(|to| state.scripts.get_mut(&Some(to.to_owned()))?.pop_front());
-    own.or_else(|| state.scripts.get_mut(&None)?.pop_front())
-        .unwrap_or_default()
+    own.or_else(|| state.scripts.get_mut(&None)?.pop_front()).unwrap_or_default()
 }
 
 fn scripted_refusal(answer: &Answer) -> Option<Refusal> {
-    answer
-        .refuse
-        .map(Refusal::of_code)
-        .or_else(|| answer.status.map(Refusal::of_status))
+    answer.refuse.map(Refusal::of_code).or_else(|| answer.status.map(Refusal::of_status))
 }
 
 fn accept(fake: &FakeTwilio, form: &[(String, String)]) -> Result<Message, Refusal> {
     let to = value(form, "To").ok_or_else(|| Refusal::of_code(21604))?;
     let from = value(form, "From").ok_or_else(|| Refusal::of_code(21603))?;
     let body = value(form, "Body").unwrap_or_default();
-    let media: Vec<String> = form
-        .iter()
-        .filter(|(name, _)| name == "MediaUrl")
-        .map(|(_, url)| url.clone())
-        .collect();
+    let media: Vec<String> =
+        form.iter().filter(|(name, _)| name == "MediaUrl").map(|(_, url)| url.clone()).collect();
     if !is_e164(&to) {
-        return Err(Refusal::new(
-            21211,
-            format!("The 'To' number {to} is not a valid phone number."),
-        ));
+        return Err(Refusal::new(21211, format!("The 'To' number {to} is not a valid phone number.")));
     }
     if body.is_empty() && media.is_empty() {
         return Err(Refusal::of_code(21602));
@@ -247,10 +199,7 @@ fn accept(fake: &FakeTwilio, form: &[(String, String)]) -> Result<Message, Refus
     if media.len() > 10 {
         return Err(Refusal::of_code(21623));
     }
-    if !media
-        .iter()
-        .all(|url| url.starts_with("https://") || url.starts_with("http://"))
-    {
+    if !media.iter().all(|url| url.starts_with("https://") || url.starts_with("http://")) {
         return Err(Refusal::of_code(21620));
     }
     let now = fake.now();
@@ -297,9 +246,7 @@ async fn fetch(
     headers: HeaderMap,
 ) -> Response {
     let answered = authenticate(&fake, &headers).and_then(|()| {
-        let sid = file
-            .strip_suffix(".json")
-            .filter(|_| account == fake.0.account_sid);
+        let sid = file.strip_suffix(".json").filter(|_| account == fake.0.account_sid);
         match sid.and_then(|sid| fake.message(sid)) {
             Some(message) => Ok((StatusCode::OK, json_of(&fake, &message))),
             None => not_found(&uri),
@@ -348,20 +295,13 @@ fn page(fake: &FakeTwilio, path: &str, query: &[(String, String)]) -> Result<Val
     let end = (start + page_size).min(found.len());
     let address = |page: usize| {
         let mut encoded = form_urlencoded::Serializer::new(String::new());
-        let kept = query
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Page" | "PageSize" | "PageToken"));
+        let kept =
+            query.iter().filter(|(name, _)| !matches!(name.as_str(), "Page" | "PageSize" | "PageToken"));
         encoded.extend_pairs(kept);
         encoded.append_pair("PageSize", &page_size.to_string());
-        format!(
-            "{path}?{}",
-            encoded.append_pair("Page", &page.to_string()).finish()
-        )
+        format!("{path}?{}", encoded.append_pair("Page", &page.to_string()).finish())
     };
-    let messages: Vec<Value> = found[start..end]
-        .iter()
-        .map(|message| json_of(fake, message))
-        .collect();
+    let messages: Vec<Value> = found[start..end].iter().map(|message| json_of(fake, message)).collect();
     Ok(json!({
         "messages": messages,
         "page": page,
@@ -396,20 +336,12 @@ fn moment(text: &str) -> Result<Moment, Refusal> {
     const DAY_MS: i64 = 86_400_000;
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {
         let from = instant.as_millisecond();
-        return Ok(Moment {
-            from,
-            until: from + 1,
-        });
+        return Ok(Moment { from, until: from + 1 });
     }
-    let day = text
-        .parse::<jiff::civil::Date>()
-        .and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
+    let day = text.parse::<jiff::civil::Date>().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
     let from = day.map_err(|_| Refusal::new(20001, format!("'{text}' is not a valid date")))?;
     let from = from.timestamp().as_millisecond();
-    Ok(Moment {
-        from,
-        until: from + DAY_MS,
-    })
+    Ok(Moment { from, until: from + DAY_MS })
 }
 
 /// `Wed, 18 Aug 2010 20:01:40 +0000`.

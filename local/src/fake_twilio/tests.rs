@@ -87,15 +87,7 @@ impl Setup {
         let wire = Wire::new();
         let base = start(wire.layer("twilio", router(fake.clone()))).await;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Setup {
-            fake,
-            wire,
-            clock,
-            base,
-            backend,
-            backend_url,
-            client,
-        }
+        Setup { fake, wire, clock, base, backend, backend_url, client }
     }
 
     async fn request(&self, method: &str, path: &str, token: &str, body: String) -> Option<(u16, Value)> {
@@ -108,46 +100,28 @@ impl Setup {
             .unwrap();
         let response = self.client.request(request).await.ok()?;
         let status = response.status().as_u16();
-        let body = to_bytes(Body::new(response.into_body()), usize::MAX)
-            .await
-            .unwrap();
+        let body = to_bytes(Body::new(response.into_body()), usize::MAX).await.unwrap();
         Some((status, serde_json::from_slice(&body).unwrap()))
     }
 
     async fn send_form(&self, form: &[(&str, &str)]) -> Option<(u16, Value)> {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
-        self.request("POST", "/2010-04-01/Accounts/AC1/Messages.json", "secret", body)
-            .await
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.request("POST", "/2010-04-01/Accounts/AC1/Messages.json", "secret", body).await
     }
 
     async fn send(&self, body: &str) -> Option<(u16, Value)> {
         let callback = format!("{}/status?a=1#rc=2&rp=5xx", self.backend_url);
-        self.send_form(&[
-            ("To", CLIENT),
-            ("From", OURS),
-            ("Body", body),
-            ("StatusCallback", &callback),
-        ])
-        .await
+        self.send_form(&[("To", CLIENT), ("From", OURS), ("Body", body), ("StatusCallback", &callback)]).await
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
-        self.request(
-            "GET",
-            &format!("/2010-04-01/Accounts/AC1/{path}"),
-            "secret",
-            String::new(),
-        )
-        .await
-        .unwrap()
+        self.request("GET", &format!("/2010-04-01/Accounts/AC1/{path}"), "secret", String::new())
+            .await
+            .unwrap()
     }
 
     async fn control(&self, path: &str, body: Value) -> (u16, Value) {
-        self.request("POST", &format!("/fake/{path}"), "", body.to_string())
-            .await
-            .unwrap()
+        self.request("POST", &format!("/fake/{path}"), "", body.to_string()).await.unwrap()
     }
 
     fn answer_with(&self, statuses: &[u16]) {
@@ -157,11 +131,7 @@ impl Setup {
     /// The values of a parameter in the webhooks so far.
     fn hooked(&self, name: &str) -> Vec<String> {
         let state = locked(&self.backend.0);
-        state
-            .0
-            .iter()
-            .map(|hook| hook.form.get(name).cloned().unwrap_or_default())
-            .collect()
+        state.0.iter().map(|hook| hook.form.get(name).cloned().unwrap_or_default()).collect()
     }
 }
 
@@ -176,10 +146,7 @@ async fn a_send_is_accepted_and_called_back_with_signatures() {
     assert_eq!(message["date_created"], "Tue, 14 Nov 2023 22:13:20 +0000");
     assert_eq!(message["date_sent"], Value::Null);
     assert_eq!(message["num_segments"], "1");
-    assert_eq!(
-        message["uri"],
-        format!("/2010-04-01/Accounts/AC1/Messages/{sid}.json")
-    );
+    assert_eq!(message["uri"], format!("/2010-04-01/Accounts/AC1/Messages/{sid}.json"));
     s.fake.idle().await;
     assert_eq!(s.hooked("MessageStatus"), ["queued", "sent", "delivered"]);
     assert_eq!(s.hooked("MessageSid"), [sid, sid, sid]);
@@ -191,10 +158,7 @@ async fn a_send_is_accepted_and_called_back_with_signatures() {
     let (_, fetched) = s.get(&format!("Messages/{sid}.json")).await;
     assert_eq!(fetched["status"], "delivered");
     assert_eq!(s.fake.pending(), 0);
-    assert_eq!(
-        s.wire.operations("twilio"),
-        ["POST Messages", "GET Messages/{sid}"]
-    );
+    assert_eq!(s.wire.operations("twilio"), ["POST Messages", "GET Messages/{sid}"]);
 }
 
 #[tokio::test]
@@ -207,22 +171,13 @@ async fn bad_sends_are_refused_as_by_the_real_one() {
         (vec![("To", "5550100001"), ("From", OURS), ("Body", "x")], 21211),
         (vec![("To", CLIENT), ("From", OURS)], 21602),
         (vec![("To", CLIENT), ("From", OURS), ("Body", &long)], 21617),
-        (
-            vec![("To", CLIENT), ("From", "+15550100009"), ("Body", "x")],
-            21606,
-        ),
+        (vec![("To", CLIENT), ("From", "+15550100009"), ("Body", "x")], 21606),
         (vec![("To", CLIENT), ("Body", "x")], 21603),
         (vec![("From", OURS), ("Body", "x")], 21604),
     ] {
         let (status, error) = s.send_form(&form).await.unwrap();
-        assert_eq!(
-            (status, &error["code"], &error["status"]),
-            (400, &json!(code), &json!(400))
-        );
-        assert_eq!(
-            error["more_info"],
-            format!("https://www.twilio.com/docs/errors/{code}")
-        );
+        assert_eq!((status, &error["code"], &error["status"]), (400, &json!(code), &json!(400)));
+        assert_eq!(error["more_info"], format!("https://www.twilio.com/docs/errors/{code}"));
     }
     let path = "/2010-04-01/Accounts/AC1/Messages.json";
     let (status, error) = s.request("POST", path, "wrong", String::new()).await.unwrap();
@@ -267,26 +222,16 @@ async fn a_script_decides_the_answers_in_order() {
     assert_eq!(s.send("8").await.unwrap().0, 201);
     s.fake.idle().await;
     assert_eq!(s.fake.outbox()[2].status, "queued");
-    let refused = s
-        .send_form(&[("To", "+15550100007"), ("From", OURS), ("Body", "x")])
-        .await
-        .unwrap();
+    let refused = s.send_form(&[("To", "+15550100007"), ("From", OURS), ("Body", "x")]).await.unwrap();
     assert_eq!(refused.1["code"], 21211);
-    assert_eq!(
-        s.control("script", json!({"answers": [{"nonsense": 1}]})).await.0,
-        400
-    );
+    assert_eq!(s.control("script", json!({"answers": [{"nonsense": 1}]})).await.0, 400);
 }
 
 #[tokio::test]
 async fn a_send_that_hangs_is_accepted() {
     let s = Setup::new().await;
     s.fake.script(None, [Answer::hang().with_callbacks(["sent"])]);
-    assert!(
-        tokio::time::timeout(Duration::from_millis(60), s.send("x"))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(60), s.send("x")).await.is_err());
     s.fake.idle().await;
     assert_eq!(s.fake.outbox()[0].status, "sent");
     assert_eq!(s.fake.requests()[0].status, None);
@@ -295,8 +240,7 @@ async fn a_send_that_hangs_is_accepted() {
 #[tokio::test]
 async fn callbacks_can_come_in_any_order_and_again() {
     let s = Setup::new().await;
-    s.fake
-        .script(None, [Answer::accept().with_callbacks(["delivered", "sent"])]);
+    s.fake.script(None, [Answer::accept().with_callbacks(["delivered", "sent"])]);
     let sid = s.send("x").await.unwrap().1["sid"].clone();
     s.fake.idle().await;
     assert_eq!(s.fake.outbox()[0].status, "delivered");
@@ -304,12 +248,7 @@ async fn callbacks_can_come_in_any_order_and_again() {
     let (_, answer) = s.control("callbacks", again).await;
     assert_eq!(answer["attempts"][0]["status"], 200);
     assert_eq!(s.hooked("MessageStatus"), ["delivered", "sent", "delivered"]);
-    assert_eq!(
-        s.control("callbacks", json!({"sid": "SM0", "callbacks": []}))
-            .await
-            .0,
-        404
-    );
+    assert_eq!(s.control("callbacks", json!({"sid": "SM0", "callbacks": []})).await.0, 404);
 }
 
 #[tokio::test]
@@ -329,20 +268,14 @@ async fn webhooks_are_retried_as_the_fragment_says() {
     // 4xx is no reason here, and without a fragment 5xx is none either.
     s.answer_with(&[403]);
     assert_eq!(s.fake.client_sends(text.clone()).await.attempts.len(), 1);
-    s.fake.set_webhooks(
-        &format!("{}/sms", s.backend_url),
-        Some(&format!("{}/fallback", s.backend_url)),
-    );
+    s.fake.set_webhooks(&format!("{}/sms", s.backend_url), Some(&format!("{}/fallback", s.backend_url)));
     s.answer_with(&[500]);
     let sent = s.fake.client_sends(text.clone()).await;
     assert_eq!((sent.attempts.len(), sent.status), (2, Some(200)));
     assert_eq!(locked(&s.backend.0).0.last().unwrap().path, "/fallback");
     assert_eq!(s.hooked("ErrorCode").last().unwrap(), "11200");
     // A connection that fails is tried once more, then the fallback is.
-    s.fake.set_webhooks(
-        "http://127.0.0.1:1/sms",
-        Some(&format!("{}/fallback", s.backend_url)),
-    );
+    s.fake.set_webhooks("http://127.0.0.1:1/sms", Some(&format!("{}/fallback", s.backend_url)));
     let sent = s.fake.client_sends(text).await;
     assert_eq!((sent.attempts.len(), sent.status), (3, Some(200)));
     assert!(sent.attempts[0].error.is_some());
@@ -352,20 +285,11 @@ async fn webhooks_are_retried_as_the_fragment_says() {
 async fn a_webhook_without_an_answer_is_tried_again_after_the_read_timeout() {
     let s = Setup::new().await;
     let hanging = start(Router::new().fallback(async || std::future::pending::<()>().await)).await;
-    s.fake
-        .set_webhooks(&format!("{hanging}/sms#rc=2&rp=rt&rt=100"), None);
+    s.fake.set_webhooks(&format!("{hanging}/sms#rc=2&rp=rt&rt=100"), None);
     let sent = s.fake.client_sends(ClientText::new(CLIENT, OURS, "x")).await;
     assert_eq!((sent.attempts.len(), sent.status), (3, None));
-    s.fake
-        .set_webhooks(&format!("{hanging}/sms#rc=2&rp=rt&rt=100&tt=150"), None);
-    assert_eq!(
-        s.fake
-            .client_sends(ClientText::new(CLIENT, OURS, "x"))
-            .await
-            .attempts
-            .len(),
-        2
-    );
+    s.fake.set_webhooks(&format!("{hanging}/sms#rc=2&rp=rt&rt=100&tt=150"), None);
+    assert_eq!(s.fake.client_sends(ClientText::new(CLIENT, OURS, "x")).await.attempts.len(), 2);
 }
 
 #[tokio::test]
@@ -375,10 +299,7 @@ async fn a_client_can_repeat_a_message_and_send_pictures() {
     let (_, sent) = s.control("clients/send", text).await;
     let sid = sent["message_sid"].as_str().unwrap();
     assert!(sid.starts_with("MM"));
-    assert_eq!(
-        (sent["attempts"].as_array().unwrap().len(), &sent["status"]),
-        (5, &json!(200))
-    );
+    assert_eq!((sent["attempts"].as_array().unwrap().len(), &sent["status"]), (5, &json!(200)));
     let again = json!({"from": CLIENT, "to": OURS, "media": ["https://x.test/1"], "message_sid": sid});
     s.control("clients/send", again).await;
     assert_eq!(s.hooked("MessageSid"), [sid; 6]);
@@ -407,11 +328,8 @@ async fn messages_are_listed_newest_first_by_date_number_and_page() {
     s.send("out").await.unwrap();
     let bodies = async |query: &str| {
         let (_, list) = s.get(&format!("Messages.json?{query}")).await;
-        let bodies = list["messages"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|m| m["body"].as_str().unwrap().to_owned());
+        let bodies =
+            list["messages"].as_array().unwrap().iter().map(|m| m["body"].as_str().unwrap().to_owned());
         bodies.collect::<Vec<_>>()
     };
     assert_eq!(bodies("").await, ["out", "new", "old"]);

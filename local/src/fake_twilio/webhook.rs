@@ -57,9 +57,7 @@ impl Clients {
             let mut connector = HttpConnector::new();
             connector.set_nodelay(true);
             connector.set_connect_timeout(Some(connect_timeout));
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .build(connector)
+            Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
         });
         client.clone()
     }
@@ -76,24 +74,15 @@ struct Overrides {
 
 impl Overrides {
     fn parse(fragment: &str) -> Overrides {
-        let given: BTreeMap<&str, &str> = fragment
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .collect();
+        let given: BTreeMap<&str, &str> =
+            fragment.split('&').filter_map(|pair| pair.split_once('=')).collect();
         let number = |name: &str, usual: u64, least: u64, most: u64| {
-            given
-                .get(name)
-                .and_then(|text| text.parse::<u64>().ok())
-                .unwrap_or(usual)
-                .clamp(least, most)
+            given.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(usual).clamp(least, most)
         };
         let policy = given.get("rp").copied().unwrap_or("ct");
         Overrides {
             retries: u32::try_from(number("rc", 1, 0, 5)).unwrap_or(5),
-            policy: policy
-                .split(',')
-                .map(|reason| reason.trim().to_ascii_lowercase())
-                .collect(),
+            policy: policy.split(',').map(|reason| reason.trim().to_ascii_lowercase()).collect(),
             connect_timeout: Duration::from_millis(number("ct", 5_000, 100, 10_000)),
             read_timeout: Duration::from_millis(number("rt", 15_000, 100, 15_000)),
             total: Duration::from_millis(number("tt", 15_000, 100, 15_000)),
@@ -108,9 +97,7 @@ impl Overrides {
             Outcome::Answered(500.., _) => "5xx",
             Outcome::Answered(..) => return false,
         };
-        self.policy
-            .iter()
-            .any(|allowed| allowed == reason || allowed == "all")
+        self.policy.iter().any(|allowed| allowed == reason || allowed == "all")
     }
 }
 
@@ -125,9 +112,7 @@ enum Outcome {
 pub(super) async fn post(fake: &FakeTwilio, url: &str, form: &[(&str, String)]) -> Posted {
     let (target, fragment) = url.split_once('#').unwrap_or((url, ""));
     let overrides = Overrides::parse(fragment);
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish();
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let signature = (fake.0.sign)(&fake.0.auth_token, target, body.as_bytes());
     // The same for all tries, so that the receiver can tell a repetition.
     let token = uuid::Uuid::new_v4().to_string();
@@ -140,10 +125,7 @@ pub(super) async fn post(fake: &FakeTwilio, url: &str, form: &[(&str, String)]) 
             break;
         }
         let request = Request::post(target)
-            .header(
-                header::CONTENT_TYPE,
-                "application/x-www-form-urlencoded; charset=UTF-8",
-            )
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8")
             .header(header::USER_AGENT, "TwilioProxy/1.1")
             .header("X-Twilio-Signature", &signature)
             .header("I-Twilio-Idempotency-Token", &token)
@@ -160,11 +142,7 @@ pub(super) async fn post(fake: &FakeTwilio, url: &str, form: &[(&str, String)]) 
             }
             Outcome::NotConnected(error) | Outcome::NoAnswer(error) => (None, Some(error)),
         };
-        posted.attempts.push(Attempt {
-            url: target.to_owned(),
-            status,
-            error,
-        });
+        posted.attempts.push(Attempt { url: target.to_owned(), status, error });
         if !again {
             break;
         }
@@ -186,9 +164,7 @@ async fn once(client: &HttpClient, request: Request<Body>, limit: Duration) -> O
         }
     };
     let late = || Outcome::NoAnswer(format!("no answer within {} ms", limit.as_millis()));
-    tokio::time::timeout(limit, exchange)
-        .await
-        .unwrap_or_else(|_| late())
+    tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| late())
 }
 
 /// Counts as pending until it is dropped, whatever becomes of its task.
@@ -217,9 +193,7 @@ impl FakeTwilio {
     ) -> Option<Vec<Attempt>> {
         let message = self.message(sid)?;
         let pending = Pending::new(self);
-        let attempts = self
-            .run_callbacks(&message, callbacks.into_iter().map(Into::into).collect())
-            .await;
+        let attempts = self.run_callbacks(&message, callbacks.into_iter().map(Into::into).collect()).await;
         drop(pending);
         Some(attempts)
     }

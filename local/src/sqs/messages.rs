@@ -32,22 +32,12 @@ pub(super) fn send(queue: &mut Queue, input: &Value, now: i64) -> Result<Value, 
              to #xFFFD | #x10000 to #x10FFFF",
         ));
     }
-    let attributes = input["MessageAttributes"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
+    let attributes = input["MessageAttributes"].as_object().cloned().unwrap_or_default();
     if attributes.len() > 10 {
-        return Err(Refusal::invalid(
-            "Number of message attributes [>10] exceeds the allowed maximum [10].",
-        ));
+        return Err(Refusal::invalid("Number of message attributes [>10] exceeds the allowed maximum [10]."));
     }
-    if let Some((name, _)) = attributes
-        .iter()
-        .find(|(_, value)| text(value, "DataType").is_none())
-    {
-        return Err(Refusal::invalid(format!(
-            "The message attribute '{name}' must contain a type."
-        )));
+    if let Some((name, _)) = attributes.iter().find(|(_, value)| text(value, "DataType").is_none()) {
+        return Err(Refusal::invalid(format!("The message attribute '{name}' must contain a type.")));
     }
     let id = uuid::Uuid::new_v4().to_string();
     let answer = json!({"MessageId": id, "MD5OfMessageBody": md5_hex(body)});
@@ -92,13 +82,7 @@ pub(super) async fn receive(sqs: &Sqs, input: &Value) -> Result<Value, Refusal> 
         // Listens before it looks, so that nothing arrives in between unheard.
         let arrival = sqs.0.arrivals.notified();
         let now = sqs.now();
-        let taken = take(
-            &mut locked(&sqs.0.queues),
-            input,
-            count.unsigned_abs(),
-            hidden_s,
-            now,
-        )?;
+        let taken = take(&mut locked(&sqs.0.queues), input, count.unsigned_abs(), hidden_s, now)?;
         if !taken.is_empty() {
             return Ok(json!({"Messages": taken}));
         }
@@ -123,9 +107,7 @@ fn take(
     now: i64,
 ) -> Result<Vec<Value>, Refusal> {
     let name = queue_name(input);
-    let redrive = queues
-        .get(name)
-        .and_then(|queue| queue.options.max_receive.clone());
+    let redrive = queues.get(name).and_then(|queue| queue.options.max_receive.clone());
     // Without its dead-letter queue, a message goes on being delivered.
     let redrive = redrive.filter(|(dead_letters, _)| queues.contains_key(dead_letters));
     let queue = queues.get_mut(name).ok_or_else(Refusal::no_queue)?;
@@ -140,10 +122,7 @@ fn take(
         if !message.is_visible(now) {
             continue;
         }
-        if redrive
-            .as_ref()
-            .is_some_and(|(_, most)| message.receive_count >= *most)
-        {
+        if redrive.as_ref().is_some_and(|(_, most)| message.receive_count >= *most) {
             spent.push(*key);
             continue;
         }
@@ -153,19 +132,11 @@ fn take(
         message.last_received_at = Some(now);
         taken.push(received(name, *key, message, input));
     }
-    let spent: Vec<Message> = spent
-        .iter()
-        .filter_map(|key| queue.messages.remove(key))
-        .collect();
+    let spent: Vec<Message> = spent.iter().filter_map(|key| queue.messages.remove(key)).collect();
     if let Some(dead) = redrive.and_then(|(dead_letters, _)| queues.get_mut(&dead_letters)) {
         for message in spent {
             let moved_from = Some(name.to_owned());
-            dead.add(Message {
-                visible_at: now,
-                last_received_at: None,
-                moved_from,
-                ..message
-            });
+            dead.add(Message { visible_at: now, last_received_at: None, moved_from, ..message });
         }
     }
     Ok(taken)
@@ -178,25 +149,16 @@ fn received(queue: &str, key: u64, message: &Message, input: &Value) -> Value {
         "MD5OfBody": md5_hex(&message.body),
         "Body": message.body,
     });
-    let wanted: Vec<&str> = texts(input, "AttributeNames")
-        .chain(texts(input, "MessageSystemAttributeNames"))
-        .collect();
+    let wanted: Vec<&str> =
+        texts(input, "AttributeNames").chain(texts(input, "MessageSystemAttributeNames")).collect();
     let mut system = BTreeMap::from([
         ("SenderId", "AIDALOCAL".to_owned()),
         ("SentTimestamp", message.sent_at.to_string()),
         ("ApproximateReceiveCount", message.receive_count.to_string()),
-        (
-            "ApproximateFirstReceiveTimestamp",
-            message.first_received_at.unwrap_or_default().to_string(),
-        ),
+        ("ApproximateFirstReceiveTimestamp", message.first_received_at.unwrap_or_default().to_string()),
     ]);
     system.extend(message.trace.clone().map(|trace| ("AWSTraceHeader", trace)));
-    system.extend(
-        message
-            .moved_from
-            .as_deref()
-            .map(|from| ("DeadLetterQueueSourceArn", arn(from))),
-    );
+    system.extend(message.moved_from.as_deref().map(|from| ("DeadLetterQueueSourceArn", arn(from))));
     system.retain(|name, _| wanted.contains(name) || wanted.contains(&"All"));
     if !system.is_empty() {
         output["Attributes"] = json!(system);
@@ -242,10 +204,7 @@ pub(super) fn change_visibility(
         ));
     };
     if !message.is_in_flight(now) {
-        return Err(Refusal::prefixed(
-            "MessageNotInflight",
-            "The specified message isn't in flight.",
-        ));
+        return Err(Refusal::prefixed("MessageNotInflight", "The specified message isn't in flight."));
     }
     let visible_at = now + hidden_s * 1000;
     let received_at = message.last_received_at.unwrap_or(now);
@@ -266,20 +225,14 @@ fn receipt(queue: &str, key: u64, message: &Message) -> String {
 /// The message that a receipt is for, and whether it is there with this as its newest receipt.
 fn held(queue: &Queue, name: &str, input: &Value) -> Result<(u64, bool), Refusal> {
     let given = text(input, "ReceiptHandle").ok_or_else(|| Refusal::missing("ReceiptHandle"))?;
-    let decoded = STANDARD
-        .decode(given)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = STANDARD.decode(given).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let key = decoded.as_deref().and_then(|decoded| {
         let mut parts = decoded.split(' ');
         (parts.next()? == name).then_some(())?;
         parts.next()?.parse::<u64>().ok()
     });
     let key = key.ok_or_else(Refusal::invalid_receipt)?;
-    let held = queue
-        .messages
-        .get(&key)
-        .is_some_and(|message| receipt(name, key, message) == given);
+    let held = queue.messages.get(&key).is_some_and(|message| receipt(name, key, message) == given);
     Ok((key, held))
 }
 
@@ -300,8 +253,5 @@ fn size(message: &Value) -> usize {
 }
 
 fn md5_hex(body: &str) -> String {
-    Md5::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Md5::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,12 +17,7 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn of(kind: &str, code: &str, message: impl Into<String>) -> Refusal {
         let status = StatusCode::BAD_REQUEST;
-        Refusal {
-            status,
-            kind: kind.to_owned(),
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Refusal { status, kind: kind.to_owned(), code: code.to_owned(), message: message.into() }
     }
 
     /// An error that the service's model names.
@@ -38,11 +33,7 @@ impl Refusal {
 
     pub(super) fn no_queue() -> Refusal {
         let message = "The specified queue does not exist.";
-        Refusal::of(
-            "com.amazonaws.sqs#QueueDoesNotExist",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            message,
-        )
+        Refusal::of("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", message)
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Refusal {
@@ -81,16 +72,10 @@ pub(super) fn batch(
     if entries.len() > 10 {
         return Err(Refusal::prefixed(
             "TooManyEntriesInBatchRequest",
-            format!(
-                "Maximum number of entries per request are 10. You have sent {}.",
-                entries.len()
-            ),
+            format!("Maximum number of entries per request are 10. You have sent {}.", entries.len()),
         ));
     }
-    let ids: Vec<&str> = entries
-        .iter()
-        .map(|entry| text(entry, "Id").unwrap_or_default())
-        .collect();
+    let ids: Vec<&str> = entries.iter().map(|entry| text(entry, "Id").unwrap_or_default()).collect();
     if !ids.iter().copied().all(is_name) {
         return Err(Refusal::prefixed(
             "InvalidBatchEntryId",
@@ -100,10 +85,7 @@ pub(super) fn batch(
     }
     let mut seen = HashSet::new();
     if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
-        return Err(Refusal::prefixed(
-            "BatchEntryIdsNotDistinct",
-            format!("Id {twice} repeated."),
-        ));
+        return Err(Refusal::prefixed("BatchEntryIdsNotDistinct", format!("Id {twice} repeated.")));
     }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for (id, entry) in ids.into_iter().zip(entries) {
@@ -129,12 +111,7 @@ pub(super) fn text<'a>(input: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 pub(super) fn texts<'a>(input: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
-    input
-        .get(name)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    input.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 pub(super) fn number(
@@ -156,9 +133,7 @@ pub(super) fn number(
 }
 
 pub(super) fn queue_name(input: &Value) -> &str {
-    text(input, "QueueUrl")
-        .and_then(|url| url.rsplit('/').next())
-        .unwrap_or_default()
+    text(input, "QueueUrl").and_then(|url| url.rsplit('/').next()).unwrap_or_default()
 }
 
 pub(super) fn is_name(name: &str) -> bool {

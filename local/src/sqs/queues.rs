@@ -17,17 +17,9 @@ pub(super) fn create_queue(sqs: &Sqs, input: &Value, base: &str) -> Result<Value
         ));
     }
     let mut queues = locked(&sqs.0.queues);
-    let mut options = queues
-        .get(name)
-        .map(|queue| queue.options.clone())
-        .unwrap_or_default();
+    let mut options = queues.get(name).map(|queue| queue.options.clone()).unwrap_or_default();
     for (attribute, value) in input["Attributes"].as_object().into_iter().flatten() {
-        set_attribute(
-            &mut options,
-            &queues,
-            attribute,
-            value.as_str().unwrap_or_default(),
-        )?;
+        set_attribute(&mut options, &queues, attribute, value.as_str().unwrap_or_default())?;
     }
     match queues.get(name) {
         Some(queue) if queue.options != options => Err(Refusal::of(
@@ -37,13 +29,7 @@ pub(super) fn create_queue(sqs: &Sqs, input: &Value, base: &str) -> Result<Value
         )),
         Some(_) => Ok(json!({"QueueUrl": queue_url(base, name)})),
         None => {
-            queues.insert(
-                name.to_owned(),
-                Queue {
-                    options,
-                    ..Queue::default()
-                },
-            );
+            queues.insert(name.to_owned(), Queue { options, ..Queue::default() });
             Ok(json!({"QueueUrl": queue_url(base, name)}))
         }
     }
@@ -55,18 +41,10 @@ fn set_attribute(
     name: &str,
     value: &str,
 ) -> Result<(), Refusal> {
-    let refused = || {
-        Refusal::named(
-            "InvalidAttributeValue",
-            format!("Invalid value for the parameter {name}."),
-        )
-    };
+    let refused =
+        || Refusal::named("InvalidAttributeValue", format!("Invalid value for the parameter {name}."));
     let within = |allowed: RangeInclusive<u32>| {
-        value
-            .parse::<u32>()
-            .ok()
-            .filter(|number| allowed.contains(number))
-            .ok_or_else(refused)
+        value.parse::<u32>().ok().filter(|number| allowed.contains(number)).ok_or_else(refused)
     };
     match name {
         "VisibilityTimeout" => options.visibility_timeout_s = within(0..=43_200)?,
@@ -78,12 +56,8 @@ fn set_attribute(
             let policy: Value = serde_json::from_str(value).map_err(|_| refused())?;
             let most = &policy["maxReceiveCount"];
             let most = most.as_u64().or_else(|| most.as_str()?.parse().ok());
-            let most = most
-                .and_then(|n| u32::try_from(n).ok())
-                .filter(|n| (1..=1000).contains(n));
-            let target = policy["deadLetterTargetArn"]
-                .as_str()
-                .and_then(|arn| arn.rsplit(':').next());
+            let most = most.and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=1000).contains(n));
+            let target = policy["deadLetterTargetArn"].as_str().and_then(|arn| arn.rsplit(':').next());
             let (Some(most), Some(target)) = (most, target) else {
                 return Err(Refusal::invalid(format!(
                     "Value {value} for parameter RedrivePolicy is invalid."
@@ -104,10 +78,7 @@ fn set_attribute(
         | "SqsManagedSseEnabled"
         | "RedriveAllowPolicy" => {}
         _ => {
-            return Err(Refusal::named(
-                "InvalidAttributeName",
-                format!("Unknown Attribute {name}."),
-            ));
+            return Err(Refusal::named("InvalidAttributeName", format!("Unknown Attribute {name}.")));
         }
     }
     Ok(())
@@ -124,11 +95,8 @@ pub(super) fn get_queue_url(sqs: &Sqs, input: &Value, base: &str) -> Result<Valu
 pub(super) fn list_queues(sqs: &Sqs, input: &Value, base: &str) -> Value {
     let prefix = text(input, "QueueNamePrefix").unwrap_or_default();
     let queues = locked(&sqs.0.queues);
-    let urls: Vec<String> = queues
-        .keys()
-        .filter(|name| name.starts_with(prefix))
-        .map(|name| queue_url(base, name))
-        .collect();
+    let urls: Vec<String> =
+        queues.keys().filter(|name| name.starts_with(prefix)).map(|name| queue_url(base, name)).collect();
     json!({"QueueUrls": urls})
 }
 
@@ -137,19 +105,13 @@ pub(super) fn attributes(queue: &Queue, name: &str, input: &Value, now: i64) -> 
     let options = &queue.options;
     let mut all = BTreeMap::from([
         ("ApproximateNumberOfMessages", depth.visible.to_string()),
-        (
-            "ApproximateNumberOfMessagesNotVisible",
-            depth.in_flight.to_string(),
-        ),
+        ("ApproximateNumberOfMessagesNotVisible", depth.in_flight.to_string()),
         ("ApproximateNumberOfMessagesDelayed", depth.delayed.to_string()),
         ("DelaySeconds", options.delay_s.to_string()),
         ("MaximumMessageSize", MAX_BYTES.to_string()),
         ("MessageRetentionPeriod", options.retention_s.to_string()),
         ("QueueArn", arn(name)),
-        (
-            "ReceiveMessageWaitTimeSeconds",
-            options.receive_wait_s.to_string(),
-        ),
+        ("ReceiveMessageWaitTimeSeconds", options.receive_wait_s.to_string()),
         ("VisibilityTimeout", options.visibility_timeout_s.to_string()),
     ]);
     if let Some((dead_letters, most)) = &options.max_receive {
@@ -165,9 +127,5 @@ pub(super) fn attributes(queue: &Queue, name: &str, input: &Value, now: i64) -> 
         }
         all.retain(|name, _| wanted.contains(name));
     }
-    Ok(if all.is_empty() {
-        json!({})
-    } else {
-        json!({"Attributes": all})
-    })
+    Ok(if all.is_empty() { json!({}) } else { json!({"Attributes": all}) })
 }

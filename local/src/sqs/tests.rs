@@ -22,13 +22,7 @@ impl Setup {
         let reading = clock.clone();
         let sqs = Sqs::new(Arc::new(move || reading.load(Ordering::SeqCst)));
         let max_receive = Some(("dead".to_owned(), 2));
-        sqs.create_queue(
-            "q",
-            QueueOptions {
-                max_receive,
-                ..QueueOptions::default()
-            },
-        );
+        sqs.create_queue("q", QueueOptions { max_receive, ..QueueOptions::default() });
         Setup { sqs, clock }
     }
 
@@ -49,11 +43,7 @@ impl Setup {
             return Ok(body);
         }
         let code = parts.headers["x-amzn-query-error"].to_str().unwrap().to_owned();
-        Err((
-            parts.status.as_u16(),
-            body["__type"].as_str().unwrap().to_owned(),
-            code,
-        ))
+        Err((parts.status.as_u16(), body["__type"].as_str().unwrap().to_owned(), code))
     }
 
     async fn on(
@@ -67,20 +57,11 @@ impl Setup {
     }
 
     async fn refusal(&self, operation: &str, input: Value) -> String {
-        self.on("q", operation, input)
-            .await
-            .unwrap_err()
-            .1
-            .rsplit('#')
-            .next()
-            .unwrap()
-            .to_owned()
+        self.on("q", operation, input).await.unwrap_err().1.rsplit('#').next().unwrap().to_owned()
     }
 
     async fn send(&self, body: &str) {
-        self.on("q", "SendMessage", json!({"MessageBody": body}))
-            .await
-            .unwrap();
+        self.on("q", "SendMessage", json!({"MessageBody": body})).await.unwrap();
     }
 
     async fn receive(&self, queue: &str) -> Vec<Value> {
@@ -91,20 +72,13 @@ impl Setup {
 }
 
 fn depth(visible: usize, in_flight: usize, delayed: usize) -> Depth {
-    Depth {
-        visible,
-        in_flight,
-        delayed,
-    }
+    Depth { visible, in_flight, delayed }
 }
 
 #[tokio::test]
 async fn a_message_is_received_hidden_and_deleted() {
     let s = Setup::new();
-    let sent = s
-        .on("q", "SendMessage", json!({"MessageBody": "Hello"}))
-        .await
-        .unwrap();
+    let sent = s.on("q", "SendMessage", json!({"MessageBody": "Hello"})).await.unwrap();
     assert_eq!(sent["MD5OfMessageBody"], "8b1a9953c4611296a827abf8c47804d7");
     let message = s.receive("q").await.remove(0);
     assert_eq!(message["Body"], "Hello");
@@ -112,10 +86,7 @@ async fn a_message_is_received_hidden_and_deleted() {
     assert_eq!(message["MD5OfBody"], sent["MD5OfMessageBody"]);
     assert_eq!(message["Attributes"]["ApproximateReceiveCount"], "1");
     assert_eq!(message["Attributes"]["SentTimestamp"], START.to_string());
-    assert_eq!(
-        message["Attributes"]["ApproximateFirstReceiveTimestamp"],
-        START.to_string()
-    );
+    assert_eq!(message["Attributes"]["ApproximateFirstReceiveTimestamp"], START.to_string());
     assert!(s.receive("q").await.is_empty());
     assert_eq!(s.sqs.depth("q"), depth(0, 1, 0));
     assert_eq!(s.sqs.next_due("q"), Some(START + 30_000));
@@ -135,25 +106,10 @@ async fn a_timed_out_message_comes_again_and_its_old_receipt_does_nothing() {
     s.pass_s(1);
     let second = s.receive("q").await.remove(0);
     assert_eq!(second["Attributes"]["ApproximateReceiveCount"], "2");
-    assert_eq!(
-        second["Attributes"]["ApproximateFirstReceiveTimestamp"],
-        START.to_string()
-    );
-    s.on(
-        "q",
-        "DeleteMessage",
-        json!({"ReceiptHandle": first["ReceiptHandle"]}),
-    )
-    .await
-    .unwrap();
+    assert_eq!(second["Attributes"]["ApproximateFirstReceiveTimestamp"], START.to_string());
+    s.on("q", "DeleteMessage", json!({"ReceiptHandle": first["ReceiptHandle"]})).await.unwrap();
     assert_eq!(s.sqs.bodies("q"), ["a"]);
-    s.on(
-        "q",
-        "DeleteMessage",
-        json!({"ReceiptHandle": second["ReceiptHandle"]}),
-    )
-    .await
-    .unwrap();
+    s.on("q", "DeleteMessage", json!({"ReceiptHandle": second["ReceiptHandle"]})).await.unwrap();
     assert!(s.sqs.bodies("q").is_empty());
 }
 
@@ -172,23 +128,14 @@ async fn a_message_received_too_often_moves_to_the_dead_letter_queue() {
     assert_eq!(s.sqs.bodies("dead"), ["poison"]);
     assert_eq!(s.sqs.depth("dead"), depth(1, 0, 0));
     let dead = s.receive("dead").await.remove(0);
-    assert_eq!(
-        dead["Attributes"]["DeadLetterQueueSourceArn"],
-        "arn:aws:sqs:us-east-1:000000000000:q"
-    );
+    assert_eq!(dead["Attributes"]["DeadLetterQueueSourceArn"], "arn:aws:sqs:us-east-1:000000000000:q");
     assert_eq!(dead["Attributes"]["ApproximateReceiveCount"], "3");
 }
 
 #[tokio::test]
 async fn delay_and_retention_follow_the_clock() {
     let s = Setup::new();
-    s.on(
-        "q",
-        "SendMessage",
-        json!({"MessageBody": "later", "DelaySeconds": 900}),
-    )
-    .await
-    .unwrap();
+    s.on("q", "SendMessage", json!({"MessageBody": "later", "DelaySeconds": 900})).await.unwrap();
     assert_eq!(s.sqs.depth("q"), depth(0, 0, 1));
     s.pass_s(899);
     assert!(s.receive("q").await.is_empty());
@@ -196,10 +143,7 @@ async fn delay_and_retention_follow_the_clock() {
     assert_eq!(s.receive("q").await.len(), 1);
     for delay in [-1, 901] {
         let input = json!({"MessageBody": "x", "DelaySeconds": delay});
-        assert_eq!(
-            s.refusal("SendMessage", input).await,
-            "InvalidParameterValueException"
-        );
+        assert_eq!(s.refusal("SendMessage", input).await, "InvalidParameterValueException");
     }
     s.pass_s(345_600);
     assert_eq!(s.sqs.depth("q"), depth(0, 0, 0));
@@ -214,23 +158,14 @@ async fn visibility_can_be_changed_while_in_flight_only() {
     s.on("q", "ChangeMessageVisibility", change(60)).await.unwrap();
     s.pass_s(59);
     assert_eq!(s.sqs.depth("q"), depth(0, 1, 0));
-    assert_eq!(
-        s.refusal("ChangeMessageVisibility", change(43_200)).await,
-        "InvalidParameterValueException"
-    );
+    assert_eq!(s.refusal("ChangeMessageVisibility", change(43_200)).await, "InvalidParameterValueException");
     s.on("q", "ChangeMessageVisibility", change(0)).await.unwrap();
     assert_eq!(s.sqs.depth("q"), depth(1, 0, 0));
     let (status, kind, code) = s.on("q", "ChangeMessageVisibility", change(5)).await.unwrap_err();
-    assert_eq!(
-        (status, kind.as_str()),
-        (400, "com.amazonaws.sqs#MessageNotInflight")
-    );
+    assert_eq!((status, kind.as_str()), (400, "com.amazonaws.sqs#MessageNotInflight"));
     assert_eq!(code, "AWS.SimpleQueueService.MessageNotInflight;Sender");
     let nonsense = json!({"ReceiptHandle": "nonsense"});
-    assert_eq!(
-        s.refusal("DeleteMessage", nonsense).await,
-        "ReceiptHandleIsInvalid"
-    );
+    assert_eq!(s.refusal("DeleteMessage", nonsense).await, "ReceiptHandleIsInvalid");
     let receipts = json!({"Entries": [
         {"Id": "good", "ReceiptHandle": receipt}, {"Id": "bad", "ReceiptHandle": "nonsense"}
     ]});
@@ -246,10 +181,7 @@ async fn a_batch_fails_as_a_whole_or_by_entry() {
     let batch = |entries: Vec<Value>| json!({"Entries": entries});
     let refused = async |entries| s.refusal("SendMessageBatch", batch(entries)).await;
     assert_eq!(refused(vec![]).await, "EmptyBatchRequest");
-    assert_eq!(
-        refused(vec![entry("a"), entry("a")]).await,
-        "BatchEntryIdsNotDistinct"
-    );
+    assert_eq!(refused(vec![entry("a"), entry("a")]).await, "BatchEntryIdsNotDistinct");
     assert_eq!(refused(vec![entry("a b")]).await, "InvalidBatchEntryId");
     let eleven = (0..11).map(|i| entry(&i.to_string())).collect();
     assert_eq!(refused(eleven).await, "TooManyEntriesInBatchRequest");
@@ -265,20 +197,9 @@ async fn a_batch_fails_as_a_whole_or_by_entry() {
     ];
     let output = s.on("q", "SendMessageBatch", batch(entries)).await.unwrap();
     assert_eq!(output["Successful"][0]["Id"], "a");
-    let failed: Vec<&str> = output["Failed"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|f| f["Code"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        failed,
-        [
-            "InvalidParameterValue",
-            "InvalidMessageContents",
-            "MissingParameter"
-        ]
-    );
+    let failed: Vec<&str> =
+        output["Failed"].as_array().unwrap().iter().map(|f| f["Code"].as_str().unwrap()).collect();
+    assert_eq!(failed, ["InvalidParameterValue", "InvalidMessageContents", "MissingParameter"]);
     assert_eq!(s.sqs.depth("q"), depth(1, 0, 0));
 }
 
@@ -287,16 +208,10 @@ async fn the_size_limit_is_one_mebibyte() {
     let s = Setup::new();
     s.send(&"x".repeat(MAX_BYTES)).await;
     let input = json!({"MessageBody": "x".repeat(MAX_BYTES + 1)});
-    assert_eq!(
-        s.refusal("SendMessage", input).await,
-        "InvalidParameterValueException"
-    );
+    assert_eq!(s.refusal("SendMessage", input).await, "InvalidParameterValueException");
     let attributes = json!({"n": {"DataType": "String", "StringValue": "v"}});
     let input = json!({"MessageBody": "x".repeat(MAX_BYTES - 1), "MessageAttributes": attributes});
-    assert_eq!(
-        s.refusal("SendMessage", input).await,
-        "InvalidParameterValueException"
-    );
+    assert_eq!(s.refusal("SendMessage", input).await, "InvalidParameterValueException");
 }
 
 #[tokio::test]
@@ -311,14 +226,7 @@ async fn message_attributes_come_back_when_asked_for() {
         let input = json!({"MessageAttributeNames": wanted, "VisibilityTimeout": 0});
         let output = s.on("q", "ReceiveMessage", input).await.unwrap();
         assert!(output["Messages"][0].get("Attributes").is_none());
-        names.push(
-            output["Messages"][0]["MessageAttributes"]
-                .as_object()
-                .unwrap()
-                .keys()
-                .cloned()
-                .collect(),
-        );
+        names.push(output["Messages"][0]["MessageAttributes"].as_object().unwrap().keys().cloned().collect());
     }
     assert_eq!(names, [vec!["trace.a", "trace.b"], vec!["other"]]);
 }
@@ -343,10 +251,7 @@ async fn a_long_poll_ends_with_the_message_or_with_nothing() {
     assert_eq!(s.on("q", "ReceiveMessage", poll(1)).await.unwrap(), json!({}));
     assert!(began.elapsed() > Duration::from_secs(1));
     for input in [json!({"WaitTimeSeconds": 21}), json!({"MaxNumberOfMessages": 11})] {
-        assert_eq!(
-            s.refusal("ReceiveMessage", input).await,
-            "InvalidParameterValueException"
-        );
+        assert_eq!(s.refusal("ReceiveMessage", input).await, "InvalidParameterValueException");
     }
 }
 
@@ -363,21 +268,9 @@ async fn queues_are_created_found_and_described() {
         ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists;Sender")
     );
     assert_eq!(s.call("GetQueueUrl", json!({"QueueName": "n"})).await, Ok(url));
-    assert_eq!(
-        s.call("ListQueues", json!({})).await.unwrap()["QueueUrls"]
-            .as_array()
-            .unwrap()
-            .len(),
-        3
-    );
-    let (status, kind, code) = s
-        .on("none", "SendMessage", json!({"MessageBody": "x"}))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (status, kind.as_str()),
-        (400, "com.amazonaws.sqs#QueueDoesNotExist")
-    );
+    assert_eq!(s.call("ListQueues", json!({})).await.unwrap()["QueueUrls"].as_array().unwrap().len(), 3);
+    let (status, kind, code) = s.on("none", "SendMessage", json!({"MessageBody": "x"})).await.unwrap_err();
+    assert_eq!((status, kind.as_str()), (400, "com.amazonaws.sqs#QueueDoesNotExist"));
     assert_eq!(code, "AWS.SimpleQueueService.NonExistentQueue;Sender");
 
     let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:none","maxReceiveCount":"3"}"#;
@@ -387,23 +280,14 @@ async fn queues_are_created_found_and_described() {
     s.call("CreateQueue", input).await.unwrap();
 
     s.send("a").await;
-    let all = s
-        .on("q", "GetQueueAttributes", json!({"AttributeNames": ["All"]}))
-        .await
-        .unwrap();
+    let all = s.on("q", "GetQueueAttributes", json!({"AttributeNames": ["All"]})).await.unwrap();
     assert_eq!(all["Attributes"]["ApproximateNumberOfMessages"], "1");
-    assert_eq!(
-        all["Attributes"]["QueueArn"],
-        "arn:aws:sqs:us-east-1:000000000000:q"
-    );
+    assert_eq!(all["Attributes"]["QueueArn"], "arn:aws:sqs:us-east-1:000000000000:q");
     let policy: Value = serde_json::from_str(all["Attributes"]["RedrivePolicy"].as_str().unwrap()).unwrap();
     assert_eq!(policy["maxReceiveCount"], 2);
     s.on("q", "PurgeQueue", json!({})).await.unwrap();
     assert_eq!(s.sqs.depth("q"), depth(0, 0, 0));
-    assert_eq!(
-        s.refusal("StartMessageMoveTask", json!({})).await,
-        "UnknownOperationException"
-    );
+    assert_eq!(s.refusal("StartMessageMoveTask", json!({})).await, "UnknownOperationException");
 }
 
 #[tokio::test]
@@ -418,10 +302,7 @@ async fn queues_survive_a_restart() {
     let after = Setup::new();
     after.sqs.load(serde_json::from_str(&saved).unwrap()).unwrap();
     assert_eq!(after.sqs.depth("q"), depth(1, 1, 0));
-    after
-        .on("q", "DeleteMessage", json!({"ReceiptHandle": receipt}))
-        .await
-        .unwrap();
+    after.on("q", "DeleteMessage", json!({"ReceiptHandle": receipt})).await.unwrap();
     after.send("c").await;
     assert_eq!(after.sqs.bodies("q"), ["b", "c"]);
     assert!(after.sqs.load(json!(7)).is_err());

@@ -33,9 +33,7 @@ const ITEM_OPERATIONS: [&str; 10] = [
 pub fn proxy(wire: Wire, upstream: SocketAddr) -> Router {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let client = Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .build(connector);
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     let forwarding = wire.clone();
     let router = Router::new()
         .fallback(move |request: Request| forward(forwarding.clone(), client.clone(), upstream, request));
@@ -68,20 +66,14 @@ async fn forward(
             without_framing(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
-        Err(error) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("the engine at {upstream}: {error}"),
-        )
-            .into_response(),
+        Err(error) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the engine at {upstream}: {error}")).into_response()
+        }
     }
 }
 
 fn without_framing(headers: &mut HeaderMap) {
-    for name in [
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::CONNECTION,
-    ] {
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION] {
         headers.remove(name);
     }
 }
@@ -93,8 +85,6 @@ fn asking_for_capacity(headers: &HeaderMap, body: Bytes) -> Bytes {
     let Ok(Value::Object(mut input)) = serde_json::from_slice::<Value>(&body) else {
         return body;
     };
-    input
-        .entry("ReturnConsumedCapacity")
-        .or_insert_with(|| "INDEXES".into());
+    input.entry("ReturnConsumedCapacity").or_insert_with(|| "INDEXES".into());
     Bytes::from(Value::Object(input).to_string())
 }

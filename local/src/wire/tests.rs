@@ -40,12 +40,7 @@ async fn served() -> Served {
     let upstream = start(engine).await;
     let wire = Wire::new();
     let address = start(proxy(wire.clone(), upstream)).await;
-    Served {
-        wire,
-        address,
-        executed,
-        client: Client::builder(TokioExecutor::new()).build_http(),
-    }
+    Served { wire, address, executed, client: Client::builder(TokioExecutor::new()).build_http() }
 }
 
 impl Served {
@@ -56,9 +51,7 @@ impl Served {
             .unwrap();
         let response = self.client.request(request).await.map_err(drop)?;
         let status = response.status().as_u16();
-        let body = to_bytes(Body::new(response.into_body()), usize::MAX)
-            .await
-            .unwrap();
+        let body = to_bytes(Body::new(response.into_body()), usize::MAX).await.unwrap();
         Ok((status, String::from_utf8(body.to_vec()).unwrap()))
     }
 
@@ -70,18 +63,12 @@ impl Served {
 #[tokio::test]
 async fn forwards_records_and_measures() {
     let served = served().await;
-    assert_eq!(
-        served.call("GetItem").await,
-        Ok((200, r#"{"TableName":"t"}"#.into()))
-    );
+    assert_eq!(served.call("GetItem").await, Ok((200, r#"{"TableName":"t"}"#.into())));
     served.wire.measure_capacity(true);
     served.call("PutItem").await.unwrap();
     served.call("DescribeTable").await.unwrap();
     let calls = served.wire.calls();
-    assert_eq!(
-        served.wire.operations("dynamodb"),
-        ["GetItem", "PutItem", "DescribeTable"]
-    );
+    assert_eq!(served.wire.operations("dynamodb"), ["GetItem", "PutItem", "DescribeTable"]);
     assert_eq!(calls[0].response_status, Some(200));
     assert_eq!(&calls[1].request[..], br#"{"TableName":"t"}"#);
     assert_eq!(calls[1].consumed.as_ref().unwrap()["CapacityUnits"], 1.0);
@@ -140,9 +127,6 @@ async fn an_outage_is_answered_without_execution() {
 #[test]
 fn resources_of_the_provider() {
     assert_eq!(resource("/2010-04-01/Accounts/AC1/Messages.json"), "Messages");
-    assert_eq!(
-        resource("/2010-04-01/Accounts/AC1/Messages/SM1.json"),
-        "Messages/{sid}"
-    );
+    assert_eq!(resource("/2010-04-01/Accounts/AC1/Messages/SM1.json"), "Messages/{sid}");
     assert_eq!(resource("/else"), "/else");
 }

@@ -99,6 +99,9 @@ impl Phone {
     ///   without it would reach somebody else.
     /// * Besides the numbers of the metadata, the numbers for trying things out that are named below
     ///   are accepted.
+    /// * North American numbers are judged by the form that their plan gives them, not by whether the area code is in
+    ///   use today: loading the metadata takes longer than everything else at the start of a process, and what does
+    ///   not exist Twilio says.
     /// * Lines with two spellings come out in the one that the [module](self) names.
     ///
     /// # Numbers for trying out
@@ -110,6 +113,9 @@ impl Phone {
         let typed = Typed::read(raw)?;
         if typed.digits.len() > MAX_TYPED_DIGITS {
             return Err(PhoneError::NoSuchNumber);
+        }
+        if let Some(phone) = north_american(&typed, region) {
+            return Ok(phone);
         }
         let found = if typed.plus {
             international(&typed.digits)
@@ -377,6 +383,21 @@ fn is_separator(c: char) -> bool {
         // soft hyphen, zero-width characters, direction marks and isolates, byte order mark
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A number of the North American plan: `NXX-NXX-XXXX`, N from 2 to 9, and no area code that ends in 11, which are
+/// services such as 911. With the country code 1, or without it in the United States and Canada.
+fn north_american(typed: &Typed, region: Country) -> Option<Phone> {
+    let digits = typed.digits.as_str();
+    let at_home = !typed.plus && ["US", "CA"].contains(&region.as_str());
+    let national = match digits.strip_prefix('1').filter(|rest| rest.len() == 10) {
+        Some(national) if typed.plus || at_home => national,
+        _ if at_home => digits,
+        _ => return None,
+    };
+    let bytes = national.as_bytes();
+    let fits = bytes.len() == 10 && bytes[0] >= b'2' && bytes[3] >= b'2' && &bytes[1..3] != b"11";
+    fits.then(|| Phone(format!("+1{national}")))
 }
 
 /// The line behind digits that begin with a country code.

@@ -70,16 +70,7 @@ impl Client {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<Vec<RemoteMessage>> {
-        let day: String = since.to_string().chars().take(10).collect();
-        let mut query = Serializer::new(String::new());
-        query.append_pair("DateSent>", &day).append_pair("PageSize", "1000");
-        if let Some(from) = from {
-            query.append_pair("From", from);
-        }
-        if let Some(to) = to {
-            query.append_pair("To", to);
-        }
-        let mut next = Some(self.messages_path(&format!(".json?{}", query.finish())));
+        let mut next = Some(self.messages_path(&format!(".json?{}", listing(since, from, to))));
         let mut found = Vec::new();
         for _ in 0..MOST_PAGES {
             let Some(path) = next.take() else { break };
@@ -97,6 +88,20 @@ impl Client {
             Err(Lost::NotSent(why) | Lost::NoAnswer(why)) => Err(Error::Unavailable(why.into())),
         }
     }
+}
+
+/// The query of a listing. On its own because a serializer may not live across an await: it is not `Send`.
+fn listing(since: Timestamp, from: Option<&str>, to: Option<&str>) -> String {
+    let day: String = since.to_string().chars().take(10).collect();
+    let mut query = Serializer::new(String::new());
+    query.append_pair("DateSent>", &day).append_pair("PageSize", "1000");
+    if let Some(from) = from {
+        query.append_pair("From", from);
+    }
+    if let Some(to) = to {
+        query.append_pair("To", to);
+    }
+    query.finish()
 }
 
 fn parse<T: serde::de::DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T> {

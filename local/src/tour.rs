@@ -1,0 +1,130 @@
+//! A tour of the running system, as commands that can be pasted into a shell.
+
+use serde_json::{Value, json};
+
+use crate::ready::Ready;
+use crate::seed::NUMBER;
+
+/// Somebody to text with. The numbers are of a range that is set aside for fiction.
+const ANA: (u64, &str) = (501, "+14155550123");
+const BEN: (u64, &str) = (502, "+14155550124");
+
+/// One thing to try.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it shows.
+    pub title: &'static str,
+    /// What to paste. It depends on what the steps before it did, but not on variables or directories.
+    pub command: String,
+}
+
+/// The tour through a runner with the stand-in for Twilio.
+pub fn steps(ready: &Ready) -> Vec<Step> {
+    let shell = Shell { ready, business: format!("{}/businesses/{}", ready.base_url, ready.business_id) };
+    let step = |title, command| Step { title, command };
+    let text = |to: (u64, &str), message| {
+        let messages = [json!({"client_id": to.0, "to_phone_number": to.1, "message": message})];
+        json!({"category": "conversation", "sender_type": "staff", "staff_id": 7, "messages": messages})
+    };
+    let from = |client: (u64, &str), body| json!({"from": client.1, "to": NUMBER, "body": body});
+    let last = |path: &str| {
+        let id = shell.get(&format!("/clients/{}", ANA.0));
+        let message = format!("/messages/$({id} | sed 's/.*\"last_message_id\":\\([0-9]*\\).*/\\1/'){path}");
+        shell.get(&message)
+    };
+    let hello = text(ANA, "Hi Ana, does Tuesday at nine work for you?");
+    let busy = json!({"to": BEN.1, "answers": [{"status": 429}]});
+    vec![
+        step("Is it up?", format!("curl -s {}/health", ready.base_url)),
+        step(
+            "Introduce a client",
+            shell.call(
+                "PUT",
+                &format!("/clients/{}", ANA.0),
+                &json!({"client_name": "Ana Silva", "client_phone_number": ANA.1}),
+            ),
+        ),
+        step(
+            "Count the segments of a text before sending it",
+            shell.post("/sms/preview", &json!({"message": "See you at 9 ☀"})),
+        ),
+        step("Queue a text to her", shell.post("/sms/send", &hello)),
+        step("See what became of it", format!("sleep 1; {}", last(""))),
+        step("See how it got there", last("/events")),
+        step("Read what the stand-in for Twilio got", shell.fake_get("messages")),
+        step("Answer as Ana", shell.fake("clients/send", &from(ANA, "Tuesday is fine!"))),
+        step("See her answer: one unread message", shell.get(&format!("/clients/{}", ANA.0))),
+        step(
+            "Make the same call twice: one text, one answer",
+            format!(
+                "for call in 1 2; do {} -H 'Idempotency-Key: tour-1'; echo; done",
+                shell.post("/sms/send", &text(ANA, "See you on Tuesday, then."))
+            ),
+        ),
+        step("Let Twilio be too busy for the next text to Ben", shell.fake("script", &busy)),
+        step("Send him one", shell.post("/sms/send", &text(BEN, "Hi Ben, your order is ready."))),
+        step(
+            "See Twilio refuse it once and take it a moment later",
+            format!(
+                "sleep 4; curl -s {}/fake/requests | tr '{{' '\\n' | grep '{}' | tail -n 2",
+                ready.twilio_url, BEN.1
+            ),
+        ),
+        step("Let Ben opt out", shell.fake("clients/send", &from(BEN, "STOP"))),
+        step("See that he gets no more texts", shell.post("/sms/send", &text(BEN, "Are you there?"))),
+        step("Let him come back", shell.fake("clients/send", &from(BEN, "START"))),
+    ]
+}
+
+/// The tour as it is printed.
+pub fn printed(ready: &Ready) -> String {
+    let mut text = String::new();
+    for step in steps(ready) {
+        text.push_str(&format!("# {}\n{}\n\n", step.title, step.command));
+    }
+    text
+}
+
+/// Makes commands.
+struct Shell<'a> {
+    ready: &'a Ready,
+    business: String,
+}
+
+impl Shell<'_> {
+    fn get(&self, path: &str) -> String {
+        format!("curl -s {}{path} -H 'X-API-KEY: {}'", self.business, self.ready.api_key)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> String {
+        self.call("POST", path, body)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> String {
+        let method = if method == "POST" { String::new() } else { format!("-X {method} ") };
+        format!("{} -H 'Content-Type: application/json' {method}-d {}", self.get(path), quoted(body))
+    }
+
+    fn fake_get(&self, what: &str) -> String {
+        format!("curl -s {}/fake/{what}", self.ready.twilio_url)
+    }
+
+    fn fake(&self, what: &str, body: &Value) -> String {
+        format!("{} -d {}", self.fake_get(what), quoted(body))
+    }
+}
+
+/// JSON as one word of a shell.
+fn quoted(body: &Value) -> String {
+    format!("'{}'", body.to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_apostrophe_does_not_end_the_word() {
+        assert_eq!(quoted(&json!("it's")), r#"'"it'\''s"'"#);
+    }
+}
