@@ -4,6 +4,7 @@
 //! Functions are not told that they run here. Three things differ from Lambda: who polls the queues ([`Source`]), who
 //! turns HTTP into calls, and at which addresses the services are.
 
+pub mod args;
 mod data;
 pub mod fake_twilio;
 mod functions;
@@ -203,3 +204,6 @@ impl Local {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

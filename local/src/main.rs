@@ -1,12 +1,10 @@
 //! `omega`: everything on this machine, see `--help`.
 
-mod args;
-
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use args::Args;
+use local::args::{self, Args};
 use local::ready::Ready;
 use local::{Error, Local, Options, TwilioAccount, seed, tour};
 use tracing::{Level, Metadata};
@@ -35,6 +33,8 @@ async fn run() -> Result<(), Error> {
     }
     // Listened to from the start, so that an early Ctrl-C ends in order as well.
     let stop = stop_signal()?;
+    // One that a killed runner left behind would be taken for ours.
+    args.ready_file.as_deref().map(forget);
     let local = Local::start(Options {
         port: args.port,
         data: args.data,
@@ -51,9 +51,7 @@ async fn run() -> Result<(), Error> {
     say(&greeting(&ready));
     stop.await;
     say("\nStopping.\n");
-    if let Some(path) = &args.ready_file {
-        forget(path);
-    }
+    args.ready_file.as_deref().map(forget);
     local.stop().await
 }
 

@@ -7,9 +7,9 @@
 //! with [`serve`], which can close a connection without an answer, as a broken network does.
 
 mod proxy;
+mod serve;
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,14 +19,11 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header, request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 pub use proxy::proxy;
+pub use serve::serve;
 
 /// The clock of the local servers, in unix milliseconds: a value, so that a test can set it by hand.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -353,49 +350,6 @@ fn resource(path: &str) -> String {
     let names = rest.strip_suffix(".json").unwrap_or(rest).split('/').skip(1).enumerate();
     let names: Vec<&str> = names.map(|(i, name)| if i % 2 == 0 { name } else { "{sid}" }).collect();
     names.join("/")
-}
-
-/// The connection is to be closed without an answer.
-#[derive(Debug)]
-struct Dropped;
-
-impl std::fmt::Display for Dropped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("dropped on purpose")
-    }
-}
-
-impl std::error::Error for Dropped {}
-
-/// Serves a router until the future is dropped, which also cuts all its connections. The response of
-/// [`disconnect`] closes its connection without an answer; axum's own server cannot do that.
-pub async fn serve(listener: TcpListener, router: Router) {
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: let some connections end.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            continue;
-        };
-        // Without this, small answers wait for the other side's delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        let service = hyper::service::service_fn(move |request| {
-            let router = router.clone();
-            async move {
-                let response =
-                    router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
-                if is_disconnect(&response) { Err(Dropped) } else { Ok(response) }
-            }
-        });
-        let connection =
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        connections.spawn(async move {
-            // A connection that ends badly concerns the caller, who notices.
-            let _ = connection.await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
 }
 
 /// Locks what is only ever changed in one go; a panic elsewhere while it was locked leaves it whole.

@@ -129,6 +129,31 @@ impl App {
         self.http.request(method, format!("{}{path}", self.local.base_url))
     }
 
+    /// Gives a business one more number.
+    pub async fn onboard_number(&self, business: &Business<'_>, number: &str) {
+        let body = json!({"business_id": business.id, "phone_numbers": [{"phone_number": number}]});
+        let answer = send(self.platform(Method::POST, "/business/onboard").json(&body)).await.ok();
+        assert_eq!(answer["status"], "completed", "{answer}");
+        // A process believes what it read of a business for five seconds.
+        self.clock.advance(Duration::from_secs(6));
+    }
+
+    /// Every message of a business, as `(client, message)`, straight from the table: the one look past the interface,
+    /// for what has no list yet.
+    pub async fn message_ids(&self, business: u64) -> Vec<(u64, u64)> {
+        let scan = self.local.engine.scan().table_name(&self.local.table).consistent_read(true).send().await;
+        let number = |item: &std::collections::HashMap<String, _>, name: &str| -> u64 {
+            let value: Option<&aws_sdk_dynamodb::types::AttributeValue> = item.get(name);
+            value.and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok()).expect("a number")
+        };
+        let items = scan.expect("the table can be read").items.unwrap_or_default();
+        let messages = items.iter().filter(|item| item["type"].as_s().is_ok_and(|kind| kind == "Message"));
+        messages
+            .filter(|item| number(item, "business_id") == business)
+            .map(|item| (number(item, "client_id"), number(item, "message_id")))
+            .collect()
+    }
+
     /// A client's phone sends a text to a number.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> ClientSent {
         self.local.twilio.client_sends(ClientText::new(from, to, body)).await

@@ -2,4 +2,8 @@
 //! module; each test starts a system of its own, so none depends on another.
 
 mod app;
+mod architecture;
+mod inbound;
 mod journey;
+mod lambda_events;
+mod statuses;

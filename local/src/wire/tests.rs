@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
+use tokio::net::TcpListener;
 
 use axum::routing::post;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};

@@ -1,0 +1,280 @@
+//! The samples in `events/`, as Lambda hands them over, through the conversion that Lambda's own runtime does. Each is
+//! read here, so that none goes stale.
+
+#![allow(clippy::unwrap_used, reason = "every function here is a test or the tool of one")]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::sqs::SqsEvent;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderValue, Request, StatusCode};
+use domain::job::{Job, Work};
+use local::{Local, Options, TwilioAccount};
+use serde_json::{Value, json};
+use signature::twilio::sign_form;
+use tower::ServiceExt;
+use web::access::{Access, ROUTES};
+
+use crate::architecture::{TEMPLATE, files, read};
+
+/// What the samples are signed with and for.
+const TOKEN: &str = "test-auth-token";
+const ORIGIN: &str = "https://hooks.example.com";
+const ACCOUNT: &str = "AC00000000000000000000000000000001";
+
+/// Calls of the API, in an order in which they make sense, and how each is answered. The message that some of them
+/// name does not exist.
+const CALLS: &[(&str, u16)] = &[
+    ("health", 200),
+    ("health_db", 200),
+    ("onboard", 200),
+    ("onboard_status", 200),
+    ("client_put", 200),
+    ("client_get", 200),
+    ("conversation_open", 200),
+    ("sms_preview", 200),
+    ("sms_send", 200),
+    ("sms_record", 200),
+    ("sms_status", 404),
+    ("messages_process", 200),
+    ("messages_by_request", 200),
+    ("messages_by_request_older_path", 200),
+    ("message_get", 404),
+    ("message_events", 404),
+    ("message_cancel", 404),
+    ("message_retry", 404),
+    ("message_retry_older_path", 404),
+];
+/// Calls by Twilio: through the gateway, and through function URLs.
+const WEBHOOKS: &[&str] =
+    &["twilio_reply", "twilio_status", "twilio_reply_function_url", "twilio_status_function_url"];
+/// The call that Twilio makes when those fail.
+const FALLBACK: &str = "twilio_reply_fallback";
+/// Batches of a queue, and which of their records cannot be read.
+const BATCHES: &[(&str, &[usize])] =
+    &[("message_recorder", &[]), ("sms_sender", &[]), ("sms_sender_backfill", &[]), ("sms_sender_malformed", &[1])];
+/// Bodies as Twilio posts them, and the calls that carry them.
+const FORMS: &[(&str, &str)] = &[("sms_reply", "twilio_reply"), ("sms_status", "twilio_status")];
+
+async fn start(origin: &str) -> Local {
+    let account = TwilioAccount {
+        api_url: "http://127.0.0.1:9".to_owned(),
+        account_sid: ACCOUNT.to_owned(),
+        auth_token: TOKEN.to_owned(),
+        auth_token_secondary: None,
+        public_base_url: origin.to_owned(),
+        fallback_base_url: Some(origin.to_owned()),
+    };
+    Local::start(Options { twilio: Some(account), ..Options::default() }).await.unwrap()
+}
+
+fn event(name: &str) -> Value {
+    serde_json::from_str(&read(format!("events/http/{name}.json"))).unwrap()
+}
+
+/// The request that a function gets to see.
+fn request(event: &Value) -> Request<Body> {
+    lambda_http::request::from_str(&event.to_string()).unwrap().map(|body| Body::from(body.to_vec()))
+}
+
+async fn call(router: Router, request: Request<Body>) -> (StatusCode, String) {
+    let response = router.oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8(body.into()).unwrap())
+}
+
+async fn status(router: Router, event: &Value) -> StatusCode {
+    call(router, request(event)).await.0
+}
+
+/// What an event carries, as it came over the wire.
+fn form(event: &Value) -> Vec<u8> {
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    request.into_body().to_vec()
+}
+
+/// An event, called at another query and with another form, and signed again.
+fn signed(mut event: Value, query: &str, form: &str) -> Value {
+    let url = format!("{ORIGIN}{}?{query}", event["rawPath"].as_str().unwrap());
+    event["rawQueryString"] = json!(query);
+    event["body"] = json!(form);
+    event["isBase64Encoded"] = json!(false);
+    event["headers"]["content-length"] = json!(form.len().to_string());
+    event["headers"]["x-twilio-signature"] = json!(sign_form(TOKEN, &url, form.as_bytes()));
+    event
+}
+
+fn names<'a>(folder: &str, names: impl IntoIterator<Item = &'a str>, end: &str) -> BTreeSet<PathBuf> {
+    names.into_iter().map(|name| PathBuf::from(format!("events/{folder}/{name}.{end}"))).collect()
+}
+
+#[test]
+fn no_event_is_left_unread() {
+    let mut read = names("http", CALLS.iter().map(|(name, _)| *name), "json");
+    read.extend(names("http", WEBHOOKS.iter().copied().chain([FALLBACK]), "json"));
+    read.extend(names("sqs", BATCHES.iter().map(|(name, _)| *name), "json"));
+    read.extend(names("twilio", FORMS.iter().map(|(name, _)| *name), "form"));
+    read.extend(names("schedule", ["sweeper"], "json"));
+    assert_eq!(read, BTreeSet::from_iter(files("events")), "this test on the left, events/ on the right");
+}
+
+#[test]
+fn every_route_has_a_sample() {
+    let keys: BTreeSet<String> = CALLS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(WEBHOOKS.iter().copied())
+        .map(|name| event(name)["routeKey"].as_str().unwrap().to_owned())
+        .filter(|key| key != "$default")
+        .collect();
+    assert_eq!(keys, ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect());
+}
+
+#[tokio::test]
+async fn every_call_is_answered_as_it_is_over_http() {
+    let local = start(ORIGIN).await;
+    let mut api_key = None;
+    for (name, expected) in CALLS {
+        let event = event(name);
+        let route = ROUTES.iter().find(|route| event["routeKey"] == format!("{} {}", route.method, route.path));
+        let route = route.unwrap_or_else(|| panic!("{name} is of no route"));
+        let mut request = request(&event);
+        let key = match route.access {
+            Access::Platform => Some(&local.platform_key),
+            Access::Business(_) => api_key.as_ref(),
+            Access::Public | Access::TwilioSigned => None,
+        };
+        if let Some(key) = key {
+            let (status, _) = call(local.router(), self::request(&event)).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{name} with the key that is in the sample");
+            request.headers_mut().insert("x-api-key", HeaderValue::from_str(key).unwrap());
+        }
+        let (status, body) = call(local.router(), request).await;
+        assert_eq!(status.as_u16(), *expected, "{name}: {body}");
+        assert_ne!(body, r#"{"detail":"Not Found"}"#, "{name} matches no route");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        if let Some(created) = body["api_key"].as_str() {
+            api_key = Some(created.to_owned());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signature_holds_behind_the_gateway_and_behind_a_function_url() {
+    let local = start(ORIGIN).await;
+    for name in WEBHOOKS {
+        assert_eq!(status(local.router(), &event(name)).await, StatusCode::OK, "{name}");
+    }
+    assert_eq!(status(local.fallback_router(), &event(FALLBACK)).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_signature_covers_the_query_as_it_was_written() {
+    let local = start(ORIGIN).await;
+    let status_form = read("events/twilio/sms_status.form");
+    let own = "business=1001&client=501&message=370000000000001&attempt=1";
+    for query in [
+        format!("tag=a%20b&tag=c%2Fd&{own}&note=%C3%A9%2B+%26"),
+        format!("{own}&tag=b&tag=a&tag="),
+        format!("{own}&x=%7E%2a"),
+    ] {
+        for name in ["twilio_status", "twilio_status_function_url"] {
+            let event = signed(event(name), &query, &status_form);
+            assert_eq!(status(local.router(), &event).await, StatusCode::OK, "{name} at ?{query}");
+            let mut other = event.clone();
+            other["rawQueryString"] = json!(query.replace("attempt=1", "attempt=2"));
+            assert_eq!(status(local.router(), &other).await, StatusCode::FORBIDDEN, "{name} at ?{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signature_covers_every_byte_of_the_form() {
+    let local = start(ORIGIN).await;
+    for name in WEBHOOKS.iter().copied().chain([FALLBACK]) {
+        let router = || if name == FALLBACK { local.fallback_router() } else { local.router() };
+        let event = event(name);
+        let text = String::from_utf8(form(&event)).unwrap();
+        for place in [0, text.len() / 2, text.len() - 1] {
+            let mut bytes = text.clone().into_bytes();
+            bytes[place] = if bytes[place] == b'7' { b'8' } else { b'7' };
+            let mut other = event.clone();
+            other["body"] = json!(String::from_utf8(bytes).unwrap());
+            other["isBase64Encoded"] = json!(false);
+            assert_eq!(status(router(), &other).await, StatusCode::FORBIDDEN, "{name}, byte {place}");
+        }
+        let mut plain = event.clone();
+        plain["body"] = json!(text);
+        plain["isBase64Encoded"] = json!(false);
+        assert_eq!(status(router(), &plain).await, StatusCode::OK, "{name}, as text");
+        let mut unsigned = event;
+        unsigned["headers"].as_object_mut().unwrap().remove("x-twilio-signature");
+        assert_eq!(status(router(), &unsigned).await, StatusCode::FORBIDDEN, "{name}, not signed");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_for_the_origin_that_is_configured() {
+    let local = start("https://hooks.example.org").await;
+    for name in WEBHOOKS {
+        // Who called cannot talk us into another address either.
+        let mut event = event(name);
+        event["headers"]["host"] = json!("hooks.example.com");
+        event["headers"]["x-forwarded-host"] = json!("hooks.example.com");
+        assert_eq!(status(local.router(), &event).await, StatusCode::FORBIDDEN, "{name}");
+    }
+    assert_eq!(status(local.fallback_router(), &event(FALLBACK)).await, StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn a_form_is_what_its_call_carries() {
+    for (name, carrier) in FORMS {
+        let text = read(format!("events/twilio/{name}.form"));
+        assert_eq!(text.as_bytes(), form(&event(carrier)), "{name}");
+        assert!(text.contains(&format!("AccountSid={ACCOUNT}")), "{name}");
+    }
+}
+
+#[test]
+fn the_records_of_a_batch_are_jobs() {
+    for (name, unreadable) in BATCHES {
+        let event: SqsEvent = serde_json::from_str(&read(format!("events/sqs/{name}.json"))).unwrap();
+        assert!(!event.records.is_empty(), "{name}");
+        for (index, record) in event.records.iter().enumerate() {
+            let job = serde_json::from_str::<Job>(record.body.as_deref().unwrap());
+            assert_eq!(job.is_err(), unreadable.contains(&index), "{name}, record {index}: {job:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_records_that_failed_come_back() {
+    let local = start(ORIGIN).await;
+    let event = |name| serde_json::from_str::<SqsEvent>(&read(format!("events/sqs/{name}.json"))).unwrap();
+    let recorded =
+        runtime::batch::run(event("message_recorder"), |job| message_recorder::handle(local.recorder(), job)).await;
+    assert!(recorded.batch_item_failures.is_empty());
+
+    let malformed = event("sms_sender_malformed");
+    let ids: Vec<_> = malformed.records.iter().filter_map(|record| record.message_id.clone()).collect();
+    let read = runtime::batch::run(malformed, async |_| Ok(())).await;
+    let failed: Vec<_> = read.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    assert_eq!(failed, ids[1..]);
+}
+
+#[test]
+fn the_schedule_is_an_event_of_the_sweeper() {
+    let event: EventBridgeEvent = serde_json::from_str(&read("events/schedule/sweeper.json")).unwrap();
+    assert_eq!(event.source, "aws.events");
+}
+
+#[test]
+fn what_the_hourly_rule_sends_is_a_job() {
+    let input = &TEMPLATE["Resources"]["BackfillRule"]["Properties"]["Targets"][0]["Input"];
+    let job: Job = serde_json::from_str(input.as_str().unwrap()).unwrap();
+    assert_eq!(job.work, Work::BackfillInbound {});
+}

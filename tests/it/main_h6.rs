@@ -1,0 +1,3 @@
+//! While in the making.
+
+mod app;
