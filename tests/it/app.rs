@@ -165,6 +165,32 @@ impl App {
     }
 }
 
+impl App {
+    /// What was written to the table since the calls on the wire were last forgotten.
+    pub fn writes(&self) -> Vec<String> {
+        let mut operations = self.local.wire.operations("dynamodb");
+        operations.retain(|operation| {
+            ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"]
+                .contains(&operation.as_str())
+        });
+        operations
+    }
+}
+
+/// Sends a call and returns status and body as they came.
+pub async fn send_raw(request: RequestBuilder) -> (u16, String) {
+    let response = request.send().await.expect("an answer");
+    (response.status().as_u16(), response.text().await.expect("a body"))
+}
+
+/// The names of an object's fields, sorted.
+#[track_caller]
+pub fn names(object: &Value) -> Vec<&str> {
+    let mut names: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Sends a call and reads its answer.
 pub async fn send(request: RequestBuilder) -> Answered {
     let response = request.send().await.expect("an answer");

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 use local::{Local, Options};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
-use web::access::ROUTES;
+use web::access::{Access, ROUTES};
 
 type Set = BTreeSet<String>;
 
@@ -291,7 +291,12 @@ fn a_function_imports_no_function_and_no_provider() {
         let too_many: Set = imported(&function).difference(&may).cloned().collect();
         assert!(too_many.is_empty(), "functions/{function} imports {too_many:?}");
         let linked = linked(&function);
-        assert_eq!(linked.contains(SENDER.1), function == SENDER.0, "functions/{function} links {}", SENDER.1);
+        assert_eq!(
+            linked.contains(SENDER.1),
+            function == SENDER.0,
+            "functions/{function} links {}",
+            SENDER.1
+        );
         let others: Set = linked.intersection(&functions()).cloned().collect();
         assert!(others.is_empty(), "functions/{function} links {others:?}");
     }
@@ -311,11 +316,14 @@ fn only_functions_behind_http_know_http() {
 fn domain_reaches_nothing() {
     let linked = linked("domain");
     for package in linked {
-        let io = IO.contains(&package.as_str()) || package.starts_with("aws") || package.starts_with("lambda");
+        let io =
+            IO.contains(&package.as_str()) || package.starts_with("aws") || package.starts_with("lambda");
         assert!(!io, "shared/domain links {package}");
     }
     for (path, text) in sources("shared/domain/src") {
-        for word in ["std::env", "SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "async fn"] {
+        for word in
+            ["std::env", "SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "async fn"]
+        {
             assert!(!text.contains(word), "{}: {word}", path.display());
         }
     }
@@ -400,6 +408,20 @@ fn nothing_is_left_unfinished() {
     }
 }
 
+/// `architecture::a_rule` in the guide is a function of that name in that file.
+#[test]
+fn the_guide_names_tests_that_exist() {
+    let guide = read("docs/adding-an-endpoint.md");
+    let named = guide.split('`').filter_map(|quoted| quoted.split_once("::"));
+    let named: Vec<_> =
+        named.filter(|(module, _)| root().join(format!("tests/it/{module}.rs")).exists()).collect();
+    assert!(named.len() > 15);
+    for (module, test) in named {
+        let text = read(format!("tests/it/{module}.rs"));
+        assert!(text.contains(&format!("fn {test}(")), "{module}::{test}");
+    }
+}
+
 #[test]
 fn there_is_one_tls_stack() {
     for package in &METADATA.packages {
@@ -412,7 +434,11 @@ fn there_is_one_tls_stack() {
             _ => continue,
         };
         let version = package.version.to_string();
-        assert!(version.starts_with(wanted), "{} {version}: which dependency has default features?", package.name);
+        assert!(
+            version.starts_with(wanted),
+            "{} {version}: which dependency has default features?",
+            package.name
+        );
     }
 }
 
@@ -441,7 +467,10 @@ fn every_function_is_watched_and_described() {
     let (alarms, words) = (read("infra/alarms.yaml"), read("docs/deploying.md"));
     for function in functions() {
         assert!(alarms.contains(&format!("${{AppStackName}}-{function}\"")), "no alarm is about {function}");
-        assert!(words.contains(&format!("\n| `{function}` |")), "docs/deploying.md does not say what {function} may do");
+        assert!(
+            words.contains(&format!("\n| `{function}` |")),
+            "docs/deploying.md does not say what {function} may do"
+        );
     }
 }
 
@@ -466,7 +495,9 @@ fn every_route_is_deployed_on_the_function_that_serves_it() {
 fn what_matches_no_route_reaches_a_function_too() {
     let rest: Vec<_> = functions()
         .into_iter()
-        .flat_map(|function| events(&function, "HttpApi").into_iter().map(move |event| (function.clone(), event)))
+        .flat_map(|function| {
+            events(&function, "HttpApi").into_iter().map(move |event| (function.clone(), event))
+        })
         .filter(|(_, event)| event["Path"].is_null() && event["Method"].is_null())
         .map(|(function, _)| function)
         .collect();
@@ -477,8 +508,10 @@ fn what_matches_no_route_reaches_a_function_too() {
 async fn every_route_is_answered() {
     let local = Local::start(Options::default()).await.unwrap();
     for route in ROUTES {
-        let path: Vec<&str> = route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
-        let request = Request::builder().method(&route.method).uri(path.join("/")).body(Body::empty()).unwrap();
+        let path: Vec<&str> =
+            route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
+        let request =
+            Request::builder().method(&route.method).uri(path.join("/")).body(Body::empty()).unwrap();
         let status = local.router().oneshot(request).await.unwrap().status();
         let fallback = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
         assert!(!fallback.contains(&status), "{} {}: {status}", route.method, route.path);
@@ -490,16 +523,23 @@ fn a_function_is_given_the_variables_it_reads_and_no_others() {
     for function in functions() {
         let main = read(format!("functions/{function}/src/main.rs"));
         let reads = ["required(\"", "optional(\"", "origin(\""];
-        let read: Set = reads.into_iter().flat_map(|mark| between(&main, mark, '"')).map(str::to_owned).collect();
+        let read: Set =
+            reads.into_iter().flat_map(|mark| between(&main, mark, '"')).map(str::to_owned).collect();
         let read: Set = read.difference(&set(NEVER_DEPLOYED.iter().copied())).cloned().collect();
-        assert_eq!(read, environment(&function), "{function}: main.rs on the left, template.yaml on the right");
+        assert_eq!(
+            read,
+            environment(&function),
+            "{function}: main.rs on the left, template.yaml on the right"
+        );
     }
 }
 
 #[test]
 fn credentials_of_twilio_are_where_they_are_needed() {
-    let holders: Set =
-        functions().into_iter().filter(|function| environment(function).contains("TWILIO_AUTH_TOKEN")).collect();
+    let holders: Set = functions()
+        .into_iter()
+        .filter(|function| environment(function).contains("TWILIO_AUTH_TOKEN"))
+        .collect();
     assert_eq!(holders, set(["sms-sender", "twilio-fallback", "twilio-webhooks"]));
 }
 
@@ -525,6 +565,23 @@ fn a_permission_is_a_dependency() {
     }
 }
 
+/// Every function reads a key when it starts, and a call that can be repeated is remembered and, refused, forgotten.
+#[test]
+fn a_function_may_do_what_every_start_and_every_repeated_call_does() {
+    for function in functions().into_iter().filter(|function| listed(function).contains("store")) {
+        assert!(may(&function, "dynamodb:GetItem"), "{function}");
+        let repeated = ROUTES.iter().any(|route| {
+            let ours = matches!(route.access, Access::Business(_) | Access::Platform);
+            ours && route.method == Method::POST
+                && routed(&function).contains(&format!("POST {}", route.path))
+        });
+        assert_eq!(may(&function, "dynamodb:DeleteItem"), repeated, "{function}");
+        for action in ["dynamodb:PutItem", "dynamodb:UpdateItem"] {
+            assert!(may(&function, action) || !repeated, "{function}: {action}");
+        }
+    }
+}
+
 #[test]
 fn a_permission_names_what_it_is_for() {
     for function in functions() {
@@ -540,7 +597,9 @@ fn a_queue_gives_up_after_five_times_and_keeps_what_it_gave_up() {
     let queues: Vec<_> = resources("AWS::SQS::Queue").collect();
     let dead: Set = queues
         .iter()
-        .filter_map(|(_, queue)| queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["GetAtt"].as_str())
+        .filter_map(|(_, queue)| {
+            queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["GetAtt"].as_str()
+        })
         .map(|target| target.trim_end_matches(".Arn").to_owned())
         .collect();
     for (name, queue) in &queues {

@@ -54,8 +54,12 @@ const WEBHOOKS: &[&str] =
 /// The call that Twilio makes when those fail.
 const FALLBACK: &str = "twilio_reply_fallback";
 /// Batches of a queue, and which of their records cannot be read.
-const BATCHES: &[(&str, &[usize])] =
-    &[("message_recorder", &[]), ("sms_sender", &[]), ("sms_sender_backfill", &[]), ("sms_sender_malformed", &[1])];
+const BATCHES: &[(&str, &[usize])] = &[
+    ("message_recorder", &[]),
+    ("sms_sender", &[]),
+    ("sms_sender_backfill", &[]),
+    ("sms_sender_malformed", &[1]),
+];
 /// Bodies as Twilio posts them, and the calls that carry them.
 const FORMS: &[(&str, &str)] = &[("sms_reply", "twilio_reply"), ("sms_status", "twilio_status")];
 
@@ -140,7 +144,8 @@ async fn every_call_is_answered_as_it_is_over_http() {
     let mut api_key = None;
     for (name, expected) in CALLS {
         let event = event(name);
-        let route = ROUTES.iter().find(|route| event["routeKey"] == format!("{} {}", route.method, route.path));
+        let route =
+            ROUTES.iter().find(|route| event["routeKey"] == format!("{} {}", route.method, route.path));
         let route = route.unwrap_or_else(|| panic!("{name} is of no route"));
         let mut request = request(&event);
         let key = match route.access {
@@ -256,13 +261,15 @@ async fn only_the_records_that_failed_come_back() {
     let local = start(ORIGIN).await;
     let event = |name| serde_json::from_str::<SqsEvent>(&read(format!("events/sqs/{name}.json"))).unwrap();
     let recorded =
-        runtime::batch::run(event("message_recorder"), |job| message_recorder::handle(local.recorder(), job)).await;
+        runtime::batch::run(event("message_recorder"), |job| message_recorder::handle(local.recorder(), job))
+            .await;
     assert!(recorded.batch_item_failures.is_empty());
 
     let malformed = event("sms_sender_malformed");
     let ids: Vec<_> = malformed.records.iter().filter_map(|record| record.message_id.clone()).collect();
     let read = runtime::batch::run(malformed, async |_| Ok(())).await;
-    let failed: Vec<_> = read.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    let failed: Vec<_> =
+        read.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     assert_eq!(failed, ids[1..]);
 }
 

@@ -5,5 +5,6 @@ mod app;
 mod architecture;
 mod inbound;
 mod journey;
+mod round_trips;
 mod lambda_events;
 mod statuses;

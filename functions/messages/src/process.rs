@@ -5,7 +5,7 @@ use axum::{Extension, Json};
 use domain::business::Business;
 use domain::draft::{SmsDraft, SmsEnvelope};
 use domain::job::Recording;
-use domain::message::{Category, Direction, Metadata, Text, UserType};
+use domain::message::{Category, Direction, Metadata, Provider, Text, UserType};
 use domain::phone::{Phone, SmsAddress};
 use domain::segments::MAX_CHARACTERS;
 use domain::status::Status;
@@ -25,6 +25,7 @@ struct Request {
     sender_type: Option<UserType>,
     category: Category,
     notification_type: Option<String>,
+    provider: Option<Provider>,
     body: Text,
     sent_at: Option<String>,
     metadata: Option<Metadata>,
@@ -69,7 +70,7 @@ fn read(body: &Object<'_>) -> Option<Request> {
     let sender_type = body.optional("sender_type", USER_TYPE);
     let category = body.optional("category", CATEGORY).unwrap_or(Category::Conversation);
     let notification_type = body.optional("notification_type", notification_type);
-    body.optional("provider", PROVIDER);
+    let provider = body.optional("provider", PROVIDER);
     let text = body.required("message", |value| match text(MAX_CHARACTERS)(value)? {
         empty if empty.trim().is_empty() => Err(Problem::value("an empty text cannot be sent")),
         text => Ok(text),
@@ -85,6 +86,7 @@ fn read(body: &Object<'_>) -> Option<Request> {
         sender_type,
         category,
         notification_type,
+        provider,
         body: Text(text?),
         sent_at,
         metadata,
@@ -170,7 +172,9 @@ async fn record(
     message.direction = Direction::Inbound;
     message.delivery_status = Status::Received;
     message.status_rank = Status::Received.rank();
+    message.provider = Some(asked.provider.unwrap_or(Provider::External));
     message.attempt = 0;
+    message.segments = None;
     message.is_read = false;
     message.sent_at = asked.sent_at;
     message.provider_metadata = asked.metadata;

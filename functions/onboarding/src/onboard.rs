@@ -23,7 +23,7 @@ const RACES: usize = 8;
 /// Twilio tries a webhook again, as the fragment of its address says.
 const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
 
-/// A request, checked but for its numbers, which are read in the business's own country.
+/// A request, checked. Its numbers are read in the business's own country.
 struct Request {
     business: BusinessId,
     business_name: Option<String>,
@@ -45,10 +45,26 @@ pub(crate) async fn onboard(
     State(settings): State<Settings>,
     body: JsonBody,
 ) -> ApiResult<Response> {
-    let asked = body.read(|object| read(object, &settings))?;
     let store = edge.store();
-    let (created, secret) = create(store, &asked).await?;
-    let business = go_on(store, created, &asked, &settings).await?;
+    let known = match body.read(|object| object.required("business_id", id)) {
+        Ok(business) => store.business(business).await?,
+        Err(_) => None,
+    };
+    let country = known.as_ref().map(|business| business.country);
+    let asked = body.read(|object| read(object, country, &settings))?;
+    let (begun, secret) = match known {
+        Some(business) => (business, None),
+        None => create(store, &asked).await?,
+    };
+    let business = match go_on(store, begun.clone(), &asked, &settings).await {
+        Ok(business) => business,
+        // The key cannot be shown again, so it is shown now. The steps say that the call is to be repeated.
+        Err(error) if secret.is_some() => {
+            tracing::warn!(business.id = asked.business.get(), error = %error, "onboarding is not finished");
+            begun
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut answer = OnboardingStatus::from(business);
     let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
     answer.api_key = secret;
@@ -57,26 +73,20 @@ pub(crate) async fn onboard(
     Ok(response)
 }
 
-fn read(object: &Object<'_>, settings: &Settings) -> Option<Request> {
+/// `known` is the country of a business that exists: a repeated call need not name it, and cannot change it.
+fn read(object: &Object<'_>, known: Option<Country>, settings: &Settings) -> Option<Request> {
     let business = object.required("business_id", id);
     let country = object.optional("country", |value| {
         Country::parse(&text(2)(value)?)
             .ok_or_else(|| Problem::value("it is not an ISO 3166-1 alpha-2 country"))
     });
-    let country = country.unwrap_or_default();
+    let country = known.or(country).unwrap_or_default();
     let number = |value: &Value| Phone::parse(&text(64)(value)?, country).map_err(Problem::value);
-    let numbers = object.optional("phone_numbers", |_| Ok(())).map_or(Some(Vec::new()), |()| {
-        let entries = object.each("phone_numbers", MOST_NUMBERS, |entry| {
-            let phone = entry.required("phone_number", number);
-            let location_id = entry.optional("location_id", id);
-            Some(BusinessNumber { phone: phone?, location_id })
-        })?;
-        // A business is set up as a whole: one bad number refuses the call, so that none is forgotten.
-        let (good, bad): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_ok());
-        for problems in bad.into_iter().filter_map(Result::err) {
-            object.add(problems);
-        }
-        Some(good.into_iter().filter_map(Result::ok).collect())
+    // A business is set up as a whole: one bad number refuses the call, so that none is forgotten.
+    let numbers = object.every("phone_numbers", MOST_NUMBERS, |entry| {
+        let phone = entry.required("phone_number", number);
+        let location_id = entry.optional("location_id", id);
+        Some(BusinessNumber { phone: phone?, location_id })
     });
     let twilio_account_sid = object.optional("twilio_account_sid", |value| match text(34)(value)? {
         sid if sid == settings.twilio_account_sid => Ok(sid),
@@ -95,11 +105,8 @@ fn read(object: &Object<'_>, settings: &Settings) -> Option<Request> {
     })
 }
 
-/// The business as it is, and its key when it is new.
+/// The new business and its key, unless another call is faster.
 async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<String>)> {
-    if let Some(business) = store.business(asked.business).await? {
-        return Ok((business, None));
-    }
     let now = store.clock().now();
     let key = api_key::generate(asked.business, now)?;
     let business = Business {

@@ -4,16 +4,15 @@ use domain::message::{Channel, Message, MessageRef, Report};
 use domain::status::Status;
 use domain::{Result, Timestamp};
 use std::time::Duration;
-use store::Store;
 use twilio::RemoteMessage;
 
-use crate::Deps;
+use crate::{Deps, missing};
 
 /// How far before its claim a text may have been made, by Twilio's clock.
 const SKEW: Duration = Duration::from_secs(120);
 
 pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<()> {
-    let message = deps.store.message(at).await?.ok_or_else(|| Store::missing(at))?;
+    let message = deps.store.message(at).await?.ok_or_else(|| missing(at))?;
     let open = matches!(message.delivery_status, Status::Sending | Status::Sent | Status::UnknownOutcome);
     if !open || message.attempt != attempt || message.lease_until.is_some() {
         return Ok(());

@@ -1,7 +1,8 @@
 //! Sends texts: claim, call Twilio once, store how it ended. Also asks Twilio about texts, because nobody else can.
 
-use domain::Result;
 use domain::job::{Job, Work};
+use domain::message::MessageRef;
+use domain::{Error, Result};
 use outbox::Outbox;
 use store::Store;
 
@@ -30,6 +31,11 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
         Work::SendSms { message, attempt } => send::send(deps, message, attempt, &job.request).await,
         Work::CheckSms { message, attempt } => check::check(deps, message, attempt).await,
         Work::BackfillInbound {} => backfill::backfill(deps, &job.request).await,
-        Work::Record(_) | Work::ReceiveSms(_) => Err(domain::Error::internal("a job of another queue")),
+        Work::Record(_) | Work::ReceiveSms(_) => Err(Error::internal("a job of another queue")),
     }
+}
+
+/// A job for a message that is not there is poison: no message is ever deleted while jobs for it exist.
+fn missing(at: MessageRef) -> Error {
+    Error::internal(format!("message {} does not exist", at.message))
 }

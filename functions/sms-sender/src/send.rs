@@ -6,11 +6,10 @@ use domain::Result;
 use domain::delivery::{ErrorClass, Failure};
 use domain::message::{Message, MessageRef};
 use domain::status::Status;
-use store::Store;
 use store::sending::{Candidate, Claim, Settled};
 use twilio::TextToSend;
 
-use crate::Deps;
+use crate::{Deps, missing};
 
 /// How long a text waits for the one before it to be handed over.
 const TURN: Duration = Duration::from_secs(1);
@@ -50,8 +49,7 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
 }
 
 async fn look(deps: &Deps, at: MessageRef, attempt: u32) -> Result<Now> {
-    let Candidate { message, behind_another } =
-        deps.store.candidate(at).await?.ok_or_else(|| Store::missing(at))?;
+    let Candidate { message, behind_another } = deps.store.candidate(at).await?.ok_or_else(|| missing(at))?;
     let waiting = matches!(message.delivery_status, Status::Queued | Status::Scheduled);
     if !waiting || message.attempt != attempt {
         return Ok(Now::Nothing);

@@ -16,6 +16,8 @@ use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, STATUS, USER_TYPE, notification_type};
 use web::{ApiResult, Call, Correlation, Tenant};
 
+use crate::send::said;
+
 /// Messages in one call.
 const MOST: usize = 100;
 /// A recorded text may be longer than one that omega would send: it is kept as given.
@@ -33,7 +35,8 @@ pub async fn record(
     let now = outbox.store.clock().now();
     let entries = body.read(|object| read(object, tenant.business(), request, now))?;
     let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
-    let recordings = entries.into_iter().filter_map(Result::ok).collect();
+    let place = |(index, entry): (usize, Result<Recording, _>)| Some(Recording { index, ..entry.ok()? });
+    let recordings = entries.into_iter().enumerate().filter_map(place).collect();
     outbox.queue_recordings(recordings, &correlation).await?;
     Ok(Json(AcceptedResponse { message: "Queued for recording", request_id: request, items }))
 }
@@ -44,8 +47,7 @@ fn item(index: usize, entry: &Result<Recording, Vec<FieldError>>) -> AcceptedIte
             AcceptedItem { index, message_id: None, status: recording.message.delivery_status, error: None }
         }
         Err(problems) => {
-            let said: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-            AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said.join("; ")) }
+            AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said(problems)) }
         }
     }
 }
@@ -66,11 +68,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
     let from = object.required("from_phone_number", address(business.country));
     let order_at = sent_at.as_deref().and_then(Timestamp::parse).filter(|at| *at <= now).unwrap_or(now);
     let inbound = sender_type == Some(UserType::Client);
-    let mut index = 0..;
-    // Places are counted over all entries, the refused ones included: they are what the caller sees.
-    let place = std::cell::RefCell::new(&mut index);
     let entries = object.each("messages", MOST, |entry| {
-        let place = place.borrow_mut().next().unwrap_or_default();
         let external_id = entry.optional("message_id", integer);
         let client = entry.required("client_id", id);
         let wl_user_id = entry.optional("wl_user_id", integer);
@@ -120,7 +118,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             is_flagged: false,
             provider_metadata,
         };
-        Some(Recording { message, order_at, index: place, historical })
+        Some(Recording { message, order_at, index: 0, historical })
     });
     category?;
     from?;

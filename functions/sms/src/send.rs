@@ -68,15 +68,16 @@ pub async fn send(
 }
 
 fn refused(index: usize, problems: &[FieldError]) -> AcceptedItem {
-    let said: Vec<String> = problems.iter().map(said).collect();
-    AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said.join("; ")) }
+    AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said(problems)) }
 }
 
-fn said(problem: &FieldError) -> String {
-    match problem.loc.last() {
+/// Why an entry is refused: each bad field by its name.
+pub(crate) fn said(problems: &[FieldError]) -> String {
+    let one = |problem: &FieldError| match problem.loc.last() {
         Some(domain::error::Loc::Name(name)) => format!("{name}: {}", problem.message),
         _ => problem.message.clone(),
-    }
+    };
+    problems.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn accepted_item(index: usize, accepted: &Accepted, waiting: Status) -> AcceptedItem {

@@ -59,7 +59,9 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
             }
         }
     }
-    tracing::info!(queued = swept.queued, given_up = swept.given_up, asked = swept.asked, "swept");
+    if swept != Swept::default() {
+        tracing::info!(queued = swept.queued, given_up = swept.given_up, asked = swept.asked, "swept");
+    }
     Ok(swept)
 }
 

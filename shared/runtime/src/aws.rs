@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -16,10 +16,25 @@ use aws_types::sdk_config::{RetryConfig, TimeoutConfig};
 
 use crate::Config;
 
+/// The certificates that AWS's own services are signed with, from Amazon Trust Services' public list. Reading these
+/// five instead of the system's hundred and forty saves several milliseconds of every cold start. They end in 2037 and
+/// later; `NATIVE_ROOTS=1` takes the system's instead, for a network that looks into TLS.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+
+fn trust(config: &Config) -> TrustStore {
+    match config.optional("NATIVE_ROOTS") {
+        Some(_) => TrustStore::default(),
+        None => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
+    }
+}
+
 /// Settings for the clients of one service: `DYNAMODB`, `SQS`.
 pub fn sdk_config(config: &Config, service: &str) -> SdkConfig {
+    // A trust store of constant certificates is always a valid context; the builder only asks for native ones.
+    let context = TlsContext::builder().with_trust_store(trust(config)).build().unwrap_or_default();
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .tls_context(context)
         .build_https();
     let credentials = Credentials::new(
         config.required("AWS_ACCESS_KEY_ID"),
@@ -52,4 +67,29 @@ pub fn sdk_config(config: &Config, service: &str) -> SdkConfig {
         .http_client(http);
     builder.set_endpoint_url(endpoint);
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_roots_of_amazon_are_there() {
+        let pem = std::str::from_utf8(AMAZON_ROOTS).unwrap();
+        assert_eq!(pem.matches("-----BEGIN CERTIFICATE-----").count(), 5);
+        for end in ["2037", "2038", "2040"] {
+            assert!(pem.contains(end));
+        }
+    }
+
+    #[test]
+    fn a_client_can_be_built_from_either_trust_store() {
+        for native in [None, Some("1")] {
+            let config = Config::new(move |name| match name {
+                "NATIVE_ROOTS" => native.map(str::to_owned),
+                _ => Some("x".to_owned()),
+            });
+            assert!(sdk_config(&config, "DYNAMODB").http_client().is_some());
+        }
+    }
 }

@@ -6,9 +6,12 @@
 use std::cell::RefCell;
 use std::fmt;
 
+/// Where a value is read.
+type Read = Box<dyn Fn(&str) -> Option<String>>;
+
 /// Values of a start, and what is wrong with them.
 pub struct Config {
-    read: Box<dyn Fn(&str) -> Option<String>>,
+    read: Read,
     problems: RefCell<Vec<String>>,
 }
 

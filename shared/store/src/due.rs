@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::expression::Write;
 use crate::item::{Item, decode, n, s, value};
 use crate::keys::attribute::GSI1;
+use crate::sending::moved;
 use crate::{Store, keys};
 
 /// A message that is due.
@@ -72,8 +73,7 @@ impl Store {
             domain::delivery::ErrorClass::Ambiguous,
             "The sender stopped before the provider's answer was stored. It may have been sent.",
         );
-        let write = self
-            .moved(at, Status::UnknownOutcome, now)?
+        let write = moved(Status::UnknownOutcome, now)?
             .set("failure", value(&failure)?)
             .remove("lease_until")
             .set(GSI1.2, s(keys::due_at(now.plus(look_up), at)))

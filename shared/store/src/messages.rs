@@ -199,7 +199,9 @@ impl Store {
             .remove(GSI1.1)
             .remove(GSI1.2)
             .if_exists()
-            .when("status_rank", "=", value(&Status::Queued.rank())?);
+            .when("status_rank", "=", value(&Status::Queued.rank())?)
+            // What another system carries is not ours to take back.
+            .when("attempt", ">", value(&0)?);
         let event = self.tx_put_event(
             at,
             &crate::events::applied(domain::message::Source::Api, 0, Status::Canceled, now),

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::{
-    ErrorClass, Failure, LEASE, LOOK_UP_AFTER, MAX_RETRIES, ORDER_PATIENCE, Outcome, SILENCE, Tries,
-    retry_after,
+    ErrorClass, Failure, LEASE, LOOK_UP_AFTER, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
 };
 use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
 use domain::status::Status;
-use domain::{Error, MessageId, Result, Timestamp};
+use domain::{MessageId, Result, Timestamp};
 
 use crate::consent::ConsentChange;
 use crate::expression::Write;
@@ -88,7 +87,8 @@ impl Store {
             && messages.any(|earlier| {
                 earlier.is_pending()
                     && earlier.channel == message.channel
-                    && earlier.send_at.is_none_or(|at| at <= now)
+                    && (earlier.delivery_status != Status::Scheduled
+                        || earlier.send_at.is_none_or(|at| at <= now))
             });
         Ok(Some(Candidate { message, behind_another }))
     }
@@ -99,8 +99,7 @@ impl Store {
     pub async fn claim(&self, message: &Message, attempt: u32) -> Result<Claim> {
         let (at, now) = (message.at, self.clock().now());
         let lease = now.plus(LEASE);
-        let write = self
-            .moved(at, Status::Sending, now)?
+        let write = moved(Status::Sending, now)?
             .set("lease_until", s(lease.to_string()))
             .set("provider", value(&domain::message::Provider::Twilio)?)
             .remove("send_at")
@@ -136,8 +135,7 @@ impl Store {
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
         let event = own_event(attempt, Some(status), Some(&failure), now);
-        let write = self
-            .moved(at, status, now)?
+        let write = moved(status, now)?
             .set("failure", value(&failure)?)
             .remove(GSI1.1)
             .remove(GSI1.2)
@@ -221,7 +219,7 @@ impl Store {
             // An unknown outcome is known now.
             let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
             match stored.map(|message| message.delivery_status) {
-                Some(Status::UnknownOutcome) => silent(accepted(self.moved(at, Status::Sent, now)?)?)
+                Some(Status::UnknownOutcome) => silent(accepted(moved(Status::Sent, now)?)?)
                     .remove("failure")
                     .when("status_rank", "=", n(Status::UnknownOutcome.rank())),
                 _ => accepted(Write::new())?,
@@ -292,8 +290,7 @@ impl Store {
         due: Option<Timestamp>,
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
-        let write = self
-            .moved(at, status, now)?
+        let write = moved(status, now)?
             .set("failure", value(failure)?)
             .remove("lease_until")
             .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message)))))
@@ -343,8 +340,7 @@ impl Store {
     /// Takes a retry back that could not be queued: the message is as it was before, original error included.
     pub async fn undo_retry(&self, before: &Message, attempt: u32) -> Result<()> {
         let (at, now) = (before.at, self.clock().now());
-        let write = self
-            .moved(at, before.delivery_status, now)?
+        let write = moved(before.delivery_status, now)?
             .put("failure", before.failure.as_ref().map(value).transpose()?)
             .remove("send_at")
             .remove(GSI1.1)
@@ -355,14 +351,6 @@ impl Store {
         self.update(keys::message(at), write).await?.map_or(Ok(()), |_| Ok(()))
     }
 
-    /// The part of an update that gives a message a status.
-    pub(crate) fn moved(&self, _at: MessageRef, status: Status, now: Timestamp) -> Result<Write> {
-        Ok(Write::new()
-            .set("delivery_status", value(&status)?)
-            .set("status_rank", n(status.rank()))
-            .set("updated_at", s(now.to_string())))
-    }
-
     /// The part of an update that queues a message again for `attempt`, not before `send_at`.
     pub(crate) fn requeued(
         &self,
@@ -371,8 +359,7 @@ impl Store {
         send_at: Timestamp,
         now: Timestamp,
     ) -> Result<Write> {
-        Ok(self
-            .moved(at, Status::Queued, now)?
+        Ok(moved(Status::Queued, now)?
             .set("attempt", n(attempt))
             .set("send_at", s(send_at.to_string()))
             .remove("lease_until")
@@ -384,16 +371,22 @@ impl Store {
     }
 }
 
-/// Whether an asynchronous failure of `message` may be tried again by itself, and when.
+/// The part of an update that gives a message a status.
+pub(crate) fn moved(status: Status, now: Timestamp) -> Result<Write> {
+    Ok(Write::new()
+        .set("delivery_status", value(&status)?)
+        .set("status_rank", n(status.rank()))
+        .set("updated_at", s(now.to_string())))
+}
+
+/// Whether an asynchronous failure of `message` may be tried again by itself, and when. What Twilio took and then gave
+/// up is charged, even where it was too fast for it: it was an attempt.
 pub(crate) fn comes_back(message: &Message, failure: Option<&Failure>, now: Timestamp) -> Option<Duration> {
     let failure = failure.filter(|failure| failure.class.retries_by_itself())?;
-    let tries = Tries {
-        retries: message.retries.min(MAX_RETRIES),
-        // What Twilio took and then refused is charged, however it names it: it was an attempt that cost money.
-        throttled: message.throttled,
-        age: now.since(message.created_at),
-    };
-    retry_after(failure, tries, None, fastrand::f64())
+    let charged = Failure { class: ErrorClass::Transient, ..failure.clone() };
+    let tries =
+        Tries { retries: message.retries, throttled: message.throttled, age: now.since(message.created_at) };
+    retry_after(&charged, tries, None, fastrand::f64())
 }
 
 /// An event of a sender.
@@ -407,12 +400,5 @@ fn own_event(attempt: u32, status: Option<Status>, failure: Option<&Failure>, no
         outcome: EventOutcome::Applied,
         reason: failure.map(|failure| failure.reason.clone()),
         error_code: failure.and_then(|failure| failure.code.clone()),
-    }
-}
-
-impl Store {
-    /// Refuses to go on with a message that is not there: a job for it is poison.
-    pub fn missing(at: MessageRef) -> Error {
-        Error::internal(format!("message {} does not exist", at.message))
     }
 }

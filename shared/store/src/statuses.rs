@@ -11,7 +11,7 @@ use crate::events::of_report;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::GSI1;
-use crate::sending::comes_back;
+use crate::sending::{comes_back, moved};
 use crate::{Store, keys};
 
 /// What became of a report.
@@ -67,6 +67,10 @@ impl Store {
                 Err(refused) => refused,
             };
             if refused.failed(0) {
+                // What the client wants does not depend on what became of the message.
+                if let Some(change) = consent {
+                    let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
+                }
                 let repeated = refused.failed(1);
                 let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
                 return self.stale(at, report, stored, repeated, now).await;
@@ -86,7 +90,7 @@ impl Store {
         next: Status,
         now: Timestamp,
     ) -> Result<Write> {
-        let mut write = self.moved(at, next, now)?.remove("lease_until").if_exists().when(
+        let mut write = moved(next, now)?.remove("lease_until").if_exists().when(
             "status_rank",
             "<",
             n(next.limit(channel)),
@@ -108,6 +112,9 @@ impl Store {
             None if next.is_failure() => write,
             None => write.remove("failure"),
         };
+        if matches!(next, Status::Sent | Status::Delivered | Status::Read) {
+            write = write.set_once("sent_at", s(now.to_string()));
+        }
         if next == Status::Delivered {
             write = write.set_once("delivered_at", s(now.to_string()));
         }

@@ -86,28 +86,26 @@ impl JsonBody {
         let made = match self.0.as_object() {
             Some(map) => read(&Object { map, input: &self.0, loc, problems: &problems }),
             None => {
-                problems.add(
-                    loc,
-                    Problem::new(
-                        "model_attributes_type",
-                        "Input should be a valid dictionary or object to extract fields from",
-                    ),
-                    &self.0,
-                );
+                problems.add(loc, not_an_object(), &self.0);
                 None
             }
         };
-        problems.or(made)
+        problems.or(made).map_err(|problems| Error::Invalid(problems).into())
     }
 }
 
 /// Problems as they are found.
 #[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<FieldError>>);
+struct Problems {
+    /// Of the whole: one is enough to refuse it.
+    whole: RefCell<Vec<FieldError>>,
+    /// Of elements that are refused alone. They are told when the whole is refused as well.
+    elements: RefCell<Vec<FieldError>>,
+}
 
 impl Problems {
     fn add(&self, loc: Vec<Loc>, problem: Problem, input: &Value) {
-        self.0.borrow_mut().push(FieldError {
+        self.whole.borrow_mut().push(FieldError {
             kind: problem.kind,
             loc,
             message: problem.message,
@@ -115,20 +113,14 @@ impl Problems {
         });
     }
 
-    /// Adds problems that were found elsewhere.
-    pub fn extend(&self, more: Vec<FieldError>) {
-        self.0.borrow_mut().extend(more);
-    }
-
-    /// The problems.
-    pub fn into_inner(self) -> Vec<FieldError> {
-        self.0.into_inner()
-    }
-
-    fn or<T>(self, made: Option<T>) -> Result<T, ApiError> {
-        match (made, self.into_inner()) {
-            (Some(made), problems) if problems.is_empty() => Ok(made),
-            (_, problems) => Err(Error::Invalid(problems).into()),
+    fn or<T>(self, made: Option<T>) -> Result<T, Vec<FieldError>> {
+        let mut problems = self.whole.into_inner();
+        match made {
+            Some(made) if problems.is_empty() => Ok(made),
+            _ => {
+                problems.append(&mut self.elements.into_inner());
+                Err(problems)
+            }
         }
     }
 }
@@ -192,11 +184,6 @@ impl<'a> Object<'a> {
         self.problems.add(self.at(name), problem, input);
     }
 
-    /// Adds problems that were found in a part.
-    pub fn add(&self, problems: Vec<FieldError>) {
-        self.problems.extend(problems);
-    }
-
     /// A list of strings or the like, with limits on its length. Missing is empty.
     pub fn list<T>(&self, name: &str, most: usize, read: impl Fn(&Value) -> Result<T, Problem>) -> Vec<T> {
         let Some(values) = self.optional(name, |value| array(value, 0, most)) else {
@@ -219,6 +206,39 @@ impl<'a> Object<'a> {
         read: impl Fn(&Object<'_>) -> Option<T>,
     ) -> Option<Vec<Result<T, Vec<FieldError>>>> {
         let values = self.required(name, |value| array(value, 1, most))?;
+        let read = self.elements(name, &values, read);
+        let all_bad = read.iter().all(Result::is_err);
+        let problems = if all_bad { &self.problems.whole } else { &self.problems.elements };
+        problems.borrow_mut().extend(read.iter().filter_map(|one| one.as_ref().err()).flatten().cloned());
+        (!all_bad).then_some(read)
+    }
+
+    /// A list of objects that is good as a whole or not at all. Missing is empty.
+    pub fn every<T>(
+        &self,
+        name: &str,
+        most: usize,
+        read: impl Fn(&Object<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(values) = self.optional(name, |value| array(value, 0, most)) else {
+            return Some(Vec::new());
+        };
+        let mut good = Vec::with_capacity(values.len());
+        for one in self.elements(name, &values, read) {
+            match one {
+                Ok(one) => good.push(one),
+                Err(mut problems) => self.problems.whole.borrow_mut().append(&mut problems),
+            }
+        }
+        (good.len() == values.len()).then_some(good)
+    }
+
+    fn elements<T>(
+        &self,
+        name: &str,
+        values: &[Value],
+        read: impl Fn(&Object<'_>) -> Option<T>,
+    ) -> Vec<Result<T, Vec<FieldError>>> {
         let one = |(index, value): (usize, &Value)| {
             let mut loc = self.at(name);
             loc.push(index.into());
@@ -226,31 +246,21 @@ impl<'a> Object<'a> {
             let made = match value.as_object() {
                 Some(map) => read(&Object { map, input: value, loc, problems: &problems }),
                 None => {
-                    problems.add(
-                        loc,
-                        Problem::new(
-                            "model_attributes_type",
-                            "Input should be a valid dictionary or object to extract fields from",
-                        ),
-                        value,
-                    );
+                    problems.add(loc, not_an_object(), value);
                     None
                 }
             };
-            match (made, problems.into_inner()) {
-                (Some(made), problems) if problems.is_empty() => Ok(made),
-                (_, problems) => Err(problems),
-            }
+            problems.or(made)
         };
-        let read: Vec<_> = values.iter().enumerate().map(one).collect();
-        if read.iter().all(Result::is_err) {
-            for problems in read {
-                self.problems.extend(problems.err().unwrap_or_default());
-            }
-            return None;
-        }
-        Some(read)
+        values.iter().enumerate().map(one).collect()
     }
+}
+
+fn not_an_object() -> Problem {
+    Problem::new(
+        "model_attributes_type",
+        "Input should be a valid dictionary or object to extract fields from",
+    )
 }
 
 fn array(value: &Value, least: usize, most: usize) -> Result<Vec<Value>, Problem> {
@@ -401,7 +411,12 @@ pub struct PathParams(Vec<(String, String)>);
 impl PathParams {
     /// A parameter as it stands in the path.
     pub fn text(&self, name: &str) -> &str {
-        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
+        self.find(name).unwrap_or_default()
+    }
+
+    /// A parameter, if the route has it.
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
     /// A parameter that is an id.
@@ -417,8 +432,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathParams, ApiError> {
-        let params =
-            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound("path"))?;
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
+            let problem = Problem::new("string_unicode", "Input should be valid UTF-8");
+            crate::error::field_error(vec!["path".into()], problem)
+        })?;
         Ok(PathParams(params.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()))
     }
 }
@@ -480,6 +497,25 @@ mod tests {
         let kinds: Vec<_> =
             read.iter().map(|one| one.as_ref().map_err(|problems| problems[0].kind)).collect();
         assert_eq!(kinds, [Ok(&true), Err("bool_parsing"), Err("missing")]);
+    }
+
+    #[test]
+    fn a_refused_whole_names_the_bad_elements_too() {
+        let found = problems(json!({"d": [{"e": true}, {"e": "maybe"}]}), |object| {
+            let c = object.required("c", integer);
+            let d = object.each("d", 3, |item| item.required("e", boolean));
+            Some((c?, d?))
+        });
+        let named: Vec<&str> = found.iter().map(|(_, loc)| loc.as_str()).collect();
+        assert_eq!(named, [r#"["body","c"]"#, r#"["body","d",1,"e"]"#]);
+    }
+
+    #[test]
+    fn a_list_that_is_taken_whole_may_be_empty_and_has_no_bad_element() {
+        let every = |body| problems(body, |object| object.every("d", 3, |item| item.required("e", boolean)));
+        assert_eq!(every(json!({"d": []})), []);
+        assert_eq!(every(json!({})), []);
+        assert_eq!(every(json!({"d": [{"e": true}, {"e": "maybe"}]}))[0].1, r#"["body","d",1,"e"]"#);
     }
 
     #[test]

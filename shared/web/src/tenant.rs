@@ -1,6 +1,6 @@
 //! Proofs of access. A handler that has one in its signature needs no check of its own.
 
-use axum::extract::{FromRef, FromRequestParts, MatchedPath, RawPathParams};
+use axum::extract::{FromRef, FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use domain::access::Role;
 use domain::business::Business;
@@ -8,7 +8,7 @@ use domain::{BusinessId, Error};
 
 use crate::access::{Access, find};
 use crate::caller::Member;
-use crate::read::path_id;
+use crate::read::PathParams;
 use crate::{ApiError, Caller, Edge};
 use std::sync::Arc;
 
@@ -52,10 +52,9 @@ where
         let Caller::Member(member) = caller(parts, state).await? else {
             return Err(Error::Forbidden.into());
         };
-        let params = RawPathParams::from_request_parts(parts, state).await.ok();
-        let named = params.as_ref().and_then(|params| params.iter().find(|(name, _)| *name == "business_id"));
-        if let Some((_, text)) = named {
-            let business: BusinessId = path_id("business_id", text)?;
+        let params = PathParams::from_request_parts(parts, state).await?;
+        if params.find("business_id").is_some() {
+            let business: BusinessId = params.id("business_id")?;
             if business != member.business.business_id {
                 return Err(Error::Forbidden.into());
             }

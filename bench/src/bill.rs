@@ -1,0 +1,151 @@
+//! What each journey costs in calls and units, and what a million texts cost.
+
+use local::fake_twilio::Callback;
+use serde_json::Value;
+
+use crate::Error;
+use crate::system::System;
+
+/// On demand, us-east-1, dollars for a million.
+const WRITE_UNITS: f64 = 0.625;
+const READ_UNITS: f64 = 0.125;
+const QUEUE_CALLS: f64 = 0.40;
+const REPEAT: usize = 20;
+
+/// What passed over the wire.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    dynamodb: f64,
+    read_units: f64,
+    write_units: f64,
+    sqs: f64,
+    provider: f64,
+}
+
+impl Cost {
+    fn plus(self, other: Cost) -> Cost {
+        Cost {
+            dynamodb: self.dynamodb + other.dynamodb,
+            read_units: self.read_units + other.read_units,
+            write_units: self.write_units + other.write_units,
+            sqs: self.sqs + other.sqs,
+            provider: self.provider + other.provider,
+        }
+    }
+
+    /// Dollars for a million times this.
+    fn dollars(self) -> f64 {
+        self.read_units * READ_UNITS + self.write_units * WRITE_UNITS + self.sqs * QUEUE_CALLS
+    }
+
+    fn print(self, name: &str) {
+        println!(
+            "{name:<42} {:>6.2} {:>8.2} {:>8.2} {:>6.2} {:>6.2} {:>10.2}",
+            self.dynamodb,
+            self.read_units,
+            self.write_units,
+            self.sqs,
+            self.provider,
+            self.dollars()
+        );
+    }
+}
+
+pub async fn run() -> Result<(), Error> {
+    println!("Cost of one, on average over {REPEAT} (units as the embedded engine reports them)\n");
+    println!(
+        "{:<42} {:>6} {:>8} {:>8} {:>6} {:>6} {:>10}",
+        "journey", "table", "read u.", "write u.", "queue", "Twilio", "$/million"
+    );
+    let system = System::start().await?;
+    system.local.wire.measure_capacity(true);
+    system.queue(1..2).await?;
+    system.local.drain().await?;
+
+    let queued = average(&system, async |n| system.queue(n..n + 1).await.map(drop)).await?;
+    queued.print("queue a text to a new client");
+    system.local.twilio.set_default_callbacks(Vec::<Callback>::new());
+    // One delivery takes ten jobs, so the whole is counted and divided by the texts.
+    let sent = whole(&system, async || system.local.drain().await).await?;
+    sent.print("send it");
+    let sids: Vec<String> =
+        system.local.twilio.outbox().iter().rev().take(REPEAT).map(|text| text.sid.clone()).collect();
+    let report = average(&system, async |n| {
+        let sid = &sids[n as usize - FIRST as usize];
+        system.local.twilio.send_callbacks(sid, ["sent", "delivered"]).await;
+        Ok(())
+    })
+    .await?;
+    report.print("hear that it was sent and delivered");
+    let answered = average(&system, async |n| {
+        system.answer(n).await;
+        Ok(())
+    })
+    .await?;
+    answered.print("receive the answer");
+    let profile = average(&system, async |n| {
+        system.call(reqwest::Method::GET, &format!("/clients/{n}"), Value::Null).await.map(drop)
+    })
+    .await?;
+    profile.print("look at the client");
+    let all = queued.plus(sent).plus(report).plus(answered).plus(profile);
+    all.print("all of it");
+    println!(
+        "\nBatches make the queue cheaper: ten jobs are one call. Functions and Twilio itself are not in it.\n"
+    );
+    Ok(())
+}
+
+const FIRST: u64 = 100;
+
+/// The cost of one run of `step`, over many.
+async fn average(
+    system: &System,
+    mut step: impl AsyncFnMut(u64) -> Result<(), Error>,
+) -> Result<Cost, Error> {
+    whole(system, async || {
+        for n in FIRST..FIRST + REPEAT as u64 {
+            step(n).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The cost of `steps`, divided by [`REPEAT`].
+async fn whole(system: &System, mut steps: impl AsyncFnMut() -> Result<(), Error>) -> Result<Cost, Error> {
+    system.local.wire.clear();
+    steps().await?;
+    let mut cost = Cost::default();
+    for call in system.local.wire.calls() {
+        match call.server {
+            "dynamodb" => {
+                cost.dynamodb += 1.0;
+                let units = call.consumed.as_ref().map(units).unwrap_or_default();
+                let writes =
+                    call.operation.contains("Write") || ["PutItem", "UpdateItem"].contains(&&*call.operation);
+                *(if writes { &mut cost.write_units } else { &mut cost.read_units }) += units;
+            }
+            // Polling and deleting is the event source's, and free of calls of ours.
+            "sqs" if call.operation.starts_with("SendMessage") => cost.sqs += 1.0,
+            "twilio" => cost.provider += 1.0,
+            _ => {}
+        }
+    }
+    let one = 1.0 / REPEAT as f64;
+    Ok(Cost {
+        dynamodb: cost.dynamodb * one,
+        read_units: cost.read_units * one,
+        write_units: cost.write_units * one,
+        sqs: cost.sqs * one,
+        provider: cost.provider * one,
+    })
+}
+
+/// Units in an answer: one table's, or a list of them.
+fn units(consumed: &Value) -> f64 {
+    match consumed {
+        Value::Array(tables) => tables.iter().map(units).sum(),
+        table => table["CapacityUnits"].as_f64().unwrap_or(0.0),
+    }
+}

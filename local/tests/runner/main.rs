@@ -1,0 +1,5 @@
+//! The runner as a person starts it: the binary, its files, everything it prints.
+
+mod privacy;
+mod restart;
+mod running;

@@ -1,0 +1,29 @@
+//! What is kept in a data directory is there after the runner was killed.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::running::{Running, until};
+
+#[tokio::test]
+async fn data_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["--data", data.to_str().unwrap()];
+    let first = Running::start(folder.path(), &arguments).await;
+    let texts = json!({"category": "conversation",
+                       "messages": [{"client_id": 7, "to_phone_number": "+14155550123", "message": "Hello"}]});
+    let accepted = first.call(Method::POST, "/sms/send", texts).await.1;
+    let path = format!("/messages/{}", accepted["items"][0]["message_id"]);
+    let key = first.word("api_key");
+    first.kill().await;
+
+    let second = Running::start(folder.path(), &arguments).await;
+    assert_eq!(second.word("api_key"), key);
+    // Killed somewhere between queue and provider: it is sent in the end, or known to be of unknown outcome.
+    until(async || {
+        let status = second.call(Method::GET, &path, json!({})).await.1["status"].clone();
+        ["delivered", "sending", "sent", "unknown_outcome"].contains(&status.as_str().unwrap_or_default())
+    })
+    .await;
+}

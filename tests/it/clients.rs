@@ -1,0 +1,212 @@
+//! The directory and its profiles, and the one conversation of a client.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{App, Business, names, send_raw};
+
+const ADA: &str = "+14155550123";
+
+/// The fields of a profile, in their order.
+const PROFILE: [&str; 22] = [
+    "client_id",
+    "conversation_id",
+    "client_name",
+    "client_gender",
+    "client_image_url",
+    "client_email",
+    "client_phone_number",
+    "status",
+    "updated_by",
+    "unread_messages_count",
+    "last_updated_channel",
+    "messages_flagged_count",
+    "last_updated_at",
+    "label",
+    "last_message_content",
+    "resolved_by",
+    "assigned_to",
+    "staff_name",
+    "staff_gender",
+    "staff_image_url",
+    "last_message_id",
+    "last_read_message_id",
+];
+
+/// The fields of an object of plain values, in the order in which they were sent.
+fn fields(text: &str) -> Vec<&str> {
+    text.split('"').zip(text.split('"').skip(1)).filter(|(_, after)| !after.is_empty()).fold(
+        Vec::new(),
+        |mut found, (before, name)| {
+            if before.ends_with(['{', ',']) {
+                found.push(name);
+            }
+            found
+        },
+    )
+}
+
+async fn raw(studio: &Business<'_>, path: &str) -> (u16, String) {
+    send_raw(studio.request(Method::GET, path)).await
+}
+
+#[tokio::test]
+async fn a_profile_has_its_22_fields_in_their_order_with_and_without_a_conversation() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+
+    let (_, without) = raw(&studio, "/clients/7").await;
+    app.text(ADA, &studio.number, "Hello").await;
+    let (_, with) = raw(&studio, "/clients/7").await;
+
+    assert_eq!(fields(&without), PROFILE);
+    assert_eq!(fields(&with), PROFILE);
+    let without: Value = serde_json::from_str(&without).unwrap();
+    let filled: Vec<_> =
+        without.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name).collect();
+    assert_eq!(filled, ["client_id", "client_phone_number", "messages_flagged_count", "unread_messages_count"]);
+    assert_eq!((&without["unread_messages_count"], &without["messages_flagged_count"]), (&json!(0), &json!(0)));
+    let with: Value = serde_json::from_str(&with).unwrap();
+    assert_eq!((&with["conversation_id"], &with["status"]), (&json!(7), &json!("open")));
+    assert_eq!((&with["unread_messages_count"], &with["last_updated_channel"]), (&json!(1), &json!("sms")));
+    assert_eq!(with["last_updated_at"].as_str().unwrap().len(), "2026-01-31T12:00:00.000Z".len());
+}
+
+#[tokio::test]
+async fn an_unknown_client_is_null_and_so_is_one_of_another_business() {
+    let app = App::start().await;
+    let (studio, stranger) = (app.business().await, app.business().await);
+    stranger.put("/clients/7", json!({"client_name": "Ada"})).await.ok();
+
+    assert_eq!(raw(&studio, "/clients/7").await, (200, "null".to_owned()));
+    assert_eq!(raw(&studio, "/clients/9007199254740991").await, (200, "null".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_not_mentioned_stays_and_null_clears() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let all = json!({
+        "client_name": "Ada Lovelace",
+        "client_gender": "female",
+        "client_image_url": "https://example.com/ada.png",
+        "client_email": "ada@example.com",
+        "client_phone_number": "(415) 555-0123",
+        "client_type": "lead",
+        "wl_user_id": "12",
+        "location_id": 3,
+        "timezone": "Europe/London",
+        "inactive": false,
+        "shoe_size": 36,
+    });
+
+    let created = studio.put("/clients/7", all).await.ok();
+    let changed = studio.put("/clients/7", json!({"client_gender": null, "client_email": null})).await.ok();
+
+    assert_eq!(created["client_name"], "Ada Lovelace");
+    assert_eq!(created["client_email"], "ada@example.com");
+    assert_eq!(created["client_phone_number"], ADA);
+    assert_eq!((&changed["client_gender"], &changed["client_email"]), (&Value::Null, &Value::Null));
+    assert_eq!(changed["client_name"], "Ada Lovelace");
+    assert_eq!(changed["client_image_url"], "https://example.com/ada.png");
+    assert_eq!(changed["client_phone_number"], ADA);
+    assert_eq!(changed, studio.client(7).await);
+    assert_eq!(names(&changed).len(), 22);
+}
+
+#[tokio::test]
+async fn a_name_is_shown_from_its_parts_when_there_is_no_full_one() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let parts = json!({"first_name": "Augusta", "middle_name": "Ada", "last_name": "King"});
+
+    let named = studio.put("/clients/7", parts).await.ok();
+    let full = studio.put("/clients/7", json!({"client_name": "Ada Lovelace"})).await.ok();
+    let back = studio.put("/clients/7", json!({"client_name": null, "middle_name": null})).await.ok();
+
+    assert_eq!(named["client_name"], "Augusta Ada King");
+    assert_eq!(full["client_name"], "Ada Lovelace");
+    assert_eq!(back["client_name"], "Augusta King");
+}
+
+#[tokio::test]
+async fn every_bad_field_is_named_and_nothing_is_changed() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.put("/clients/7", json!({"client_name": "Ada"})).await.ok();
+    let bad = json!({
+        "client_name": 5,
+        "client_email": "ada at example",
+        "client_phone_number": "12",
+        "client_type": "pet",
+        "wl_user_id": "x",
+        "location_id": -1,
+        "inactive": "perhaps",
+    });
+
+    let refused = studio.put("/clients/7", bad).await;
+
+    let named: BTreeSet<String> = refused.bad_fields().into_iter().collect();
+    let expected = [
+        "client_name", "client_email", "client_phone_number", "client_type", "wl_user_id", "location_id", "inactive",
+    ];
+    assert_eq!(named, expected.map(|name| format!(r#"["body","{name}"]"#)).into());
+    assert_eq!(studio.client(7).await["client_name"], "Ada");
+    for email in ["a@b", "@example.com", "a@.com", "a@b.", "a b@example.com", "a@b@example.com", ""] {
+        let refused = studio.put("/clients/7", json!({"client_email": email})).await;
+        assert_eq!(refused.bad_fields(), [r#"["body","client_email"]"#], "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_number_leads_to_its_new_owner() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+    studio.put("/clients/8", json!({"client_phone_number": "415 555 0123"})).await.ok();
+
+    app.text(ADA, &studio.number, "Who am I?").await;
+
+    assert_eq!(studio.client(7).await["unread_messages_count"], 0);
+    assert_eq!(studio.client(8).await["unread_messages_count"], 1);
+}
+
+#[tokio::test]
+async fn however_many_ask_for_it_a_client_has_one_conversation() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+
+    let calls = (0..30).map(|_| studio.post("/clients/7/conversation", json!({})));
+    let answers: BTreeSet<String> =
+        join_all(calls).await.into_iter().map(|answer| answer.ok().to_string()).collect();
+    let again = studio.post("/clients/7/conversation", json!({})).await.ok();
+
+    assert_eq!(answers, BTreeSet::from([again.to_string()]));
+    assert_eq!(names(&again).len(), 22);
+    assert_eq!((&again["conversation_id"], &again["status"]), (&json!(7), &json!("open")));
+    assert_eq!(again["last_message_id"], Value::Null);
+    app.text(ADA, &studio.number, "Hello").await;
+    let ada = studio.client(7).await;
+    assert_eq!((&ada["conversation_id"], &ada["unread_messages_count"]), (&json!(7), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_conversation_needs_no_body_and_a_client() {
+    let app = App::start().await;
+    let (studio, stranger) = (app.business().await, app.business().await);
+    studio.put("/clients/7", json!({})).await.ok();
+    stranger.put("/clients/8", json!({})).await.ok();
+
+    let without_body = crate::app::send(studio.request(Method::POST, "/clients/7/conversation")).await.ok();
+
+    assert_eq!(without_body["conversation_id"], 7);
+    for unknown in [8, 9] {
+        let missing = studio.post(&format!("/clients/{unknown}/conversation"), json!({})).await;
+        assert_eq!((missing.status, missing.body), (404, json!({"detail": "client not found"})));
+    }
+}

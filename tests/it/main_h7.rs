@@ -1,0 +1,11 @@
+//! Temporary.
+mod app;
+mod clients;
+mod http;
+mod idempotency;
+mod messages;
+mod onboarding;
+mod process;
+mod record;
+mod send_sms;
+mod tenancy;
