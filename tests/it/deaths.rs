@@ -225,6 +225,131 @@ async fn without_any_report_twilio_is_asked_once_and_its_word_counts() {
     }
 }
 
+#[tokio::test]
+async fn a_sender_whose_connection_is_cut_sends_once_and_stores_what_it_learned() {
+    at_every_call(6, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        let id = studio.queue(7, ADA, "Hello").await;
+        let cut = app.is_cut(n, when, app.local.deliver_once(Source::Sms)).await;
+        app.drain().await;
+        app.recover().await;
+        let at_twilio = app.sent().len();
+        let end = if at_twilio == 0 { "unknown_outcome" } else { "delivered" };
+        assert!(at_twilio <= 1 && app.calls_that_send() <= 1, "cut at {n}, {when:?}");
+        assert_eq!(studio.status(id).await, end, "cut at {n}, {when:?}");
+        let lost = app.local.wire.calls().iter().any(|call| call.server == "twilio" && call.response_status.is_none());
+        assert!(lost || at_twilio == 1, "nothing but a lost answer of Twilio's is a reason to give up");
+        cut
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_acceptance_that_is_stored_after_the_claim_ran_out_counts() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.twilio.set_default_callbacks(SILENT);
+    let id = studio.queue(7, ADA, "Hello").await;
+    app.local.wire.counts(|_, operation| operation == "TransactWriteItems");
+    // The claim is the first one, and the acceptance the second.
+    let storing = app.local.wire.halt_at(1, Halt::Before);
+    let given_up = async {
+        storing.reached().await;
+        app.clock.advance(Duration::from_secs(91));
+        assert_eq!(app.local.sweep().await.unwrap().given_up, 1);
+        assert_eq!(studio.status(id).await, "unknown_outcome");
+        app.local.wire.heal();
+    };
+    let (batch, ()) = tokio::join!(sms_sender::handle(app.local.sender(), app.jobs(Source::Sms).remove(0)), given_up);
+
+    batch.unwrap();
+    let message = studio.message(id).await;
+    assert_eq!((&message["status"], &message["error_class"]), (&json!("sent"), &json!(null)));
+    assert_eq!(message["provider_message_id"], app.only_sid());
+    app.recover().await;
+    assert_eq!((app.calls_that_send(), app.questions()), (1, 0));
+}
+
+/// Ada gets the same words twice. The answer to the first is lost and a report resolves it; the second never gets to
+/// Twilio, which is not known either.
+#[tokio::test]
+async fn a_text_that_was_never_sent_is_not_taken_for_an_equal_one() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.twilio.script(None, [Answer::drop_after(), Answer::drop_before()]);
+    let first = studio.queue(7, ADA, "Hello").await;
+    app.drain().await;
+    assert_eq!(studio.status(first).await, "delivered");
+    let second = studio.queue(7, ADA, "Hello").await;
+    app.drain().await;
+    assert_eq!(studio.status(second).await, "unknown_outcome");
+
+    app.recover().await;
+    assert_eq!((app.questions(), app.sent().len()), (1, 1));
+    assert_eq!(studio.status(second).await, "unknown_outcome");
+}
+
+#[tokio::test]
+async fn of_two_equal_texts_none_is_guessed_at_and_the_reports_tell() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.twilio.script(None, [Answer::drop_after(), Answer::drop_after()].map(|answer| answer.with_callbacks(SILENT)));
+    let ids = [studio.queue(7, ADA, "Hello").await, studio.queue(8, ADA, "Hello").await];
+    app.drain().await;
+    app.recover().await;
+    for id in ids {
+        assert_eq!(studio.status(id).await, "unknown_outcome");
+    }
+    for text in app.local.twilio.outbox() {
+        app.report(&text.sid, &["sent", "delivered"]).await;
+    }
+    for id in ids {
+        assert_eq!(studio.status(id).await, "delivered");
+    }
+    assert_eq!(app.calls_that_send(), 2);
+}
+
+/// What was sent from the same number an hour ago, by whomever, cannot be the text whose answer was just lost.
+#[tokio::test]
+async fn a_text_that_was_never_sent_is_not_taken_for_an_older_one_from_elsewhere() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    elsewhere(&app, &studio.number, "Hello").await;
+    app.clock.advance(Duration::from_secs(3600));
+    app.local.twilio.script(None, [Answer::drop_before()]);
+    let id = studio.queue(7, ADA, "Hello").await;
+    app.drain().await;
+    app.recover().await;
+    assert_eq!((app.questions(), studio.status(id).await.as_str()), (1, "unknown_outcome"));
+}
+
+/// Another program with the same Twilio account sends a text.
+async fn elsewhere(app: &App, from: &str, body: &str) {
+    let account = &app.local.twilio_account;
+    let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", account.api_url, account.account_sid);
+    let credentials = reqwest::Client::new().post(url).basic_auth(&account.account_sid, Some(&account.auth_token));
+    let answer = send(credentials.form(&[("To", ADA), ("From", from), ("Body", body)])).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn an_opt_out_that_is_learned_by_asking_is_kept() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.twilio.set_default_callbacks(SILENT);
+    let id = studio.queue(7, ADA, "Hello").await;
+    app.drain().await;
+    app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
+    app.local.twilio.send_callbacks(&app.only_sid(), [("undelivered", 21610)]).await.expect("a known text");
+    app.local.wire.heal();
+    app.clock.advance(Duration::from_secs(86_400));
+    app.sweep().await;
+    assert_eq!(studio.message(id).await["error_class"], "consent");
+    let again = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Again")])).await.ok();
+    assert_eq!(again["items"][0]["status"], "blocked");
+}
+
 /// Twilio tells of the only text while we cannot listen, and gives up.
 async fn lost_report(app: &App, word: &str) {
     app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
@@ -256,6 +381,32 @@ async fn a_status_report_whose_handler_died_counts_once_when_it_is_repeated() {
         let timeline = studio.timeline(id).await;
         let reports: Vec<_> = timeline.iter().filter(|(source, _, _)| source == "provider").collect();
         assert_eq!(reports, [&("provider".to_owned(), "delivered".to_owned(), "applied".to_owned())]);
+        died
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_that_asks_for_another_attempt_makes_one_when_its_handler_died() {
+    at_every_call(2, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        app.local.twilio.script(None, [Answer::accept().with_callbacks(SILENT)]);
+        let id = studio.queue(7, ADA, "Hello").await;
+        app.drain().await;
+        let text = app.local.twilio.outbox().remove(0);
+        let address = text.status_callback.as_deref().unwrap();
+        let form =
+            [("MessageSid", text.sid.as_str()), ("MessageStatus", "undelivered"), ("ErrorCode", "30003"), ("To", ADA)];
+        let post = || app.local.router().oneshot(app.signed(address, &form));
+
+        let died = app.dies(n, when, post()).await;
+        assert_eq!(post().await.unwrap().status(), StatusCode::OK);
+        app.live(Duration::from_secs(3600), Duration::from_secs(600)).await;
+
+        let message = studio.message(id).await;
+        assert_eq!((&message["status"], &message["attempt"]), (&json!("delivered"), &json!(2)), "died at {n}, {when:?}");
+        assert_eq!(app.calls_that_send(), 2);
         died
     })
     .await;

@@ -43,6 +43,23 @@ impl App {
         died
     }
 
+    /// Runs a step to its end and cuts the connection of its `n`-th call over the wire, counted from 0: a call whose
+    /// answer gets lost. False when it made fewer calls.
+    pub async fn is_cut<T>(&self, n: usize, when: Halt, step: impl Future<Output = T>) -> bool {
+        let halted = self.local.wire.halt_at(n, when);
+        let mut step = std::pin::pin!(step);
+        let cut = tokio::select! {
+            biased;
+            reached = halted.reached() => reached,
+            _ = &mut step => false,
+        };
+        self.local.wire.heal();
+        if cut {
+            step.await;
+        }
+        cut
+    }
+
     /// What happens by itself within the next `span`: time passes in steps of `step`, jobs become visible again, the
     /// sweeper comes by, and everything that is due is worked on.
     pub async fn live(&self, span: Duration, step: Duration) {

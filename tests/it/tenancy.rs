@@ -1,1 +1,427 @@
-//! x
+//! Who may call what, and that nobody learns of, or changes, what is another's.
+
+use domain::access::{Credential, Role};
+use domain::business::Business as StoredBusiness;
+use domain::id::{BusinessId, StaffId};
+use domain::phone::Country;
+use http_body_util::BodyExt;
+use local::fake_twilio::Callback;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use web::access::{Access, ROUTES, Route};
+
+use crate::app::{App, BEGINNING, Business, send, send_raw};
+
+const ADA: &str = "+14155550123";
+/// A business that does not exist.
+const NOBODY: u64 = 999_999;
+/// A client and a message that do not exist.
+const NOBODYS: u64 = 5;
+
+/// A body that the operation accepts, about a message or client that may not exist. `None` for those without one.
+fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
+    let text = json!({"client_id": thing, "to_phone_number": ADA, "message": "Hello"});
+    Some(match operation {
+        "queueSms" => json!({"category": "conversation", "messages": [text]}),
+        "recordSms" => json!({"category": "conversation", "from_phone_number": ADA, "messages": [text]}),
+        "updateSmsStatus" => json!({"message_id": thing, "status": "delivered"}),
+        "previewSms" => json!({"message": "Hello"}),
+        "processMessage" => {
+            json!({"business_id": business, "channel": "sms", "client_id": thing, "message": "Hello"})
+        }
+        "upsertClient" => json!({"client_name": "Mallory"}),
+        "onboardBusiness" => json!({"business_id": business}),
+        "cancelMessage" | "retryMessage" | "retryMessageLegacy" | "createOrGetConversation" => json!({}),
+        "getMessage" | "listMessageEvents" | "getMessagesByRequestId" | "getMessagesByRequestIdLegacy"
+        | "getClientProfile" | "getOnboardingStatus" => return None,
+        other => panic!("{other} has no case here"),
+    })
+}
+
+/// What a member of a business is answered who asks for something that it does not have: status and `detail`.
+fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
+    let not_found = |what: &str| (404, Some(json!(format!("{what} not found"))));
+    match operation {
+        "getMessage" | "listMessageEvents" | "cancelMessage" | "retryMessage" | "retryMessageLegacy"
+        | "updateSmsStatus" => not_found("message"),
+        "createOrGetConversation" => not_found("client"),
+        "processMessage" => (422, None),
+        "queueSms" | "recordSms" | "previewSms" | "getMessagesByRequestId" | "getMessagesByRequestIdLegacy"
+        | "upsertClient" | "getClientProfile" => (200, None),
+        other => panic!("{other} has no case here"),
+    }
+}
+
+/// A call of a route, without a credential.
+fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> RequestBuilder {
+    let path = route
+        .path
+        .replace("/omega", "")
+        .replace("{business_id}", &business.to_string())
+        .replace("{client_id}", &thing.to_string())
+        .replace("{message_id}", &thing.to_string())
+        .replace("{request_id}", request);
+    let call = app.anonymous(route.method.clone(), &path);
+    match body(route.operation, business, thing) {
+        Some(body) => call.json(&body),
+        None => call,
+    }
+}
+
+/// The routes that need a credential.
+fn guarded() -> impl Iterator<Item = &'static Route> {
+    let open = |route: &&Route| matches!(route.access, Access::Public | Access::TwilioSigned);
+    ROUTES.iter().filter(move |route| !open(route))
+}
+
+fn of_a_business() -> impl Iterator<Item = &'static Route> {
+    guarded().filter(|route| matches!(route.access, Access::Business(_)))
+}
+
+/// An answer without what differs from call to call.
+async fn whole(request: RequestBuilder) -> (u16, Vec<(String, String)>, String) {
+    let response = request.send().await.unwrap();
+    let headers = response.headers().iter();
+    let headers = headers
+        .filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    (response.status().as_u16(), headers, response.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn without_a_credential_every_route_asks_for_one() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.wire.clear();
+    let long = "k".repeat(600);
+    for route in guarded() {
+        let anonymous = || call(&app, route, studio.id, 7, "x");
+        let calls = [
+            anonymous(),
+            anonymous().header("X-API-KEY", ""),
+            anonymous().header("X-API-KEY", "unknown"),
+            anonymous().header("X-API-KEY", &long),
+            anonymous().header("X-API-KEY", "schlüssel"),
+            anonymous().header("Cookie", "session=unknown"),
+            anonymous().header("Authorization", format!("Bearer {}", studio.key)),
+        ];
+        for call in calls {
+            let answer = send_raw(call.header("Idempotency-Key", "k")).await;
+            assert_eq!(answer, (401, r#"{"detail":"Not authenticated"}"#.to_owned()), "{}", route.operation);
+        }
+    }
+    assert_eq!(app.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn another_business_is_the_same_as_one_that_does_not_exist() {
+    let app = App::start().await;
+    let (studio, stranger) = (app.business().await, app.business().await);
+    studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+    let accepted = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Secret")])).await.ok();
+    let request = accepted["request_id"].as_str().unwrap();
+    let message = accepted["items"][0]["message_id"].as_u64().unwrap();
+    app.local.wire.clear();
+    for route in of_a_business() {
+        let thing = if route.path.contains("client") { 7 } else { message };
+        let as_stranger =
+            |business| call(&app, route, business, thing, request).header("X-API-KEY", &stranger.key);
+
+        let foreign = whole(as_stranger(studio.id)).await;
+        let missing = whole(as_stranger(NOBODY)).await;
+
+        assert_eq!((foreign.0, foreign.2.as_str()), (403, r#"{"detail":"Forbidden"}"#), "{}", route.operation);
+        assert_eq!(foreign, missing, "{}", route.operation);
+    }
+    assert_eq!(app.writes(), Vec::<String>::new());
+    assert_eq!(app.local.wire.operations("sqs"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
+    for route in of_a_business() {
+        let app = App::start().await;
+        let (studio, stranger) = (app.business().await, app.business().await);
+        studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+        let accepted = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Secret")])).await.ok();
+        let request = accepted["request_id"].as_str().unwrap();
+        let message = accepted["items"][0]["message_id"].as_u64().unwrap();
+        let about_clients = route.path.contains("client") || route.operation == "processMessage";
+        let theirs = if about_clients { 7 } else { message };
+        let ask = |thing, request| {
+            send(call(&app, route, stranger.id, thing, request).header("X-API-KEY", &stranger.key))
+        };
+        app.local.wire.clear();
+
+        let missing = ask(NOBODYS, "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11").await;
+        let foreign = ask(theirs, request).await;
+
+        let (status, detail) = of_something_missing(route.operation);
+        assert_eq!((missing.status, foreign.status), (status, status), "{}: {}", route.operation, foreign.body);
+        if status != 200 {
+            let told = foreign.body.to_string().replace(&theirs.to_string(), &NOBODYS.to_string());
+            assert_eq!(told, missing.body.to_string(), "{}", route.operation);
+            assert_eq!(app.writes(), Vec::<String>::new(), "{}", route.operation);
+        }
+        if let Some(detail) = detail {
+            assert_eq!(foreign.body["detail"], detail, "{}", route.operation);
+        }
+        assert!(!foreign.body.to_string().contains("Secret"), "{}", route.operation);
+        assert_eq!(studio.status(message).await, "queued");
+        assert_eq!(studio.client(7).await["client_name"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_text_reaches_no_business() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.wire.clear();
+    for segment in ["%FF", "%C3%28", "x", "1e3", ""] {
+        let call = app.anonymous(Method::POST, &format!("/businesses/{segment}/sms/send"));
+        let call = call.header("X-API-KEY", &studio.key).json(&studio.send_body(&[(7, ADA, "Hello")]));
+        assert!([404, 422].contains(&send(call).await.status), "{segment}");
+    }
+    assert_eq!(app.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_cookie_is_as_good_as_the_header_and_the_header_comes_first() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let read = || app.anonymous(Method::GET, &format!("/businesses/{}/clients/7", studio.id));
+    let cookie = format!("theme=dark; session={}; lang=en", studio.key);
+
+    assert_eq!(send(read().header("Cookie", &cookie)).await.status, 200);
+    assert_eq!(send(read().header("Cookie", &cookie).header("X-API-KEY", "unknown")).await.status, 401);
+    assert_eq!(send(read().header("Cookie", format!("Session={}", studio.key))).await.status, 401);
+}
+
+/// Makes a business with one credential of that role.
+async fn somebody(app: &App, id: u64, role: Role) -> String {
+    let now = domain::Timestamp::parse(BEGINNING).unwrap();
+    let business = StoredBusiness {
+        business_id: BusinessId::new(id).unwrap(),
+        business_name: None,
+        country: Country::default(),
+        time_zone: None,
+        from_email: None,
+        from_phone: None,
+        phone_numbers: Vec::new(),
+        subdomain: None,
+        twilio_account_sid: None,
+        steps: Vec::new(),
+        created_at: now,
+    };
+    let credential = Credential {
+        credential_id: format!("{role:?}"),
+        business_id: business.business_id,
+        credential_role: role,
+        staff_id: StaffId::new(1),
+        created_at: now,
+        expires_at: Some(now.plus(std::time::Duration::from_secs(3600))),
+    };
+    let secret = format!("token of {role:?}");
+    let store = &app.local.sweeper().store;
+    assert!(store.insert_business(&business, &credential, &web::api_key_hash(&secret)).await.unwrap());
+    secret
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_the_table_says_and_no_more() {
+    let app = App::start().await;
+    let office = ["recordSms", "updateSmsStatus", "upsertClient"];
+    let roles = [Role::Service, Role::Owner, Role::Manager, Role::Staff, Role::Platform];
+    for (id, role) in (50..).zip(roles) {
+        let token = somebody(&app, id, role).await;
+        for route in guarded() {
+            let may = match role {
+                Role::Service | Role::Owner | Role::Manager => matches!(route.access, Access::Business(_)),
+                Role::Staff => {
+                    matches!(route.access, Access::Business(_)) && !office.contains(&route.operation)
+                }
+                // The platform's key is configuration: a stored credential of that name opens nothing.
+                Role::Platform => false,
+            };
+
+            let asked = call(&app, route, id, NOBODYS, "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11");
+            let answer = send(asked.header("Cookie", format!("session={token}"))).await;
+
+            let let_in = ![401, 403].contains(&answer.status);
+            assert_eq!(let_in, may, "{role:?} {}: {}", route.operation, answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_opens_nothing() {
+    let app = App::start().await;
+    let token = somebody(&app, 50, Role::Owner).await;
+    let read = || send(app.anonymous(Method::GET, "/businesses/50/clients/7").header("X-API-KEY", &token));
+    assert_eq!(read().await.status, 200);
+
+    app.clock.advance(std::time::Duration::from_secs(3601));
+
+    assert_eq!(read().await.status, 401);
+}
+
+/// What a text from Ada looks like when Twilio tells of it.
+fn inbound(app: &App, studio: &Business<'_>, text: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("MessageSid", "SM1".to_owned()),
+        ("AccountSid", app.local.twilio_account.account_sid.clone()),
+        ("From", ADA.to_owned()),
+        ("To", studio.number.clone()),
+        ("Body", text.to_owned()),
+        ("MessageStatus", "failed".to_owned()),
+        ("ErrorCode", "21610".to_owned()),
+    ]
+}
+
+fn encoded(form: &[(&str, String)]) -> String {
+    let escape = |text: &str| text.replace('+', "%2B").replace(' ', "+");
+    form.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join("&")
+}
+
+const WEBHOOKS: [&str; 2] = ["/twilio/sms/reply", "/twilio/sms/status"];
+
+fn posted(app: &App, path: &str, body: &str, signature: Option<&str>) -> RequestBuilder {
+    let call = app.anonymous(Method::POST, path).header("Content-Type", "application/x-www-form-urlencoded");
+    let call = call.body(body.to_owned());
+    match signature {
+        Some(signature) => call.header("X-Twilio-Signature", signature),
+        None => call,
+    }
+}
+
+fn signed(app: &App, path: &str, body: &str) -> String {
+    let url = format!("{}{path}", app.local.base_url);
+    signature::twilio::sign_form(&app.local.twilio_account.auth_token, &url, body.as_bytes())
+}
+
+#[tokio::test]
+async fn every_webhook_is_in_the_table_and_no_other_route_goes_without_a_credential() {
+    let open = ROUTES.iter().filter(|route| route.access == Access::TwilioSigned);
+    let paths: Vec<String> = open.map(|route| route.path.replace("/omega", "")).collect();
+    assert_eq!(paths, WEBHOOKS);
+    let public = ROUTES.iter().filter(|route| route.access == Access::Public);
+    assert!(public.into_iter().all(|route| route.path.starts_with("/omega/health")));
+}
+
+#[tokio::test]
+async fn what_twilio_did_not_sign_is_forbidden_and_changes_nothing() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let body = encoded(&inbound(&app, &studio, "STOP"));
+    app.local.wire.clear();
+    for path in WEBHOOKS {
+        let other_path = WEBHOOKS.into_iter().find(|other| *other != path).unwrap();
+        let wrong = [
+            None,
+            Some(String::new()),
+            Some("x".to_owned()),
+            Some(signed(&app, path, &body).to_lowercase()),
+            Some(signed(&app, path, &format!("{body}&Extra=1"))),
+            Some(signed(&app, other_path, &body)),
+            Some(signature::twilio::sign_form(
+                "another token",
+                &format!("{}{path}", app.local.base_url),
+                body.as_bytes(),
+            )),
+        ];
+        for signature in wrong {
+            let answer = send_raw(posted(&app, path, &body, signature.as_deref())).await;
+            assert_eq!(answer, (403, r#"{"detail":"Forbidden"}"#.to_owned()), "{path} {signature:?}");
+        }
+        let with_query = format!("{path}?business=1&client=2&message=3&attempt=1");
+        let answer = posted(&app, &with_query, &body, Some(&signed(&app, path, &body)));
+        assert_eq!(send(answer).await.status, 403, "the address is signed, its query too");
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+    studio.queue(7, ADA, "Still allowed").await;
+    app.drain().await;
+    assert_eq!(app.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_signed_for_another_account_is_forbidden() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let mut form = inbound(&app, &studio, "STOP");
+    form[1].1 = "AC00000000000000000000000000000002".to_owned();
+    let body = encoded(&form);
+    app.local.wire.clear();
+    for path in WEBHOOKS {
+        let answer = send(posted(&app, path, &body, Some(&signed(&app, path, &body)))).await;
+        assert_eq!((answer.status, answer.body), (403, json!({"detail": "Forbidden"})));
+    }
+    assert_eq!(app.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_twilio_signed_but_left_incomplete_is_told_so() {
+    let app = App::start().await;
+    for (path, fields) in [
+        (WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]),
+        (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#]),
+    ] {
+        let refused = send(posted(&app, path, "", Some(&signed(&app, path, "")))).await;
+        assert_eq!(refused.bad_fields(), fields);
+    }
+}
+
+#[tokio::test]
+async fn without_the_secret_every_webhook_is_forbidden_and_health_says_so() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let account = &app.local.twilio_account;
+    let settings = |token: Option<&str>, origin: &str| {
+        let (sid, token) = (account.account_sid.clone(), token.map(str::to_owned));
+        web::twilio::Settings::new(sid, token, None, origin.to_owned())
+    };
+    let store = app.local.sweeper().store.clone();
+    let body = encoded(&inbound(&app, &studio, "STOP"));
+    app.local.wire.clear();
+    for incomplete in [settings(None, &app.local.origin), settings(Some(&account.auth_token), "")] {
+        assert!(!incomplete.is_ready());
+        let health = health::State { store: store.clone(), twilio_webhooks: incomplete.is_ready() };
+        let state = twilio_webhooks::State { store: store.clone(), webhook: incomplete };
+        let routes = web::app(twilio_webhooks::routes(state).merge(health::routes(health)));
+        for path in WEBHOOKS {
+            let request = http::Request::post(format!("/omega{path}"))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("x-twilio-signature", signed(&app, path, &body))
+                .body(axum::body::Body::from(body.clone()))
+                .unwrap();
+            assert_eq!(routes.clone().oneshot(request).await.unwrap().status(), 403);
+        }
+        let request = http::Request::get("/omega/health").body(axum::body::Body::empty()).unwrap();
+        let answer = routes.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let told = answer.into_body().collect().await.unwrap().to_bytes();
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        assert_eq!((&told["status"], &told["services"][0]["status"]), (&json!("degraded"), &json!("unavailable")));
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_signed_report_about_a_message_of_another_business_changes_nothing_there() {
+    let app = App::start().await;
+    let (studio, other) = (app.business().await, app.business().await);
+    let id = studio.queue(7, ADA, "Hello").await;
+    app.drain().await;
+    let sid = app.local.twilio.outbox()[0].sid.clone();
+
+    let path = format!("/twilio/sms/status?business={}&client=7&message={id}&attempt=1", other.id);
+    let form = [("MessageSid", sid), ("MessageStatus", "failed".to_owned())];
+    let body = encoded(&form);
+    let answer = send(posted(&app, &path, &body, Some(&signed(&app, &path, &body)))).await;
+
+    assert_eq!(answer.status, 200);
+    assert_eq!(studio.status(id).await, "delivered");
+    app.local.twilio.send_callbacks(&app.local.twilio.outbox()[0].sid, [Callback::from("delivered")]).await;
+    assert_eq!(studio.status(id).await, "delivered");
+}

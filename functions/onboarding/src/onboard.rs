@@ -19,7 +19,7 @@ use crate::status::OnboardingStatus;
 /// Numbers in one call.
 const MOST_NUMBERS: usize = 100;
 /// How often a race with another call for the same business is run again.
-const RACES: usize = 8;
+const RACES: usize = 40;
 /// Twilio tries a webhook again, as the fragment of its address says.
 const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
 

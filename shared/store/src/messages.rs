@@ -16,7 +16,7 @@ use crate::transaction::{Refused, pause};
 use crate::{Store, keys};
 
 /// How often a message that lost a race for its place is placed anew.
-pub(crate) const PLACEMENTS: u32 = 40;
+pub(crate) const PLACEMENTS: u32 = 80;
 /// How long a queued message may stay unclaimed before the sweeper queues it again.
 pub(crate) const OUTBOX_GRACE: Duration = Duration::from_secs(60);
 /// How long the messages of a request are found by its id.

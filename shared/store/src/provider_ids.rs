@@ -100,17 +100,19 @@ impl Store {
     }
 
     /// Applies what waited under a provider's id, now that the message is known.
-    pub(crate) async fn apply_parked(&self, at: MessageRef, attempt: u32, item: Item) -> Result<()> {
-        let id = item
-            .get("pk")
-            .and_then(|pk| pk.as_s().ok())
-            .and_then(|pk| pk.rsplit('#').next())
-            .map(str::to_owned);
+    pub(crate) async fn apply_parked(
+        &self,
+        id: &str,
+        at: MessageRef,
+        attempt: u32,
+        item: Item,
+    ) -> Result<()> {
         let Ok(waiting) = decode::<Parked>(item) else {
             return Ok(());
         };
         for parked in waiting.parked {
-            let report = Report::from_twilio(&parked.status, parked.error_code, id.clone(), Some(attempt));
+            let report =
+                Report::from_twilio(&parked.status, parked.error_code, Some(id.to_owned()), Some(attempt));
             self.advance(at, Channel::Sms, &report, None).await?;
         }
         Ok(())

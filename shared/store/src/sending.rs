@@ -231,7 +231,7 @@ impl Store {
             let refused = match self.transact(parts(update.clone(), true)?).await? {
                 Ok(()) => {
                     if let Some(item) = parked {
-                        self.apply_parked(at, attempt, item).await?;
+                        self.apply_parked(provider_id, at, attempt, item).await?;
                     }
                     return Ok(());
                 }

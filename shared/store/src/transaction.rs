@@ -10,7 +10,7 @@ use crate::Store;
 use crate::item::Item;
 
 /// How often a transaction that met another one on the same item is tried.
-const TRIES: u32 = 12;
+const TRIES: u32 = 30;
 
 /// Why a transaction did not happen: one entry for each of its parts, in order.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Twilio's REST interface, as far as texts need it, and nothing else. Only `sms-sender` depends on this crate.
 //!
-//! What matters in a call that sends is what is known afterwards: [`sms`] turns every way it can end into a
+//! What matters in a call that sends is what is known afterwards: [`Client::send`] turns every way it can end into a
 //! [`domain::delivery::Outcome`].
 
 use std::fmt;
