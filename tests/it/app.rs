@@ -144,7 +144,10 @@ impl App {
         let scan = self.local.engine.scan().table_name(&self.local.table).consistent_read(true).send().await;
         let number = |item: &std::collections::HashMap<String, _>, name: &str| -> u64 {
             let value: Option<&aws_sdk_dynamodb::types::AttributeValue> = item.get(name);
-            value.and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok()).expect("a number")
+            value
+                .and_then(|value| value.as_n().ok())
+                .and_then(|digits| digits.parse().ok())
+                .expect("a number")
         };
         let items = scan.expect("the table can be read").items.unwrap_or_default();
         let messages = items.iter().filter(|item| item["type"].as_s().is_ok_and(|kind| kind == "Message"));

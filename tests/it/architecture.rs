@@ -626,3 +626,17 @@ fn a_message_is_hidden_for_longer_than_its_consumer_may_take() {
     }
     assert_eq!(consumers, 2);
 }
+
+/// A function gets its clients from its `main`, which builds each of them once.
+#[test]
+fn clients_are_built_in_main_only() {
+    let built = ["Store::new(", "Queue::new(", "twilio::Client::new(", "sdk_config("];
+    for (path, text) in sources("functions") {
+        if path.file_name().is_some_and(|name| name == "main.rs") {
+            continue;
+        }
+        for call in built {
+            assert!(!text.contains(call), "{} calls {call}", path.display());
+        }
+    }
+}

@@ -66,10 +66,21 @@ async fn a_profile_has_its_22_fields_in_their_order_with_and_without_a_conversat
     assert_eq!(fields(&without), PROFILE);
     assert_eq!(fields(&with), PROFILE);
     let without: Value = serde_json::from_str(&without).unwrap();
-    let filled: Vec<_> =
-        without.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name).collect();
-    assert_eq!(filled, ["client_id", "client_phone_number", "messages_flagged_count", "unread_messages_count"]);
-    assert_eq!((&without["unread_messages_count"], &without["messages_flagged_count"]), (&json!(0), &json!(0)));
+    let filled: Vec<_> = without
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        filled,
+        ["client_id", "client_phone_number", "messages_flagged_count", "unread_messages_count"]
+    );
+    assert_eq!(
+        (&without["unread_messages_count"], &without["messages_flagged_count"]),
+        (&json!(0), &json!(0))
+    );
     let with: Value = serde_json::from_str(&with).unwrap();
     assert_eq!((&with["conversation_id"], &with["status"]), (&json!(7), &json!("open")));
     assert_eq!((&with["unread_messages_count"], &with["last_updated_channel"]), (&json!(1), &json!("sms")));
@@ -152,7 +163,13 @@ async fn every_bad_field_is_named_and_nothing_is_changed() {
 
     let named: BTreeSet<String> = refused.bad_fields().into_iter().collect();
     let expected = [
-        "client_name", "client_email", "client_phone_number", "client_type", "wl_user_id", "location_id", "inactive",
+        "client_name",
+        "client_email",
+        "client_phone_number",
+        "client_type",
+        "wl_user_id",
+        "location_id",
+        "inactive",
     ];
     assert_eq!(named, expected.map(|name| format!(r#"["body","{name}"]"#)).into());
     assert_eq!(studio.client(7).await["client_name"], "Ada");

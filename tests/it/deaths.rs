@@ -60,6 +60,28 @@ async fn a_call_that_died_and_is_repeated_after_the_sweeper_came_by_sends_every_
     at_every_call(6, async |n, when| a_call_with_a_key_dies(n, when, true).await).await;
 }
 
+#[tokio::test]
+async fn a_call_whose_connection_is_cut_is_answered_and_sends_every_text_once() {
+    at_every_call(6, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        let body = studio.send_body(&TEXTS);
+        let call = app.local.router().oneshot(studio.routed("/sms/send", Some("once"), &body));
+        let answered = std::sync::Mutex::new(None);
+        let step = async { *answered.lock().unwrap() = Some(call.await.unwrap().status()) };
+        let cut = app.is_cut(n, when, step).await;
+        assert_eq!(*answered.lock().unwrap(), Some(StatusCode::OK), "cut at {n}, {when:?}");
+        app.recover().await;
+        assert_eq!(app.sent_words(), WORDS, "cut at {n}, {when:?}");
+        assert_eq!(
+            studio.post_once("/sms/send", "once", &body).await.header("idempotency-replayed"),
+            Some("true")
+        );
+        cut
+    })
+    .await;
+}
+
 /// Which texts are stored, as far as profiles tell: the last one of each conversation.
 async fn last_words(studio: &Business<'_>) -> [Option<String>; 2] {
     let word = async |client| studio.client(client).await["last_message_content"].as_str().map(str::to_owned);
@@ -134,6 +156,21 @@ async fn a_sender_dies(n: usize, when: Halt, answer: Answer, reports_first: bool
         assert_eq!((app.sent().len(), studio.status(id).await.as_str()), (0, "unknown_outcome"));
     }
     died
+}
+
+#[tokio::test]
+async fn a_job_that_is_handed_out_ten_times_at_once_is_sent_once() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let id = studio.queue(7, ADA, "Hello").await;
+    let job = app.jobs(Source::Sms).remove(0);
+    let all = (0..10).map(|_| sms_sender::handle(app.local.sender(), job.clone()));
+    for done in futures_util::future::join_all(all).await {
+        done.unwrap();
+    }
+    app.drain().await;
+    app.recover().await;
+    assert_eq!((studio.status(id).await.as_str(), app.calls_that_send()), ("delivered", 1));
 }
 
 #[tokio::test]
@@ -238,7 +275,12 @@ async fn a_sender_whose_connection_is_cut_sends_once_and_stores_what_it_learned(
         let end = if at_twilio == 0 { "unknown_outcome" } else { "delivered" };
         assert!(at_twilio <= 1 && app.calls_that_send() <= 1, "cut at {n}, {when:?}");
         assert_eq!(studio.status(id).await, end, "cut at {n}, {when:?}");
-        let lost = app.local.wire.calls().iter().any(|call| call.server == "twilio" && call.response_status.is_none());
+        let lost = app
+            .local
+            .wire
+            .calls()
+            .iter()
+            .any(|call| call.server == "twilio" && call.response_status.is_none());
         assert!(lost || at_twilio == 1, "nothing but a lost answer of Twilio's is a reason to give up");
         cut
     })
@@ -261,7 +303,8 @@ async fn an_acceptance_that_is_stored_after_the_claim_ran_out_counts() {
         assert_eq!(studio.status(id).await, "unknown_outcome");
         app.local.wire.heal();
     };
-    let (batch, ()) = tokio::join!(sms_sender::handle(app.local.sender(), app.jobs(Source::Sms).remove(0)), given_up);
+    let (batch, ()) =
+        tokio::join!(sms_sender::handle(app.local.sender(), app.jobs(Source::Sms).remove(0)), given_up);
 
     batch.unwrap();
     let message = studio.message(id).await;
@@ -294,7 +337,10 @@ async fn a_text_that_was_never_sent_is_not_taken_for_an_equal_one() {
 async fn of_two_equal_texts_none_is_guessed_at_and_the_reports_tell() {
     let app = App::start().await;
     let studio = app.business().await;
-    app.local.twilio.script(None, [Answer::drop_after(), Answer::drop_after()].map(|answer| answer.with_callbacks(SILENT)));
+    app.local.twilio.script(
+        None,
+        [Answer::drop_after(), Answer::drop_after()].map(|answer| answer.with_callbacks(SILENT)),
+    );
     let ids = [studio.queue(7, ADA, "Hello").await, studio.queue(8, ADA, "Hello").await];
     app.drain().await;
     app.recover().await;
@@ -328,7 +374,8 @@ async fn a_text_that_was_never_sent_is_not_taken_for_an_older_one_from_elsewhere
 async fn elsewhere(app: &App, from: &str, body: &str) {
     let account = &app.local.twilio_account;
     let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", account.api_url, account.account_sid);
-    let credentials = reqwest::Client::new().post(url).basic_auth(&account.account_sid, Some(&account.auth_token));
+    let credentials =
+        reqwest::Client::new().post(url).basic_auth(&account.account_sid, Some(&account.auth_token));
     let answer = send(credentials.form(&[("To", ADA), ("From", from), ("Body", body)])).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
 }
@@ -396,8 +443,12 @@ async fn a_report_that_asks_for_another_attempt_makes_one_when_its_handler_died(
         app.drain().await;
         let text = app.local.twilio.outbox().remove(0);
         let address = text.status_callback.as_deref().unwrap();
-        let form =
-            [("MessageSid", text.sid.as_str()), ("MessageStatus", "undelivered"), ("ErrorCode", "30003"), ("To", ADA)];
+        let form = [
+            ("MessageSid", text.sid.as_str()),
+            ("MessageStatus", "undelivered"),
+            ("ErrorCode", "30003"),
+            ("To", ADA),
+        ];
         let post = || app.local.router().oneshot(app.signed(address, &form));
 
         let died = app.dies(n, when, post()).await;
@@ -405,7 +456,11 @@ async fn a_report_that_asks_for_another_attempt_makes_one_when_its_handler_died(
         app.live(Duration::from_secs(3600), Duration::from_secs(600)).await;
 
         let message = studio.message(id).await;
-        assert_eq!((&message["status"], &message["attempt"]), (&json!("delivered"), &json!(2)), "died at {n}, {when:?}");
+        assert_eq!(
+            (&message["status"], &message["attempt"]),
+            (&json!("delivered"), &json!(2)),
+            "died at {n}, {when:?}"
+        );
         assert_eq!(app.calls_that_send(), 2);
         died
     })
@@ -432,6 +487,53 @@ async fn a_text_from_a_client_whose_handler_died_is_there_once_when_it_is_repeat
             (&json!(1), &json!("Hello")),
             "died at {n}, {when:?}"
         );
+        assert_eq!(app.message_ids(studio.id).await.len(), 1);
+        died
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_of_a_stranger_whose_handler_died_makes_one_client_who_is_left_alone() {
+    at_every_call(4, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        let address = format!("{}/twilio/sms/reply", app.local.base_url);
+        let form = [("MessageSid", "SM1"), ("From", ADA), ("To", studio.number.as_str()), ("Body", "Stop")];
+        let post = || app.local.router().oneshot(app.signed(&address, &form));
+
+        let died = app.dies(n, when, post()).await;
+        assert_eq!(post().await.unwrap().status(), StatusCode::OK);
+
+        let stored = app.message_ids(studio.id).await;
+        assert_eq!(stored.len(), 1, "died at {n}, {when:?}");
+        let stranger = studio.client(stored[0].0).await;
+        assert_eq!(
+            (&stranger["unread_messages_count"], &stranger["client_phone_number"]),
+            (&json!(1), &json!(ADA))
+        );
+        let blocked = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Hello")])).await.ok();
+        assert_eq!(blocked["items"][0]["status"], "blocked");
+        died
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_at_the_side_entrance_whose_handler_died_is_there_once_when_it_is_repeated() {
+    at_every_call(1, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        studio.knows(7, ADA).await;
+        let address = format!("{}/omega/twilio/sms/reply", app.local.fallback_url);
+        let form = [("MessageSid", "SM1"), ("From", ADA), ("To", studio.number.as_str()), ("Body", "Hello")];
+        let post = || app.local.fallback_router().oneshot(app.signed(&address, &form));
+
+        let died = app.dies(n, when, post()).await;
+        assert_eq!(post().await.unwrap().status(), StatusCode::OK);
+        app.recover().await;
+
+        assert_eq!(studio.client(7).await["unread_messages_count"], 1, "died at {n}, {when:?}");
         assert_eq!(app.message_ids(studio.id).await.len(), 1);
         died
     })
@@ -555,7 +657,11 @@ async fn a_retry_that_died_sends_once_whether_or_not_it_is_repeated() {
             app.recover().await;
 
             let (status, sent) = if begun { ("delivered", 1) } else { ("failed", 0) };
-            assert_eq!((studio.status(id).await.as_str(), app.sent().len()), (status, sent), "died at {n}, {when:?}");
+            assert_eq!(
+                (studio.status(id).await.as_str(), app.sent().len()),
+                (status, sent),
+                "died at {n}, {when:?}"
+            );
             assert!(begun || !repeated);
             assert_eq!(app.calls_that_send(), 1 + sent);
             died

@@ -15,7 +15,8 @@ use crate::app::{App, Business, send};
 /// Twilio says nothing of a text after it took it.
 pub const SILENT: [&str; 0] = [];
 /// An answer that no SDK tries again: the service refuses.
-pub const REFUSAL: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"no"}"#;
+pub const REFUSAL: &str =
+    r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"no"}"#;
 
 /// Runs a scenario once for every call of the step that it kills: at the first call, at the second, …, each time not
 /// executed and each time executed. A scenario tells whether its step got to be killed; `least` is the number of calls
@@ -141,13 +142,15 @@ impl App {
     pub fn signed(&self, address: &str, form: &[(&str, &str)]) -> Request {
         let url = address.split('#').next().unwrap_or(address);
         let mut body = String::new();
-        for (name, value) in form.iter().chain(&[("AccountSid", self.local.twilio_account.account_sid.as_str())]) {
+        for (name, value) in
+            form.iter().chain(&[("AccountSid", self.local.twilio_account.account_sid.as_str())])
+        {
             let separator = if body.is_empty() { "" } else { "&" };
             body.push_str(&format!("{separator}{name}={}", value.replace('+', "%2B").replace(' ', "+")));
         }
         let token = &self.local.twilio_account.auth_token;
-        let path = url.strip_prefix(&self.local.origin).expect("an address of ours");
-        Request::post(path)
+        let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        Request::post(path.expect("an address with a path"))
             .header("content-type", "application/x-www-form-urlencoded")
             .header("x-twilio-signature", signature::twilio::sign_form(token, url, body.as_bytes()))
             .body(Body::from(body))

@@ -80,7 +80,8 @@ async fn a_sane_request_id_comes_back_on_every_answer_and_another_is_replaced() 
         }
         assert_eq!(get(&app, path).await.header("x-request-id").map(str::len), Some(36));
     }
-    let refused = send(studio.request(Method::POST, "/sms/send").header("X-Request-Id", "mine").json(&json!({}))).await;
+    let refused =
+        send(studio.request(Method::POST, "/sms/send").header("X-Request-Id", "mine").json(&json!({}))).await;
     assert_eq!((refused.status, refused.header("x-request-id")), (422, Some("mine")));
 }
 
@@ -102,8 +103,10 @@ async fn the_request_id_is_on_every_job_that_the_call_causes() {
 
     for (source, id, jobs) in [(Source::Sms, "sending-1", 2), (Source::Record, "recording-1", 1)] {
         let bodies = app.local.sqs.bodies(&app.local.feed(source).queue);
-        let ids: Vec<Value> =
-            bodies.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["request"].clone()).collect();
+        let ids: Vec<Value> = bodies
+            .iter()
+            .map(|body| serde_json::from_str::<Value>(body).unwrap()["request"].clone())
+            .collect();
         assert_eq!(ids, vec![json!(id); jobs]);
     }
 }
@@ -118,7 +121,8 @@ async fn a_body_of_more_than_six_megabytes_is_413_and_names_the_limit() {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let answer = app.local.router().oneshot(request.body(Body::from(" ".repeat(size))).unwrap()).await.unwrap();
+        let answer =
+            app.local.router().oneshot(request.body(Body::from(" ".repeat(size))).unwrap()).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice::<Value>(&body).unwrap())

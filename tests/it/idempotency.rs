@@ -163,7 +163,8 @@ async fn a_call_that_died_half_way_is_finished_and_sends_each_text_once() {
     app.clock.advance(A_MINUTE);
     let finished = send(sending(&studio, "k", &texts)).await.ok();
 
-    let statuses: Vec<&Value> = finished["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
+    let statuses: Vec<&Value> =
+        finished["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
     assert_eq!(statuses, ["queued"; 3]);
     for _ in 0..4 {
         app.clock.advance(A_MINUTE);
@@ -238,7 +239,9 @@ async fn good_call(studio: &Business<'_>, operation: &str) -> (String, Value) {
             (own("/sms/status".into()), json!({"message_id": id, "status": "delivered"}))
         }
         "previewSms" => (own("/sms/preview".into()), json!({"message": "Hello"})),
-        "cancelMessage" => (own(format!("/messages/{}/cancel", studio.queue(7, ADA, "Hello").await)), json!({})),
+        "cancelMessage" => {
+            (own(format!("/messages/{}/cancel", studio.queue(7, ADA, "Hello").await)), json!({}))
+        }
         "retryMessage" => (own(format!("/messages/{}/retry", failed(studio).await)), json!({})),
         "retryMessageLegacy" => {
             (format!("/messages/{}/messages/{}/retry", studio.id, failed(studio).await), json!({}))

@@ -80,7 +80,8 @@ async fn pictures_come_along() {
     let app = App::start().await;
     let studio = app.business().await;
     let mut text = ClientText::new(ADA, &studio.number, "");
-    text.media = vec!["https://api.twilio.com/media/1".to_owned(), "https://api.twilio.com/media/2".to_owned()];
+    text.media =
+        vec!["https://api.twilio.com/media/1".to_owned(), "https://api.twilio.com/media/2".to_owned()];
     assert_eq!(app.local.twilio.client_sends(text).await.status, Some(200));
     let ids = app.message_ids(studio.id).await;
     let message = studio.message(ids[0].1).await;
@@ -108,7 +109,11 @@ async fn stop_start_and_help_are_heard_for_the_number_they_were_said_to() {
     assert_eq!(send(&studio.number, 7, ADA).await, "blocked");
     assert_eq!(send(second, 7, ADA).await, "queued", "another sender was not told to stop");
     assert_eq!(send(&studio.number, 8, BOB).await, "queued", "another client said nothing");
-    assert_eq!(send(&studio.number, 9, "(415) 555-0123").await, "blocked", "the same phone under another client");
+    assert_eq!(
+        send(&studio.number, 9, "(415) 555-0123").await,
+        "blocked",
+        "the same phone under another client"
+    );
 
     app.text(ADA, &studio.number, "help").await;
     assert_eq!(send(&studio.number, 7, ADA).await, "blocked");

@@ -11,7 +11,8 @@ async fn a_text_goes_out_is_delivered_and_is_answered() {
     let app = App::start().await;
     let studio = app.business().await;
 
-    let accepted = studio.post("/sms/send", studio.send_body(&[(7, "(415) 555-0123", "See you at 5?")])).await.ok();
+    let accepted =
+        studio.post("/sms/send", studio.send_body(&[(7, "(415) 555-0123", "See you at 5?")])).await.ok();
     let id = accepted["items"][0]["message_id"].as_u64().unwrap();
     assert_eq!(accepted["items"][0]["status"], "queued");
     assert_eq!(studio.status(id).await, "queued");

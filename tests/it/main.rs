@@ -3,8 +3,17 @@
 
 mod app;
 mod architecture;
+mod clients;
+mod http;
+mod idempotency;
 mod inbound;
 mod journey;
-mod round_trips;
 mod lambda_events;
+mod messages;
+mod onboarding;
+mod process;
+mod record;
+mod round_trips;
+mod send_sms;
 mod statuses;
+mod tenancy;

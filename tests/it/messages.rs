@@ -85,7 +85,8 @@ async fn a_message_has_all_its_fields_from_the_first_moment() {
     assert_eq!((&queued["client_id"], &queued["conversation_id"]), (&json!(7), &json!(7)));
     assert_eq!((&queued["channel"], &queued["provider"]), (&json!("sms"), &json!("twilio")));
     assert_eq!((&queued["direction"], &queued["segments"]), (&json!("outbound"), &json!(1)));
-    let empty = ["attachments", "subject", "sent_at", "delivered_at", "send_at", "error_code", "provider_status"];
+    let empty =
+        ["attachments", "subject", "sent_at", "delivered_at", "send_at", "error_code", "provider_status"];
     for name in empty {
         assert_eq!(queued[name], Value::Null, "{name}");
     }
@@ -274,7 +275,9 @@ async fn a_failed_text_is_sent_again_on_request_over_either_path() {
     let current = format!("/businesses/{}/messages", studio.id);
     for base in [legacy, current] {
         let id = refused(&app, &studio, 21620).await;
-        let retry = || send(app.anonymous(Method::POST, &format!("{base}/{id}/retry")).header("X-API-KEY", &studio.key));
+        let retry = || {
+            send(app.anonymous(Method::POST, &format!("{base}/{id}/retry")).header("X-API-KEY", &studio.key))
+        };
         assert_eq!(studio.status(id).await, "failed");
         let before = app.sent().len();
 

@@ -161,7 +161,8 @@ async fn two_businesses_that_race_for_a_number_do_not_both_get_it() {
 
     let answers = join_all(bodies.iter().map(|body| send(onboard(&app, body)))).await;
 
-    let mut states: Vec<String> = answers.into_iter().map(|answer| answer.ok()["status"].to_string()).collect();
+    let mut states: Vec<String> =
+        answers.into_iter().map(|answer| answer.ok()["status"].to_string()).collect();
     states.sort();
     assert_eq!(states, [r#""completed""#, r#""failed""#]);
 }
@@ -193,7 +194,8 @@ async fn only_the_platform_sets_up_and_the_platform_does_nothing_else() {
 #[tokio::test]
 async fn the_step_at_twilio_names_both_addresses_and_the_retries() {
     let app = App::start().await;
-    let created = send(onboard(&app, &json!({"business_id": 5, "from_phone_number": "+14155550100"}))).await.ok();
+    let created =
+        send(onboard(&app, &json!({"business_id": 5, "from_phone_number": "+14155550100"}))).await.ok();
 
     let webhooks = step(&created, "twilio_webhooks");
 
@@ -296,7 +298,6 @@ async fn a_repeated_call_under_its_key_gets_the_answer_without_the_secret_which_
     let scan = app.local.engine.scan().table_name(&app.local.table).send().await.unwrap();
     let table = format!("{:?}", scan.items());
     assert!(table.contains("+14155550100") && !table.contains(secret));
-    let passed: Vec<u8> =
-        app.local.wire.calls().into_iter().flat_map(|call| call.request.to_vec()).collect();
+    let passed: Vec<u8> = app.local.wire.calls().into_iter().flat_map(|call| call.request.to_vec()).collect();
     assert!(!String::from_utf8_lossy(&passed).contains(secret));
 }

@@ -46,7 +46,9 @@ async fn a_thousand_texts_of_one_millisecond_are_all_stored_in_the_order_of_acce
     for request in requests {
         let of_request = studio.get(&format!("/messages/requests/{request}")).await.ok();
         let messages = of_request["messages"].as_array().unwrap().clone();
-        stored.extend(messages.into_iter().map(|message| (message["message_id"].as_u64().unwrap(), message["message"].as_str().unwrap().to_owned())));
+        stored.extend(messages.into_iter().map(|message| {
+            (message["message_id"].as_u64().unwrap(), message["message"].as_str().unwrap().to_owned())
+        }));
     }
     assert_eq!(stored, ids.iter().copied().zip(words).collect::<Vec<_>>());
     assert_eq!(app.message_ids(studio.id).await.len(), 1000);

@@ -60,7 +60,10 @@ async fn texts_that_come_while_the_table_is_away_are_stored_once_when_it_is_back
     let tries: Vec<Vec<Option<u16>>> =
         sent.iter().map(|sent| sent.attempts.iter().map(|attempt| attempt.status).collect()).collect();
     assert_eq!(tries[0], [Some(200)]);
-    assert!(tries[1..].iter().all(|tries| *tries == [Some(503), Some(503), Some(503), Some(503), Some(200)]), "{tries:?}");
+    assert!(
+        tries[1..].iter().all(|tries| *tries == [Some(503), Some(503), Some(503), Some(503), Some(200)]),
+        "{tries:?}"
+    );
     assert_eq!(app.jobs(Source::Record).len(), 8);
     // The recorder cannot store them either, yet.
     let batch = app.local.deliver_once(Source::Record).await.unwrap().unwrap();
@@ -86,7 +89,10 @@ async fn a_text_that_comes_in_at_both_entrances_is_stored_once() {
     let main = format!("{}/twilio/sms/reply", app.local.base_url);
     for address in [&fallback, &main, &fallback] {
         app.local.twilio.set_webhooks(address, None);
-        let again = ClientText { message_sid: Some(first.message_sid.clone()), ..ClientText::new(&number_of(1), &studio.number, "Hello") };
+        let again = ClientText {
+            message_sid: Some(first.message_sid.clone()),
+            ..ClientText::new(&number_of(1), &studio.number, "Hello")
+        };
         assert_eq!(app.local.twilio.client_sends(again).await.status, Some(200));
         app.drain().await;
     }
@@ -143,12 +149,16 @@ async fn a_backfill_that_meets_a_late_webhook_stores_the_text_once() {
     app.local.twilio.set_webhooks("http://127.0.0.1:1/nobody", None);
     let lost = app.text(&number_of(1), &studio.number, "Hello").await;
     app.local.twilio.set_webhooks(&main, None);
-    let late = ClientText { message_sid: Some(lost.message_sid), ..ClientText::new(&number_of(1), &studio.number, "Hello") };
+    let late = ClientText {
+        message_sid: Some(lost.message_sid),
+        ..ClientText::new(&number_of(1), &studio.number, "Hello")
+    };
     app.enqueue(&app.local.sms_queue_url, BACKFILL).await;
     app.local.deliver_once(Source::Sms).await.unwrap();
     assert_eq!(app.jobs(Source::Record).len(), 1);
 
-    let (posted, recorded) = tokio::join!(app.local.twilio.client_sends(late), app.local.deliver_once(Source::Record));
+    let (posted, recorded) =
+        tokio::join!(app.local.twilio.client_sends(late), app.local.deliver_once(Source::Record));
     assert_eq!(posted.status, Some(200));
     assert_eq!(recorded.unwrap().unwrap().batch_item_failures.len(), 0);
     assert_eq!(inbox(&studio, 1).await, [(1, "Hello".to_owned())]);

@@ -73,7 +73,10 @@ async fn a_job_for_a_message_that_does_not_exist_is_given_up_and_sends_nothing()
     let app = App::start().await;
     let studio = app.business().await;
     let feed = app.local.feed(Source::Sms);
-    let job = format!(r#"{{"v":1,"type":"send_sms","business_id":{},"client_id":7,"message_id":9,"attempt":1}}"#, studio.id);
+    let job = format!(
+        r#"{{"v":1,"type":"send_sms","business_id":{},"client_id":7,"message_id":9,"attempt":1}}"#,
+        studio.id
+    );
     app.enqueue(&app.local.sms_queue_url, &job).await;
     for _ in 0..6 {
         app.local.drain().await.unwrap();

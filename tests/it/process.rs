@@ -55,7 +55,10 @@ async fn a_text_of_the_client_is_recorded_and_nothing_is_sent() {
     let accepted = process(&studio, body).await.ok();
     app.drain().await;
 
-    assert_eq!(accepted["items"][0], json!({"index": 0, "message_id": null, "status": "received", "error": null}));
+    assert_eq!(
+        accepted["items"][0],
+        json!({"index": 0, "message_id": null, "status": "received", "error": null})
+    );
     let request = accepted["request_id"].as_str().unwrap();
     let stored = studio.get(&format!("/messages/requests/{request}")).await.ok();
     let stored = &stored["messages"][0];
@@ -127,8 +130,18 @@ async fn every_bad_field_is_named() {
     let mut named = refused.bad_fields();
     named.sort();
     let mut expected: Vec<String> = [
-        "business_id", "channel", "client_id", "wl_user_id", "staff_id", "sender_type", "category",
-        "notification_type", "provider", "message", "sent_at", "provider_metadata",
+        "business_id",
+        "channel",
+        "client_id",
+        "wl_user_id",
+        "staff_id",
+        "sender_type",
+        "category",
+        "notification_type",
+        "provider",
+        "message",
+        "sent_at",
+        "provider_metadata",
     ]
     .map(|name| format!(r#"["body","{name}"]"#))
     .into();

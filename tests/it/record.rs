@@ -23,7 +23,7 @@ fn received_elsewhere(studio: &Business<'_>, message: &str) -> Value {
 }
 
 fn text(message: &str) -> Value {
-    json!({"client_id": 7, "to_phone_number": ADA, "message": message})
+    json!({"client_id": 7, "to_phone_number": "(415) 555-0123", "message": message})
 }
 
 async fn of_request(studio: &Business<'_>, accepted: &Value) -> Value {
@@ -47,7 +47,10 @@ async fn what_was_sent_elsewhere_is_stored_by_the_consumer_and_never_sent() {
     let accepted = studio.post("/sms/record", body).await.ok();
 
     assert_eq!(names(&accepted), ["items", "message", "request_id"]);
-    assert_eq!(accepted["items"][1], json!({"index": 1, "message_id": null, "status": "sent", "error": null}));
+    assert_eq!(
+        accepted["items"][1],
+        json!({"index": 1, "message_id": null, "status": "sent", "error": null})
+    );
     assert_eq!(of_request(&studio, &accepted).await["messages"], json!([]));
     app.drain().await;
     let stored = of_request(&studio, &accepted).await;
@@ -161,6 +164,36 @@ async fn a_text_from_the_client_is_unread_and_one_that_is_filled_in_later_is_not
 }
 
 #[tokio::test]
+async fn a_reply_to_a_text_that_was_sent_elsewhere_finds_its_client() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    recorded(&app, &studio, sent_elsewhere(&studio, json!([text("Hello")]))).await;
+
+    app.text(ADA, &studio.number, "Who is it?").await;
+
+    let ada = studio.client(7).await;
+    assert_eq!(
+        (&ada["unread_messages_count"], &ada["last_message_content"]),
+        (&json!(1), &json!("Who is it?"))
+    );
+}
+
+#[tokio::test]
+async fn history_leaves_a_number_with_whom_it_leads_to() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.put("/clients/8", json!({"client_phone_number": ADA})).await.ok();
+    let mut history = sent_elsewhere(&studio, json!([text("Hello, former owner")]));
+    history["historical"] = json!(true);
+    recorded(&app, &studio, history).await;
+
+    app.text(ADA, &studio.number, "Who is it?").await;
+
+    assert_eq!(studio.client(7).await["unread_messages_count"], 0);
+    assert_eq!(studio.client(8).await["unread_messages_count"], 1);
+}
+
+#[tokio::test]
 async fn what_the_other_system_says_is_kept_as_given() {
     let app = App::start().await;
     let studio = app.business().await;
@@ -197,6 +230,24 @@ async fn what_the_other_system_says_is_kept_as_given() {
 }
 
 #[tokio::test]
+async fn what_another_system_has_yet_to_send_is_reported_on_but_not_taken_back_or_sent() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let mut body = sent_elsewhere(&studio, json!([text("Soon")]));
+    body["messages"][0]["status"] = json!("queued");
+    let id = recorded(&app, &studio, body).await[0]["message_id"].as_u64().unwrap();
+
+    let canceled = studio.post(&format!("/messages/{id}/cancel"), json!({})).await;
+    let reported = studio.post("/sms/status", json!({"message_id": id, "status": "failed"})).await.ok();
+    let retried = studio.post(&format!("/messages/{id}/retry"), json!({})).await;
+
+    assert_eq!((canceled.status, &canceled.body["current"]), (409, &json!({"status": "queued"})));
+    assert_eq!(reported["applied"], true);
+    assert_eq!(retried.bad_fields(), [r#"["path","message_id"]"#]);
+    assert_eq!(app.local.twilio.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn a_bad_entry_is_refused_alone_and_its_field_is_named() {
     let app = App::start().await;
     let studio = app.business().await;
@@ -205,7 +256,8 @@ async fn a_bad_entry_is_refused_alone_and_its_field_is_named() {
     let body = sent_elsewhere(&studio, json!([bad, 5, text("Good")]));
     let accepted = studio.post("/sms/record", body).await.ok();
 
-    let statuses: Vec<&Value> = accepted["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
+    let statuses: Vec<&Value> =
+        accepted["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
     assert_eq!(statuses, ["rejected", "rejected", "sent"]);
     let error = accepted["items"][0]["error"].as_str().unwrap();
     assert!(error.contains("client_id") && error.contains("status"), "{error}");

@@ -373,3 +373,20 @@ async fn a_table_that_is_away_leaves_the_job_on_the_queue() {
     app.recover().await;
     assert_eq!((studio.status(id).await.as_str(), app.calls_that_send()), ("delivered", 1));
 }
+
+#[tokio::test]
+async fn a_later_try_that_cannot_be_queued_is_left_to_the_sweeper() {
+    for answer in [Answer::status(429), Answer::status(503)] {
+        let app = App::start().await;
+        let studio = app.business().await;
+        app.local.twilio.script(None, [answer]);
+        let id = studio.queue(7, ADA, "Hello").await;
+        app.local.wire.fail("sqs", Some("SendMessage"), usize::MAX, 400, REFUSAL);
+        app.local.deliver_once(Source::Sms).await.unwrap();
+        app.local.wire.heal();
+        assert_eq!((studio.status(id).await.as_str(), app.calls_that_send()), ("queued", 1));
+        app.live(10 * MINUTE, MINUTE).await;
+        assert_eq!((studio.status(id).await.as_str(), app.calls_that_send()), ("delivered", 2));
+        assert_eq!(app.sent_words(), ["Hello"]);
+    }
+}

@@ -42,7 +42,8 @@ async fn queueing_texts_is_one_transaction_each_and_one_call_for_ten_jobs() {
     let app = App::start().await;
     let studio = warm(&app).await;
     let texts: Vec<(u64, String)> = (0..25).map(|n| (100 + n, format!("+1415555{:04}", 5000 + n))).collect();
-    let body: Vec<(u64, &str, &str)> = texts.iter().map(|(client, to)| (*client, to.as_str(), "Hi")).collect();
+    let body: Vec<(u64, &str, &str)> =
+        texts.iter().map(|(client, to)| (*client, to.as_str(), "Hi")).collect();
     studio.post("/sms/send", studio.send_body(&body)).await.ok();
     assert_eq!(dynamodb(&app), vec!["TransactWriteItems"; 25]);
     assert_eq!(sqs(&app), vec!["SendMessageBatch"; 3]);
@@ -134,7 +135,8 @@ async fn the_messages_of_a_call_are_one_query_and_one_read_for_a_hundred() {
     let app = App::start().await;
     let studio = warm(&app).await;
     let texts: Vec<(u64, String)> = (0..100).map(|n| (100 + n, format!("+1415555{:04}", 5000 + n))).collect();
-    let body: Vec<(u64, &str, &str)> = texts.iter().map(|(client, to)| (*client, to.as_str(), "Hi")).collect();
+    let body: Vec<(u64, &str, &str)> =
+        texts.iter().map(|(client, to)| (*client, to.as_str(), "Hi")).collect();
     let accepted = studio.post("/sms/send", studio.send_body(&body)).await.ok();
     app.local.wire.clear();
     let request = accepted["request_id"].as_str().unwrap();

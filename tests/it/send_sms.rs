@@ -203,7 +203,8 @@ async fn media_are_up_to_ten_https_addresses() {
 
     assert_eq!(with(many(11)).await.bad_fields(), [r#"["body","media_urls"]"#]);
     assert_eq!(with(json!("https://example.com")).await.bad_fields(), [r#"["body","media_urls"]"#]);
-    let wrong = ["http://example.com/", "https://", "https://a@b.example/", "ftp://example.com/", "a.png", ""];
+    let wrong =
+        ["http://example.com/", "https://", "https://a@b.example/", "ftp://example.com/", "a.png", ""];
     for url in wrong {
         assert_eq!(with(json!([url])).await.bad_fields(), [r#"["body","media_urls",0]"#], "{url}");
     }
@@ -291,7 +292,8 @@ async fn the_sender_is_a_number_of_the_business_and_the_default_when_none_is_nam
 #[tokio::test]
 async fn a_business_without_a_number_has_to_name_one() {
     let app = App::start().await;
-    let created = send(app.platform(Method::POST, "/business/onboard").json(&json!({"business_id": 5}))).await;
+    let created =
+        send(app.platform(Method::POST, "/business/onboard").json(&json!({"business_id": 5}))).await;
     let key = created.ok()["api_key"].as_str().unwrap().to_owned();
 
     let call = app.anonymous(Method::POST, "/businesses/5/sms/send").header("X-API-KEY", key);
@@ -333,7 +335,8 @@ async fn however_a_number_is_written_it_is_one_address_and_its_reply_finds_the_c
         .map(|number| json!({"client_id": 7, "to_phone_number": number, "message": "Hello"}))
         .collect();
 
-    let accepted = studio.post("/sms/send", json!({"category": "conversation", "messages": messages})).await.ok();
+    let accepted =
+        studio.post("/sms/send", json!({"category": "conversation", "messages": messages})).await.ok();
 
     assert_eq!(statuses(&accepted), ["queued"; 20]);
     app.drain().await;
@@ -350,7 +353,8 @@ async fn the_directory_and_the_webhook_know_the_same_address_however_it_was_writ
     let app = App::start().await;
     let studio = app.business().await;
     for (client, spelling) in (100..).zip(SPELLINGS) {
-        let known = studio.put(&format!("/clients/{client}"), json!({"client_phone_number": spelling})).await.ok();
+        let known =
+            studio.put(&format!("/clients/{client}"), json!({"client_phone_number": spelling})).await.ok();
         assert_eq!(known["client_phone_number"], ADA, "{spelling}");
 
         app.text(ADA, &studio.number, "Hello").await;

@@ -48,9 +48,10 @@ fn orders(words: &[&'static str]) -> Vec<Vec<&'static str>> {
 async fn callbacks_end_the_same_in_every_order_and_however_often_they_come() {
     let app = App::start().await;
     let studio = app.business().await;
-    for (words, end) in
-        [(["queued", "sending", "sent", "delivered"].as_slice(), "delivered"), (&["queued", "sent", "undelivered"], "undelivered")]
-    {
+    for (words, end) in [
+        (["queued", "sending", "sent", "delivered"].as_slice(), "delivered"),
+        (&["queued", "sent", "undelivered"], "undelivered"),
+    ] {
         for order in orders(words) {
             let (id, sid) = handed_over(&app, &studio).await;
             let twice: Vec<&str> = order.iter().flat_map(|word| [*word, *word]).collect();
@@ -106,7 +107,8 @@ async fn a_word_that_omega_does_not_know_is_kept_and_changes_nothing() {
     callbacks(&app, &sid, &["some_future_status"]).await;
     assert_eq!(studio.status(id).await, "sending");
     let events = studio.get(&format!("/messages/{id}/events")).await.ok();
-    let kept = events.as_array().unwrap().iter().find(|event| event["provider_status"] == "some_future_status");
+    let kept =
+        events.as_array().unwrap().iter().find(|event| event["provider_status"] == "some_future_status");
     assert_eq!(kept.map(|event| &event["outcome"]), Some(&json!("ignored")));
 }
 
@@ -194,11 +196,16 @@ fn the_tables_condition_decides_as_the_pure_rule_does() {
     });
     let studio = Business { app: &app, id, number: String::new(), key };
     let store = &app.local.sender().store;
-    let mut runner = TestRunner::new(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let reports = (prop::collection::vec(said(), 1..10), prop::collection::vec(0usize..10, 0..4));
     runner
         .run(&reports, |(mut reports, again)| {
-            let repeated: Vec<Said> = again.into_iter().filter_map(|index| reports.get(index).copied()).collect();
+            let repeated: Vec<Said> =
+                again.into_iter().filter_map(|index| reports.get(index).copied()).collect();
             reports.extend(repeated);
             runtime.block_on(async {
                 let message = studio.queue(7, ADA, "Hello").await;

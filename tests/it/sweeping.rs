@@ -124,7 +124,8 @@ async fn a_text_that_is_too_late_expires_and_is_never_sent() {
     let app = App::start().await;
     let studio = app.business().await;
     let (now, _) = queue_with(&studio, json!({"expires_at": later(&app, 5 * MINUTE).to_string()})).await;
-    let times = json!({"send_at": later(&app, HOUR).to_string(), "expires_at": later(&app, 2 * HOUR).to_string()});
+    let times =
+        json!({"send_at": later(&app, HOUR).to_string(), "expires_at": later(&app, 2 * HOUR).to_string()});
     let (scheduled, _) = queue_with(&studio, times).await;
 
     app.clock.advance(6 * MINUTE);
@@ -143,7 +144,8 @@ async fn a_retry_that_is_due_after_expiry_expires() {
     let app = App::start().await;
     let studio = app.business().await;
     app.local.twilio.script(None, [Answer::status(503)]);
-    let (id, _) = queue_with(&studio, json!({"expires_at": later(&app, Duration::from_secs(10)).to_string()})).await;
+    let (id, _) =
+        queue_with(&studio, json!({"expires_at": later(&app, Duration::from_secs(10)).to_string()})).await;
     app.drain().await;
     app.live(10 * MINUTE, MINUTE).await;
     assert_eq!((studio.status(id).await.as_str(), app.calls_that_send()), ("expired", 1));
@@ -196,8 +198,34 @@ async fn a_claim_that_runs_out_is_an_unknown_outcome() {
     app.clock.advance(Duration::from_secs(91));
     assert_eq!(app.sweep().await.given_up, 1);
     let message = studio.message(id).await;
-    assert_eq!((&message["status"], &message["error_class"]), (&json!("unknown_outcome"), &json!("ambiguous")));
+    assert_eq!(
+        (&message["status"], &message["error_class"]),
+        (&json!("unknown_outcome"), &json!("ambiguous"))
+    );
     app.live(24 * HOUR, HOUR).await;
     assert_eq!((studio.status(id).await.as_str(), app.sent().len()), ("unknown_outcome", 0));
     assert_eq!(app.questions(), 1);
+}
+
+#[tokio::test]
+async fn the_timeline_says_what_asking_brought() {
+    for (word, reason) in [
+        ("delivered", None),
+        ("sent", Some("Twilio was asked once, and this was its last word.")),
+        ("queued", Some("Twilio was asked and had nothing new.")),
+    ] {
+        let app = App::start().await;
+        let studio = app.business().await;
+        app.local.twilio.set_default_callbacks(SILENT);
+        let id = studio.queue(7, ADA, "Hello").await;
+        app.drain().await;
+        app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
+        app.local.twilio.send_callbacks(&app.only_sid(), [word]).await.unwrap();
+        app.local.wire.heal();
+        app.clock.advance(24 * HOUR);
+        app.sweep().await;
+        let events = studio.get(&format!("/messages/{id}/events")).await.ok();
+        let asked = events.as_array().unwrap().iter().find(|event| event["status"].is_null());
+        assert_eq!(asked.and_then(|event| event["reason"].as_str()), reason, "{word}: {events}");
+    }
 }

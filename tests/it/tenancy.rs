@@ -33,8 +33,12 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         "upsertClient" => json!({"client_name": "Mallory"}),
         "onboardBusiness" => json!({"business_id": business}),
         "cancelMessage" | "retryMessage" | "retryMessageLegacy" | "createOrGetConversation" => json!({}),
-        "getMessage" | "listMessageEvents" | "getMessagesByRequestId" | "getMessagesByRequestIdLegacy"
-        | "getClientProfile" | "getOnboardingStatus" => return None,
+        "getMessage"
+        | "listMessageEvents"
+        | "getMessagesByRequestId"
+        | "getMessagesByRequestIdLegacy"
+        | "getClientProfile"
+        | "getOnboardingStatus" => return None,
         other => panic!("{other} has no case here"),
     })
 }
@@ -47,8 +51,13 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "updateSmsStatus" => not_found("message"),
         "createOrGetConversation" => not_found("client"),
         "processMessage" => (422, None),
-        "queueSms" | "recordSms" | "previewSms" | "getMessagesByRequestId" | "getMessagesByRequestIdLegacy"
-        | "upsertClient" | "getClientProfile" => (200, None),
+        "queueSms"
+        | "recordSms"
+        | "previewSms"
+        | "getMessagesByRequestId"
+        | "getMessagesByRequestIdLegacy"
+        | "upsertClient"
+        | "getClientProfile" => (200, None),
         other => panic!("{other} has no case here"),
     }
 }
@@ -132,7 +141,12 @@ async fn another_business_is_the_same_as_one_that_does_not_exist() {
         let foreign = whole(as_stranger(studio.id)).await;
         let missing = whole(as_stranger(NOBODY)).await;
 
-        assert_eq!((foreign.0, foreign.2.as_str()), (403, r#"{"detail":"Forbidden"}"#), "{}", route.operation);
+        assert_eq!(
+            (foreign.0, foreign.2.as_str()),
+            (403, r#"{"detail":"Forbidden"}"#),
+            "{}",
+            route.operation
+        );
         assert_eq!(foreign, missing, "{}", route.operation);
     }
     assert_eq!(app.writes(), Vec::<String>::new());
@@ -159,7 +173,13 @@ async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
         let foreign = ask(theirs, request).await;
 
         let (status, detail) = of_something_missing(route.operation);
-        assert_eq!((missing.status, foreign.status), (status, status), "{}: {}", route.operation, foreign.body);
+        assert_eq!(
+            (missing.status, foreign.status),
+            (status, status),
+            "{}: {}",
+            route.operation,
+            foreign.body
+        );
         if status != 200 {
             let told = foreign.body.to_string().replace(&theirs.to_string(), &NOBODYS.to_string());
             assert_eq!(told, missing.body.to_string(), "{}", route.operation);
@@ -363,10 +383,9 @@ async fn what_is_signed_for_another_account_is_forbidden() {
 #[tokio::test]
 async fn what_twilio_signed_but_left_incomplete_is_told_so() {
     let app = App::start().await;
-    for (path, fields) in [
-        (WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]),
-        (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#]),
-    ] {
+    for (path, fields) in
+        [(WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]), (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#])]
+    {
         let refused = send(posted(&app, path, "", Some(&signed(&app, path, "")))).await;
         assert_eq!(refused.bad_fields(), fields);
     }
@@ -402,7 +421,10 @@ async fn without_the_secret_every_webhook_is_forbidden_and_health_says_so() {
         assert_eq!(answer.status(), 200);
         let told = answer.into_body().collect().await.unwrap().to_bytes();
         let told: Value = serde_json::from_slice(&told).unwrap();
-        assert_eq!((&told["status"], &told["services"][0]["status"]), (&json!("degraded"), &json!("unavailable")));
+        assert_eq!(
+            (&told["status"], &told["services"][0]["status"]),
+            (&json!("degraded"), &json!("unavailable"))
+        );
     }
     assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
 }

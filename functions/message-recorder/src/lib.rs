@@ -19,33 +19,33 @@ pub struct Deps {
 /// hand it out again, and in the end keep it aside.
 pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
     match job.work {
-        Work::Record(recording) => record(deps, &recording, &job.request).await,
-        Work::ReceiveSms(sms) => receive(deps, &sms, &job.request).await,
+        Work::Record(recording) => record(deps, &recording).await,
+        Work::ReceiveSms(sms) => receive(deps, &sms).await,
         Work::SendSms { .. } | Work::CheckSms { .. } | Work::BackfillInbound {} => {
             Err(Error::internal("a job of another queue"))
         }
     }
 }
 
-async fn record(deps: &Deps, recording: &Recording, request: &str) -> Result<()> {
+async fn record(deps: &Deps, recording: &Recording) -> Result<()> {
     let accepted = deps.store.record(recording).await?;
     if let Accepted::Stored(id) = accepted {
-        tracing::info!(request.id = request, message.id = id.get(), "message recorded");
+        tracing::info!(message.id = id.get(), "message recorded");
     }
     Ok(())
 }
 
-async fn receive(deps: &Deps, sms: &InboundSms, request: &str) -> Result<()> {
+async fn receive(deps: &Deps, sms: &InboundSms) -> Result<()> {
     let route = deps.store.route_of(&sms.to.0).await?;
     match deps.store.receive(sms, route.as_ref()).await? {
         Received::Stored(at) => {
-            tracing::info!(request.id = request, message.id = at.message.get(), "text received");
+            tracing::info!(message.id = at.message.get(), "text received");
         }
         Received::Duplicate => {
-            tracing::info!(request.id = request, metric = "duplicate_dropped", "text was here");
+            tracing::info!(metric = "duplicate_dropped", "text was here");
         }
         Received::Quarantined => {
-            tracing::error!(request.id = request, metric = "quarantined", "text to a number of nobody");
+            tracing::error!(metric = "quarantined", "text to a number of nobody");
         }
     }
     Ok(())

@@ -21,7 +21,7 @@ pub(crate) async fn backfill(deps: &Deps, correlation: &str) -> Result<()> {
             jobs.push(Job::new(correlation, Work::ReceiveSms(sms)));
         }
     }
-    tracing::info!(request.id = correlation, missing = jobs.len(), "inbound texts compared with Twilio's");
+    tracing::info!(missing = jobs.len(), "inbound texts compared with Twilio's");
     deps.outbox.record.send(&jobs).await
 }
 

@@ -1,14 +1,18 @@
 //! Asks Twilio what became of a text: one that has been silent for a day, or one whose answer was lost.
 
+use std::time::Duration;
+
+use domain::delivery::ErrorClass;
 use domain::message::{Channel, Message, MessageRef, Report};
 use domain::status::Status;
 use domain::{Result, Timestamp};
-use std::time::Duration;
+use store::consent::ConsentChange;
+use store::statuses::Advance;
 use twilio::RemoteMessage;
 
 use crate::{Deps, missing};
 
-/// How far before its claim a text may have been made, by Twilio's clock.
+/// How far Twilio's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(120);
 
 pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<()> {
@@ -21,6 +25,7 @@ pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<(
         Some(sid) => deps.twilio.fetch(sid).await?,
         None => look_up(deps, &message).await?,
     };
+    let mut brought = "Twilio was asked and had nothing new.";
     if let Some(remote) = found {
         let mut report =
             Report::from_twilio(&remote.status, remote.error_code, Some(remote.sid), Some(attempt));
@@ -30,21 +35,43 @@ pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<(
         {
             report.status = Some(Status::Sent);
         }
-        deps.store.advance(at, Channel::Sms, &report, None).await?;
+        let consent = opted_out(&message, &report);
+        match deps.store.advance(at, Channel::Sms, &report, consent.as_ref()).await? {
+            Advance::Applied(Status::Sending | Status::Sent) => {
+                brought = "Twilio was asked once, and this was its last word.";
+            }
+            // It has ended, or waits for another attempt: nobody asks after it.
+            Advance::Applied(_) => return Ok(()),
+            Advance::Stale(_) | Advance::Duplicate(_) | Advance::Unknown => {}
+        }
     }
-    deps.store.stop_asking(at, attempt, "Twilio was asked and had nothing new.").await
+    deps.store.stop_asking(at, attempt, brought).await
 }
 
-/// The one text at Twilio that can only be this one: same numbers, same words, not made before it was claimed, and not
-/// known to belong to another message. With more than one, none: guessing could hide a text that was never sent.
+/// Twilio refused the text because its receiver said STOP to the sender, and nobody had told us.
+fn opted_out(message: &Message, report: &Report) -> Option<ConsentChange> {
+    report.failure.as_ref().filter(|failure| failure.class == ErrorClass::Consent)?;
+    Some(ConsentChange {
+        address: message.to_address.clone(),
+        sender: message.from_address.clone(),
+        opted_out: true,
+        evidence: report.provider_message_id.clone()?,
+    })
+}
+
+/// The one text at Twilio that can only be this one: same numbers, same words, made between acceptance and the moment
+/// its outcome was given up on, and not known to belong to another message. With more than one, none: guessing could
+/// hide a text that was never sent.
 async fn look_up(deps: &Deps, message: &Message) -> Result<Option<RemoteMessage>> {
-    let since: Timestamp = message.created_at.minus(SKEW);
+    let (since, until) = (message.created_at.minus(SKEW), message.updated_at.plus(SKEW));
     let (from, to) = (message.from_address.as_str(), message.to_address.as_str());
     let listed = deps.twilio.list(since, Some(from), Some(to)).await?;
     let mut candidates = Vec::new();
     for remote in listed {
+        let made = remote.date_created.as_deref().and_then(Timestamp::parse_rfc2822);
         let ours = remote.direction.starts_with("outbound")
             && remote.body.as_deref() == Some(message.body.0.as_str())
+            && made.is_some_and(|made| since <= made && made <= until)
             && !deps.store.knows_provider_id("twilio", &remote.sid).await?;
         if ours {
             candidates.push(remote);

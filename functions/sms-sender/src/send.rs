@@ -36,7 +36,6 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
     }
     let outcome = deps.twilio.send(TextToSend { message: &message, attempt }).await;
     tracing::info!(
-        request.id = correlation,
         message.id = at.message.get(),
         attempt,
         outcome = outcome_name(&outcome),

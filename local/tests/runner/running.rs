@@ -12,16 +12,9 @@ use tokio::task::JoinHandle;
 /// A started runner that answers.
 pub struct Running {
     process: Child,
-    stdout: JoinHandle<String>,
-    stderr: JoinHandle<String>,
+    log: JoinHandle<String>,
     /// What it wrote to its ready-file.
     pub ready: Value,
-}
-
-/// What it printed, after its end.
-pub struct Printed {
-    pub stdout: String,
-    pub stderr: String,
 }
 
 impl Running {
@@ -34,13 +27,12 @@ impl Running {
             .arg(&ready_file)
             .args(more)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the runner starts");
-        let stdout = collected(process.stdout.take().expect("piped"));
-        let stderr = collected(process.stderr.take().expect("piped"));
+        let log = collected(process.stderr.take().expect("piped"));
         let mut ready = Value::Null;
         until(async || {
             let text = tokio::fs::read(&ready_file).await.unwrap_or_default();
@@ -48,7 +40,7 @@ impl Running {
             ready.is_object()
         })
         .await;
-        Running { process, stdout, stderr, ready }
+        Running { process, log, ready }
     }
 
     /// A text of the ready-file.
@@ -64,12 +56,11 @@ impl Running {
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
-    /// Ends it from one moment to the next, and returns what it printed.
-    pub async fn kill(mut self) -> Printed {
+    /// Ends it from one moment to the next, and returns its log.
+    pub async fn kill(mut self) -> String {
         self.process.start_kill().expect("it runs");
         self.process.wait().await.expect("it ends");
-        let (stdout, stderr) = (self.stdout.await, self.stderr.await);
-        Printed { stdout: stdout.expect("read"), stderr: stderr.expect("read") }
+        self.log.await.expect("it was read")
     }
 }
 

@@ -106,8 +106,9 @@ pub enum Outcome {
 
 /// How often a transient failure is tried again by itself.
 pub const MAX_RETRIES: u32 = 3;
-/// How long a throttled message is tried again before it fails: the longest that Twilio keeps a text in its own queue.
-pub const THROTTLE_PATIENCE: Duration = Duration::from_secs(10 * 3600);
+/// How often a throttled message is tried again in a row before it fails: some ten hours, the longest that Twilio keeps a
+/// text in its own queue.
+pub const THROTTLED_TRIES: u32 = 60;
 /// How long a claim lasts. Longer than the provider's time limit and the writes around it.
 pub const LEASE: Duration = Duration::from_secs(90);
 /// How long after acceptance a message without a final report is asked after, once.
@@ -122,10 +123,8 @@ pub const ORDER_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Tries {
     /// Charged retries so far.
     pub retries: u32,
-    /// Throttled tries in a row so far.
+    /// Throttled tries so far.
     pub throttled: u32,
-    /// How long ago the message was accepted.
-    pub age: Duration,
 }
 
 /// When to try again after `failure`: the delay, or `None` when it is over.
@@ -140,7 +139,7 @@ pub fn retry_after(
     jitter: f64,
 ) -> Option<Duration> {
     let scheduled = match failure.class {
-        ErrorClass::Throttle if tries.age < THROTTLE_PATIENCE => {
+        ErrorClass::Throttle if tries.throttled < THROTTLED_TRIES => {
             let full = Duration::from_secs(2 << tries.throttled.min(9)).min(Duration::from_secs(900));
             full.mul_f64(0.5 + 0.5 * jitter)
         }
@@ -174,7 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn tries(retries: u32, throttled: u32) -> Tries {
-        Tries { retries, throttled, age: Duration::from_secs(1) }
+        Tries { retries, throttled }
     }
 
     #[test]
@@ -200,10 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn throttling_ends_with_the_patience() {
+    fn throttling_ends_after_some_ten_hours() {
         let failure = Failure::new(ErrorClass::Throttle, "");
-        let old = Tries { retries: 0, throttled: 99, age: THROTTLE_PATIENCE };
-        assert_eq!(retry_after(&failure, old, None, 0.0), None);
+        let waits = (0..THROTTLED_TRIES).filter_map(|n| retry_after(&failure, tries(0, n), None, 0.5));
+        let hours = waits.sum::<Duration>().as_secs() / 3600;
+        assert!((9..=12).contains(&hours), "{hours} hours");
+        assert_eq!(retry_after(&failure, tries(0, THROTTLED_TRIES), None, 0.0), None);
     }
 
     proptest! {

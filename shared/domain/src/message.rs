@@ -195,7 +195,7 @@ pub struct Message {
     /// Billed parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segments: Option<u32>,
-    /// When another system says it was sent, in its own words.
+    /// When it was sent: as the provider reported it, or in the words of the system that recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<String>,
     /// When omega took it.

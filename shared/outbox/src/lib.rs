@@ -95,7 +95,7 @@ impl Outbox {
             result = result.and(self.sms.send_later(&job(*at), delay).await);
         }
         if let Err(error) = result {
-            tracing::warn!(request.id = correlation, error = %error, "left to the sweeper");
+            tracing::warn!(error = %error, "left to the sweeper");
         }
     }
 

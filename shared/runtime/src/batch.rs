@@ -8,6 +8,7 @@ use domain::job::{Job, VERSION};
 use domain::{Error, Result};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tracing::Instrument;
 
 /// Runs `handle` for every record, concurrently, and reports those that have to be delivered again.
 ///
@@ -50,16 +51,16 @@ where
             return Some(id);
         }
     };
-    let request = job.request.clone();
-    let result = AssertUnwindSafe(handle(job)).catch_unwind().await;
+    let span = tracing::info_span!("job", request.id = job.request);
+    let result = AssertUnwindSafe(handle(job)).catch_unwind().instrument(span.clone()).await;
     let error = match result {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error,
         Err(_) => Error::internal("the handler panicked"),
     };
     tracing::error!(
+        parent: &span,
         sqs.message_id = id,
-        request.id = request,
         error = with_causes(&error),
         retryable = error.is_retryable(),
         "job failed"

@@ -53,6 +53,6 @@ impl Store {
 
     /// Whom a number leads to.
     pub async fn number_route(&self, phone: &Phone) -> Result<Option<NumberRoute>> {
-        self.get(keys::number(phone), false).await?.map(decode).transpose()
+        self.get(keys::number(phone), true).await?.map(decode).transpose()
     }
 }

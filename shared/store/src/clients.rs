@@ -55,7 +55,18 @@ impl Store {
         self.tx_put(address_item(business, client, address)?, Write::new())
     }
 
-    /// The same, when it leads to nobody yet.
+    /// The same, leaving alone whom it leads to already.
+    pub(crate) fn tx_keep_address(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        address: &SmsAddress,
+    ) -> Result<TransactWriteItem> {
+        let write = Write::new().stamp("Address").set_once("client_id", value(&client)?);
+        self.tx_update(keys::address(business, address), write)
+    }
+
+    /// The same, refused when it leads to somebody already.
     pub(crate) fn tx_insert_address(
         &self,
         business: BusinessId,

@@ -9,6 +9,6 @@ use crate::{Store, keys};
 impl Store {
     /// The credential whose secret has this hash. Whether it is still live is the reader's to check.
     pub async fn credential(&self, secret_hash: &str) -> Result<Option<Credential>> {
-        self.get(keys::credential(secret_hash), false).await?.map(decode).transpose()
+        self.get(keys::credential(secret_hash), true).await?.map(decode).transpose()
     }
 }

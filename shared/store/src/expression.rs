@@ -116,6 +116,13 @@ impl Write {
         self
     }
 
+    /// Only when the attribute has a value.
+    pub(crate) fn when_present(mut self, attribute: &str) -> Self {
+        let name = self.name(attribute);
+        self.conditions.push(format!("attribute_exists({name})"));
+        self
+    }
+
     /// Only when the attribute is missing.
     pub(crate) fn when_absent(mut self, attribute: &str) -> Self {
         let name = self.name(attribute);

@@ -96,6 +96,10 @@ impl Store {
             Err(Some(stored)) => decode(stored)?,
             Err(None) => return Ok(Begin::InProgress),
         };
+        if stored.owner == owner {
+            // Written, and the answer got lost: the SDK wrote it again and met itself.
+            return Ok(Begin::Run(Ticket { scope, owner, request_id: stored.request_id }));
+        }
         if stored.body_hash != body_hash {
             return Ok(Begin::OtherBody);
         }
@@ -107,9 +111,15 @@ impl Store {
         }
         record.request_id = stored.request_id;
         let condition = Write::new().when("owner", "=", s(stored.owner)).when_absent("answer");
-        Ok(match self.put(item(&record)?, condition).await? {
-            Ok(()) => Begin::Run(Ticket { scope, owner, request_id: stored.request_id }),
-            Err(_) => Begin::InProgress,
+        let ours = match self.put(item(&record)?, condition).await? {
+            Ok(()) => true,
+            Err(Some(winner)) => decode::<Record>(winner)?.owner == owner,
+            Err(None) => false,
+        };
+        Ok(if ours {
+            Begin::Run(Ticket { scope, owner, request_id: stored.request_id })
+        } else {
+            Begin::InProgress
         })
     }
 
@@ -118,6 +128,14 @@ impl Store {
         let write = Write::new().set("answer", value(answer)?).when("owner", "=", s(ticket.owner.clone()));
         let key = keys::idempotency(ticket.scope.business, &ticket.scope.key_hash);
         // Refused means that somebody took over after our time was up; their answer is the same.
+        self.update(key, write).await?.map_or(Ok(()), |_| Ok(()))
+    }
+
+    /// Lets a call that failed for our own reasons be run again at once. It keeps its request id, so what it stored is
+    /// found and not stored again.
+    pub async fn release(&self, ticket: &Ticket) -> Result<()> {
+        let write = Write::new().set("lock_until_ms", n(0)).when("owner", "=", s(ticket.owner.clone()));
+        let key = keys::idempotency(ticket.scope.business, &ticket.scope.key_hash);
         self.update(key, write).await?.map_or(Ok(()), |_| Ok(()))
     }
 

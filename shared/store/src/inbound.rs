@@ -1,5 +1,6 @@
 //! A text from a client: stored once, however often and at however many entrances it arrives.
 
+use domain::Result;
 use domain::business::NumberRoute;
 use domain::conversation::Effect;
 use domain::id::ClientId;
@@ -8,14 +9,12 @@ use domain::keyword::{self, Keyword};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, UserType};
 use domain::phone::{Phone, SmsAddress};
 use domain::status::Status;
-use domain::{Error, Result};
 
 use crate::consent::ConsentChange;
 use crate::conversations::{Head, Order};
 use crate::expression::Write;
 use crate::item::{encode, s, stamp, until, value};
-use crate::messages::{PLACEMENTS, conversation_in, head_after};
-use crate::transaction::pause;
+use crate::messages::{Placing, conversation_in, head_after};
 use crate::{Store, keys};
 
 /// What became of a text from a client.
@@ -58,7 +57,8 @@ impl Store {
         let mut head = Head::Steady;
         let effect = Effect::of(Direction::Inbound, Category::Conversation, false);
         let mut id = self.new_message_id();
-        for tries in 1..=PLACEMENTS {
+        let mut placing = Placing::begin();
+        loop {
             let at = MessageRef { business, client, message: id };
             let message = inbound_message(at, sms, &from, &to, now);
             let mut parts = vec![
@@ -100,9 +100,8 @@ impl Store {
             id = stored
                 .and_then(|conversation| conversation.newest_id)
                 .map_or(fresh, |newest| fresh.max(newest.next()));
-            tokio::time::sleep(pause(tries)).await;
+            placing.again().await?;
         }
-        Err(Error::Unavailable("the conversation is too busy".into()))
     }
 
     /// What a keyword asks for. "Yes" is a word like any other unless the sender opted out, so only it needs a look.

@@ -8,6 +8,8 @@ use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::conversations::{Head, Order, decode_conversation};
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, stamp, until, value};
@@ -15,12 +17,38 @@ use crate::keys::attribute::GSI1;
 use crate::transaction::{Refused, pause};
 use crate::{Store, keys};
 
-/// How often a message that lost a race for its place is placed anew.
-pub(crate) const PLACEMENTS: u32 = 80;
+/// How long a message that lost a race for its place is placed anew. Less than a function may run.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a queued message may stay unclaimed before the sweeper queues it again.
 pub(crate) const OUTBOX_GRACE: Duration = Duration::from_secs(60);
 /// How long the messages of a request are found by its id.
 const REQUEST_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Goes on placing a message until it has its place or the time is up. A random pause before each new try.
+#[derive(Debug)]
+pub(crate) struct Placing {
+    begun: Instant,
+    tries: u32,
+}
+
+impl Placing {
+    pub(crate) fn begin() -> Placing {
+        Placing { begun: Instant::now(), tries: 0 }
+    }
+
+    /// Waits a moment before another try.
+    ///
+    /// # Errors
+    /// `Unavailable` when the time is up.
+    pub(crate) async fn again(&mut self) -> Result<()> {
+        if self.begun.elapsed() > PATIENCE {
+            return Err(Error::Unavailable("the conversation is too busy".into()));
+        }
+        self.tries += 1;
+        tokio::time::sleep(pause(self.tries)).await;
+        Ok(())
+    }
+}
 
 /// What became of a message that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +75,8 @@ impl Store {
     /// one is chosen, so that ids go up in the order of acceptance.
     pub async fn accept(&self, message: &mut Message, request: RequestId, index: usize) -> Result<Accepted> {
         let effect = Effect::of(message.direction, message.category, false);
-        for tries in 1..=PLACEMENTS {
+        let mut placing = Placing::begin();
+        loop {
             let at = message.at;
             let due = message.send_at.unwrap_or(message.created_at).plus(OUTBOX_GRACE);
             let parts = vec![
@@ -76,9 +105,8 @@ impl Store {
                 return Ok(Accepted::OptedOut);
             }
             message.at.message = self.larger_id(&mut refused, 2)?;
-            tokio::time::sleep(pause(tries)).await;
+            placing.again().await?;
         }
-        Err(Error::Unavailable("the conversation is too busy".into()))
     }
 
     /// Stores a message that another system carried, once for each id of that system, in one transaction.
@@ -90,7 +118,8 @@ impl Store {
         let effect = recording.effect();
         let (mut head, mut order) = (Head::Steady, Order::Shown);
         let mut sequence = fastrand::u16(0..4096);
-        for tries in 1..=PLACEMENTS {
+        let mut placing = Placing::begin();
+        loop {
             message.at.message = MessageId::at(recording.order_at, sequence);
             let at = message.at;
             let mut parts = vec![
@@ -112,6 +141,13 @@ impl Store {
                 item.insert("client_id".to_owned(), value(&at.client)?);
                 parts.push(self.tx_put(item, Write::new().if_new())?);
             }
+            // What is filled in later says nothing of whom a number leads to now.
+            let (client, address) = (at.client, message.client_address());
+            parts.push(if recording.historical {
+                self.tx_keep_address(at.business, client, address)?
+            } else {
+                self.tx_put_address(at.business, client, address)?
+            });
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Accepted::Stored(at.message)),
                 Err(refused) => refused,
@@ -129,9 +165,8 @@ impl Store {
             } else {
                 sequence = fastrand::u16(0..4096);
             }
-            tokio::time::sleep(pause(tries)).await;
+            placing.again().await?;
         }
-        Err(Error::Unavailable("the conversation is too busy".into()))
     }
 
     /// A larger id than the one that was refused, after whatever made it too small.
@@ -178,7 +213,7 @@ impl Store {
 
     /// Where a message is, by its id alone.
     pub async fn locate(&self, business: BusinessId, message: MessageId) -> Result<Option<MessageRef>> {
-        let pointer = self.get(keys::message_pointer(business, message), false).await?;
+        let pointer = self.get(keys::message_pointer(business, message), true).await?;
         let Some(item) = pointer else { return Ok(None) };
         let client: ClientId = crate::clients::client_in(&item)?;
         Ok(Some(MessageRef { business, client, message }))

@@ -182,10 +182,10 @@ impl Store {
         let (at, now) = (message.at, self.clock().now());
         let mut event = own_event(attempt, Some(Status::Sending), None, now);
         event.provider_status = Some(provider_status.to_owned());
+        let touched = || Write::new().set("updated_at", s(now.to_string()));
         let accepted = |write: Write| -> Result<Write> {
             let write = write
                 .set("provider_message_id", s(provider_id))
-                .set("updated_at", s(now.to_string()))
                 .set_once("provider_status", s(provider_status))
                 .remove("lease_until")
                 .if_exists()
@@ -201,7 +201,7 @@ impl Store {
                 .set(GSI1.2, s(keys::due_at(now.plus(SILENCE), at)))
         };
         // The usual case first: nobody else has touched it since the claim.
-        let usual = silent(accepted(Write::new())?).when("status_rank", "=", n(Status::Sending.rank()));
+        let usual = silent(accepted(touched())?).when("status_rank", "=", n(Status::Sending.rank()));
         let parts = |update: Write, parked: bool| -> Result<Vec<TransactWriteItem>> {
             Ok(vec![
                 self.tx_update(keys::message(at), update)?,
@@ -222,7 +222,7 @@ impl Store {
                 Some(Status::UnknownOutcome) => silent(accepted(moved(Status::Sent, now)?)?)
                     .remove("failure")
                     .when("status_rank", "=", n(Status::UnknownOutcome.rank())),
-                _ => accepted(Write::new())?,
+                _ => accepted(touched())?,
             }
         } else {
             usual
@@ -240,7 +240,7 @@ impl Store {
             if !refused.failed(0) {
                 break;
             }
-            update = accepted(Write::new())?;
+            update = accepted(touched())?;
         }
         // The message went on to another attempt: this answer is only an event now, which the callbacks are as well.
         Ok(())
@@ -254,11 +254,7 @@ impl Store {
         asked: Option<Duration>,
     ) -> Result<Settled> {
         let (at, now) = (message.at, self.clock().now());
-        let tries = Tries {
-            retries: message.retries,
-            throttled: message.throttled,
-            age: now.since(message.created_at),
-        };
+        let tries = Tries { retries: message.retries, throttled: message.throttled };
         let Some(delay) = retry_after(failure, tries, asked, fastrand::f64()) else {
             self.settle_ended(message, attempt, Status::Failed, failure, None).await?;
             return Ok(Settled::Done);
@@ -381,11 +377,10 @@ pub(crate) fn moved(status: Status, now: Timestamp) -> Result<Write> {
 
 /// Whether an asynchronous failure of `message` may be tried again by itself, and when. What Twilio took and then gave
 /// up is charged, even where it was too fast for it: it was an attempt.
-pub(crate) fn comes_back(message: &Message, failure: Option<&Failure>, now: Timestamp) -> Option<Duration> {
+pub(crate) fn comes_back(message: &Message, failure: Option<&Failure>) -> Option<Duration> {
     let failure = failure.filter(|failure| failure.class.retries_by_itself())?;
     let charged = Failure { class: ErrorClass::Transient, ..failure.clone() };
-    let tries =
-        Tries { retries: message.retries, throttled: message.throttled, age: now.since(message.created_at) };
+    let tries = Tries { retries: message.retries, throttled: message.throttled };
     retry_after(&charged, tries, None, fastrand::f64())
 }
 

@@ -53,12 +53,20 @@ impl Store {
             return Ok(applied);
         }
         let mut once = true;
-        for _ in 0..3 {
+        let mut expected = learned(report).is_some();
+        for _ in 0..4 {
             let event = of_report(report, 0, EventOutcome::Applied, None, now);
+            let mut write = self.advanced(at, channel, report, next, now)?;
+            if expected {
+                write = write.when_present("provider_message_id");
+            }
             let mut parts: Vec<TransactWriteItem> = vec![
-                self.tx_update(keys::message(at), self.advanced(at, channel, report, next, now)?)?,
+                self.tx_update(keys::message(at), write)?,
                 self.tx_put_report(at, report, &event, once)?,
             ];
+            if let Some((id, attempt)) = learned(report).filter(|_| !expected) {
+                parts.push(self.tx_put_provider_id("twilio", id, at, attempt, true)?);
+            }
             if let Some(change) = consent {
                 parts.push(self.tx_consent_change(at.business, change, now)?);
             }
@@ -67,12 +75,17 @@ impl Store {
                 Err(refused) => refused,
             };
             if refused.failed(0) {
+                let repeated = refused.failed(1);
+                let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
+                if expected && stored.as_ref().is_some_and(|stored| stored.provider_message_id.is_none()) {
+                    // The sender's own answer was lost or is late: the id is learned from the report.
+                    expected = false;
+                    continue;
+                }
                 // What the client wants does not depend on what became of the message.
                 if let Some(change) = consent {
                     let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
                 }
-                let repeated = refused.failed(1);
-                let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
                 return self.stale(at, report, stored, repeated, now).await;
             }
             // The same words came before, but about an earlier state: they apply again, once more.
@@ -143,7 +156,7 @@ impl Store {
         if !ours || !message.delivery_status.may_become(next, channel) {
             return Ok(None);
         }
-        let Some(delay) = comes_back(&message, report.failure.as_ref(), now) else {
+        let Some(delay) = comes_back(&message, report.failure.as_ref()) else {
             return Ok(None);
         };
         let send_at = now.plus(delay);
@@ -157,8 +170,11 @@ impl Store {
         }
         let again = Some(format!("tried again at {send_at}"));
         let event = of_report(report, message.attempt, EventOutcome::Applied, again, now);
-        let parts =
+        let mut parts =
             vec![self.tx_update(keys::message(at), write)?, self.tx_put_report(at, report, &event, false)?];
+        if let Some((id, attempt)) = learned(report).filter(|_| message.provider_message_id.is_none()) {
+            parts.push(self.tx_put_provider_id("twilio", id, at, attempt, true)?);
+        }
         Ok(self.transact(parts).await?.is_ok().then_some(Advance::Applied(Status::Queued)))
     }
 
@@ -206,4 +222,10 @@ impl Store {
         let fresh = self.put_ignored(at, report, stored.attempt, &reason, now).await?;
         Ok(if fresh { Advance::Stale(current) } else { Advance::Duplicate(current) })
     }
+}
+
+/// The provider's id of the message and the attempt it is of, for a report that tells both. Each id has to be known as
+/// ours, or a look-up could take it for another text with the same words.
+fn learned(report: &Report) -> Option<(&str, u32)> {
+    report.provider_message_id.as_deref().zip(report.attempt)
 }

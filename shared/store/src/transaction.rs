@@ -5,12 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{Error, Result};
+use tokio::time::Instant;
 
 use crate::Store;
 use crate::item::Item;
 
-/// How often a transaction that met another one on the same item is tried.
-const TRIES: u32 = 30;
+/// How long a transaction that met another one on the same item is tried again.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Why a transaction did not happen: one entry for each of its parts, in order.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl Store {
     ///
     /// The SDK sends one token with all its own tries of a call, so an answer that got lost is not a second write.
     pub(crate) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Result<(), Refused>> {
+        let begun = Instant::now();
         let mut tries = 0;
         loop {
             let sent = self.ddb.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
@@ -69,9 +71,9 @@ impl Store {
                 return Err(Error::internal(format!("transaction refused: {codes:?}")));
             }
             tries += 1;
-            if tries == TRIES {
+            if begun.elapsed() > PATIENCE {
                 return Err(Error::Unavailable(
-                    format!("transaction refused {TRIES} times: {codes:?}").into(),
+                    format!("transaction refused {tries} times: {codes:?}").into(),
                 ));
             }
             tokio::time::sleep(pause(tries)).await;

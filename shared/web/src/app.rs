@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::access;
 use crate::read::LARGEST_BODY;
@@ -24,21 +25,49 @@ const HEADER: &str = "x-request-id";
 /// A function's routes, ready to be served.
 pub fn app(routes: Router) -> Router {
     routes
-        .layer(middleware::from_fn(log))
+        .layer(middleware::from_fn(note_route))
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(correlate))
 }
 
-/// Keeps a sane id of the caller's, else makes one.
+/// Keeps a sane id of the caller's, else makes one; everything that is logged meanwhile carries it. One line for each
+/// call, with the template of its path, because a path itself can hold a person's number.
 async fn correlate(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
     let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
     request.extensions_mut().insert(Correlation(id.clone()));
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!("request", request.id = id);
+    let answer = async {
+        let (started, method) = (Instant::now(), request.method().clone());
+        let response = next.run(request).await;
+        tracing::info!(
+            http.method = method.as_str(),
+            http.route = response.extensions().get::<Matched>().map_or("", |Matched(path)| path.as_str()),
+            http.status = response.status().as_u16(),
+            duration.ms = started.elapsed().as_millis() as u64,
+            "request"
+        );
+        response
+    };
+    let mut response = answer.instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
+
+/// The template of the path that a call matched.
+#[derive(Clone, Debug)]
+struct Matched(MatchedPath);
+
+/// Passes on which route answered: only inside the router is it known.
+async fn note_route(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(path) = path {
+        response.extensions_mut().insert(Matched(path));
     }
     response
 }
@@ -47,25 +76,6 @@ async fn correlate(mut request: Request, next: Next) -> Response {
 fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-}
-
-/// One line for each call. The path is the template, because a path itself can hold a person's number.
-async fn log(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request.extensions().get::<Correlation>().map(|id| id.0.clone()).unwrap_or_default();
-    let method = request.method().clone();
-    let route =
-        request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    let response = next.run(request).await;
-    tracing::info!(
-        request.id = id,
-        http.method = method.as_str(),
-        http.route = route,
-        http.status = response.status().as_u16(),
-        duration.ms = started.elapsed().as_millis() as u64,
-        "request"
-    );
-    response
 }
 
 /// 405 with the methods that exist, where only the method is wrong; else 404. Answered from the table of all routes,

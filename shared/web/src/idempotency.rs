@@ -119,11 +119,13 @@ fn replay(answer: Answer) -> Response {
     (status, headers, answer.body).into_response()
 }
 
-/// Keeps a good answer; forgets a call that was refused for what it said; leaves one that failed for our own reasons
-/// in progress, so that it is finished by whoever repeats it, and not begun again.
+/// Keeps a good answer; forgets a call that was refused for what it said; lets one that failed for our own reasons be
+/// run again under its own request id, so that it is finished and not begun anew.
 async fn keep(edge: &Edge, ticket: &Ticket, response: Response) -> Result<Response, ApiError> {
     let status = response.status();
     if status.is_server_error() {
+        // Where the table is away as well, the end of the lock does the same a minute later.
+        let _ = edge.store().release(ticket).await;
         return Ok(response);
     }
     if !status.is_success() {
