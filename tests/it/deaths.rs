@@ -39,11 +39,11 @@ async fn a_call_with_a_key_dies(n: usize, when: Halt, swept_before: bool) -> boo
     app.recover().await;
 
     assert_eq!(app.sent_words(), WORDS, "died at {n}, {when:?}");
-    for (index, item) in repeated["items"].as_array().unwrap().iter().enumerate() {
-        let message = studio.message(item["message_id"].as_u64().unwrap()).await;
+    for (index, item) in repeated["items"].as_array().expect("items").iter().enumerate() {
+        let message = studio.message(item["message_id"].as_u64().expect("a message id")).await;
         assert_eq!((&message["message"], &message["status"]), (&json!(TEXTS[index].2), &json!("delivered")));
     }
-    let request = repeated["request_id"].as_str().unwrap();
+    let request = repeated["request_id"].as_str().expect("a request id");
     let of_request = studio.get(&format!("/messages/requests/{request}")).await.ok();
     assert_eq!(of_request["counts"], json!({"delivered": 3}));
     assert_eq!(studio.post_once("/sms/send", "once", &body).await.ok(), repeated);
@@ -247,7 +247,7 @@ async fn without_any_report_twilio_is_asked_once_and_its_word_counts() {
         let id = studio.queue(7, ADA, "Hello").await;
         app.local.wire.counts(|_, operation| operation == "POST Messages");
         assert!(app.dies(0, Halt::After, app.local.deliver_once(Source::Sms)).await);
-        lost_report(&app, word).await;
+        app.report_in_vain(word).await;
 
         app.live(Duration::from_secs(960), Duration::from_secs(120)).await;
         assert_eq!(studio.status(id).await, "unknown_outcome");
@@ -387,22 +387,12 @@ async fn an_opt_out_that_is_learned_by_asking_is_kept() {
     app.local.twilio.set_default_callbacks(SILENT);
     let id = studio.queue(7, ADA, "Hello").await;
     app.drain().await;
-    app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
-    app.local.twilio.send_callbacks(&app.only_sid(), [("undelivered", 21610)]).await.expect("a known text");
-    app.local.wire.heal();
+    app.report_in_vain(("undelivered", 21610)).await;
     app.clock.advance(Duration::from_secs(86_400));
     app.sweep().await;
     assert_eq!(studio.message(id).await["error_class"], "consent");
     let again = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Again")])).await.ok();
     assert_eq!(again["items"][0]["status"], "blocked");
-}
-
-/// Twilio tells of the only text while we cannot listen, and gives up.
-async fn lost_report(app: &App, word: &str) {
-    app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
-    let tries = app.local.twilio.send_callbacks(&app.only_sid(), [word]).await.expect("a known text");
-    assert_eq!(tries.last().and_then(|attempt| attempt.status), Some(500));
-    app.local.wire.heal();
 }
 
 // What Twilio tells us.
@@ -495,7 +485,7 @@ async fn a_text_from_a_client_whose_handler_died_is_there_once_when_it_is_repeat
 
 #[tokio::test]
 async fn a_stop_of_a_stranger_whose_handler_died_makes_one_client_who_is_left_alone() {
-    at_every_call(4, async |n, when| {
+    at_every_call(3, async |n, when| {
         let app = App::start().await;
         let studio = app.business().await;
         let address = format!("{}/twilio/sms/reply", app.local.base_url);

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use domain::job::Job;
 use local::Source;
+use local::fake_twilio::Callback;
 use local::wire::Halt;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -136,6 +137,14 @@ impl App {
             let attempts = self.local.twilio.send_callbacks(sid, [*word]).await.expect("a known text");
             assert_eq!(attempts.last().and_then(|attempt| attempt.status), Some(200), "{attempts:?}");
         }
+    }
+
+    /// Twilio reports a status of the only text it took while we cannot listen, and gives up.
+    pub async fn report_in_vain(&self, report: impl Into<Callback>) {
+        self.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
+        let tries = self.local.twilio.send_callbacks(&self.only_sid(), [report]).await.expect("a known text");
+        assert_eq!(tries.last().and_then(|attempt| attempt.status), Some(500));
+        self.local.wire.heal();
     }
 
     /// A form as Twilio signs and posts it, ready for the router. The fragment of an address stays at home.

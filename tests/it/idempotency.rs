@@ -132,16 +132,38 @@ async fn a_call_that_failed_for_our_reasons_is_finished_by_its_repetition() {
     let failed = send(sending(&studio, "k", &texts)).await;
     app.local.wire.heal();
 
+    let other = send(sending(&studio, "k", &[(7, ADA, "Three")])).await;
+    let finished = send(sending(&studio, "k", &texts)).await;
+    let replayed = send(sending(&studio, "k", &texts)).await;
+
+    assert_eq!((failed.status, failed.header("retry-after")), (503, Some("2")));
+    assert_eq!(other.status, 422);
+    assert!(!is_replay(&finished) && is_replay(&replayed));
+    assert_eq!(finished.ok(), replayed.body);
+    app.drain().await;
+    assert_eq!(app.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_whose_end_could_not_be_stored_is_finished_by_its_repetition_a_minute_later() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let texts = [(7, ADA, "One"), (8, "+14155550124", "Two")];
+    // The texts are stored and queued; what fails is keeping the answer.
+    app.local.wire.fail("dynamodb", Some("UpdateItem"), usize::MAX, 500, "{}");
+    let failed = send(sending(&studio, "k", &texts)).await;
+    app.local.wire.heal();
+
     let too_soon = send(sending(&studio, "k", &texts)).await;
     app.clock.advance(A_MINUTE);
     let finished = send(sending(&studio, "k", &texts)).await;
     let replayed = send(sending(&studio, "k", &texts)).await;
 
-    assert_eq!((failed.status, failed.header("retry-after")), (503, Some("2")));
-    assert_eq!(too_soon.status, 409);
+    assert_eq!((failed.status, too_soon.status), (503, 409));
     assert!(!is_replay(&finished) && is_replay(&replayed));
     assert_eq!(finished.ok(), replayed.body);
     app.drain().await;
+    app.sweep().await;
     assert_eq!(app.sent().len(), 2);
 }
 

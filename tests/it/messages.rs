@@ -50,7 +50,7 @@ const MESSAGE: [&str; 34] = [
 async fn scheduled(studio: &Business<'_>) -> u64 {
     let mut body = studio.send_body(&[(7, ADA, "Later")]);
     body["send_at"] = json!("2026-02-01T12:00:00Z");
-    studio.post("/sms/send", body).await.ok()["items"][0]["message_id"].as_u64().unwrap()
+    studio.post("/sms/send", body).await.ok()["items"][0]["message_id"].as_u64().expect("an id")
 }
 
 /// A text that Twilio took and says nothing more of.

@@ -16,7 +16,7 @@ const BEN: &str = "+14155550124";
 async fn queue_all(studio: &Business<'_>, texts: &[&str]) -> Vec<u64> {
     let texts: Vec<(u64, &str, &str)> = texts.iter().map(|text| (7, ADA, *text)).collect();
     let accepted = studio.post("/sms/send", studio.send_body(&texts)).await.ok();
-    let items = accepted["items"].as_array().unwrap();
+    let items = accepted["items"].as_array().expect("items");
     items.iter().map(|item| item["message_id"].as_u64().expect("a message id")).collect()
 }
 

@@ -35,7 +35,7 @@ async fn inbox(studio: &Business<'_>, n: u64) -> Vec<(u64, String)> {
     for client in 1..=n {
         let profile = studio.client(client).await;
         let last = profile["last_message_content"].as_str().unwrap_or("-").to_owned();
-        seen.push((profile["unread_messages_count"].as_u64().unwrap(), last));
+        seen.push((profile["unread_messages_count"].as_u64().expect("a count"), last));
     }
     seen
 }

@@ -27,7 +27,7 @@ fn text(message: &str) -> Value {
 }
 
 async fn of_request(studio: &Business<'_>, accepted: &Value) -> Value {
-    let request = accepted["request_id"].as_str().unwrap();
+    let request = accepted["request_id"].as_str().expect("a request id");
     studio.get(&format!("/messages/requests/{request}")).await.ok()
 }
 
@@ -35,7 +35,7 @@ async fn of_request(studio: &Business<'_>, accepted: &Value) -> Value {
 async fn recorded(app: &App, studio: &Business<'_>, body: Value) -> Vec<Value> {
     let accepted = studio.post("/sms/record", body).await.ok();
     app.drain().await;
-    of_request(studio, &accepted).await["messages"].as_array().unwrap().clone()
+    of_request(studio, &accepted).await["messages"].as_array().expect("messages").clone()
 }
 
 #[tokio::test]

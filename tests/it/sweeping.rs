@@ -19,10 +19,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Queues a text with more fields in the call, and returns its id and its status in the answer.
 async fn queue_with(studio: &Business<'_>, fields: Value) -> (u64, String) {
     let mut body = studio.send_body(&[(7, ADA, "Hello")]);
-    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    body.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
     let accepted = studio.post("/sms/send", body).await.ok();
     let item = &accepted["items"][0];
-    (item["message_id"].as_u64().unwrap(), item["status"].as_str().unwrap().to_owned())
+    (
+        item["message_id"].as_u64().expect("a message id"),
+        item["status"].as_str().expect("a status").to_owned(),
+    )
 }
 
 fn later(app: &App, by: Duration) -> Timestamp {
@@ -159,10 +162,7 @@ async fn after_a_day_of_silence_twilio_is_asked_once() {
         app.local.twilio.set_default_callbacks(SILENT);
         let id = studio.queue(7, ADA, "Hello").await;
         app.drain().await;
-        // It is reported while nobody can hear it.
-        app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
-        app.local.twilio.send_callbacks(&app.only_sid(), [word]).await.unwrap();
-        app.local.wire.heal();
+        app.report_in_vain(word).await;
 
         app.live(24 * HOUR - 10 * MINUTE, HOUR - Duration::from_secs(25)).await;
         assert_eq!((studio.status(id).await.as_str(), app.questions()), ("sending", 0));
@@ -219,9 +219,7 @@ async fn the_timeline_says_what_asking_brought() {
         app.local.twilio.set_default_callbacks(SILENT);
         let id = studio.queue(7, ADA, "Hello").await;
         app.drain().await;
-        app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
-        app.local.twilio.send_callbacks(&app.only_sid(), [word]).await.unwrap();
-        app.local.wire.heal();
+        app.report_in_vain(word).await;
         app.clock.advance(24 * HOUR);
         app.sweep().await;
         let events = studio.get(&format!("/messages/{id}/events")).await.ok();

@@ -90,13 +90,13 @@ fn of_a_business() -> impl Iterator<Item = &'static Route> {
 
 /// An answer without what differs from call to call.
 async fn whole(request: RequestBuilder) -> (u16, Vec<(String, String)>, String) {
-    let response = request.send().await.unwrap();
+    let response = request.send().await.expect("an answer");
     let headers = response.headers().iter();
     let headers = headers
         .filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()))
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
         .collect();
-    (response.status().as_u16(), headers, response.text().await.unwrap())
+    (response.status().as_u16(), headers, response.text().await.expect("a body"))
 }
 
 #[tokio::test]
@@ -221,9 +221,9 @@ async fn the_cookie_is_as_good_as_the_header_and_the_header_comes_first() {
 
 /// Makes a business with one credential of that role.
 async fn somebody(app: &App, id: u64, role: Role) -> String {
-    let now = domain::Timestamp::parse(BEGINNING).unwrap();
+    let now = domain::Timestamp::parse(BEGINNING).expect("an instant");
     let business = StoredBusiness {
-        business_id: BusinessId::new(id).unwrap(),
+        business_id: BusinessId::new(id).expect("an id"),
         business_name: None,
         country: Country::default(),
         time_zone: None,
@@ -245,7 +245,9 @@ async fn somebody(app: &App, id: u64, role: Role) -> String {
     };
     let secret = format!("token of {role:?}");
     let store = &app.local.sweeper().store;
-    assert!(store.insert_business(&business, &credential, &web::api_key_hash(&secret)).await.unwrap());
+    assert!(
+        store.insert_business(&business, &credential, &web::api_key_hash(&secret)).await.expect("a table")
+    );
     secret
 }
 

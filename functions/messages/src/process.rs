@@ -35,7 +35,7 @@ struct Request {
 /// number is the one the directory has.
 pub async fn process(
     tenant: Tenant,
-    Call(request): Call,
+    Call { request, .. }: Call,
     Extension(Correlation(correlation)): Extension<Correlation>,
     State(outbox): State<Outbox>,
     body: JsonBody,

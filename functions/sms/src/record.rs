@@ -27,7 +27,7 @@ const LONGEST: usize = 20_000;
 /// called. `message_id` is the id in the sending system, and the same one is recorded once.
 pub async fn record(
     tenant: Tenant,
-    Call(request): Call,
+    Call { request, .. }: Call,
     Extension(Correlation(correlation)): Extension<Correlation>,
     State(outbox): State<Outbox>,
     body: JsonBody,

@@ -29,7 +29,7 @@ const LONGEST_URL: usize = 2048;
 /// is refused.
 pub async fn send(
     tenant: Tenant,
-    Call(request): Call,
+    Call { request, keyed }: Call,
     Extension(Correlation(correlation)): Extension<Correlation>,
     State(outbox): State<Outbox>,
     body: JsonBody,
@@ -48,23 +48,32 @@ pub async fn send(
     let mut trouble = None;
     let mut stored = false;
     for (index, outcome) in outcomes {
-        match outcome {
+        items[index] = Some(match outcome {
             Ok(accepted) => {
                 stored |= stored_id(&accepted).is_some();
-                items[index] = Some(accepted_item(index, &accepted, waiting));
+                accepted_item(index, &accepted, waiting)
             }
-            Err(error) => trouble = Some(error),
-        }
+            Err(error) => {
+                trouble = Some(error);
+                uncertain(index)
+            }
+        });
     }
-    // What is stored is stored under this call's id; a call that is repeated under its key finishes the rest.
     match trouble {
-        Some(error) if !stored || items.iter().any(Option::is_none) => Err(error.into()),
+        // Repeated under its key, the call finishes what is missing. Without a key a repetition would send again what
+        // is stored, so the answer says what is.
+        Some(error) if keyed || !stored => Err(error.into()),
         _ => Ok(Json(AcceptedResponse {
             message: "Queued for sending",
             request_id: request,
             items: items.into_iter().flatten().collect(),
         })),
     }
+}
+
+fn uncertain(index: usize) -> AcceptedItem {
+    let error = "It could not be stored, or the answer was lost: see the messages of this request before sending it again.";
+    AcceptedItem { index, message_id: None, status: Status::Failed, error: Some(error.to_owned()) }
 }
 
 fn refused(index: usize, problems: &[FieldError]) -> AcceptedItem {

@@ -12,24 +12,29 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use store::idempotency::{Answer, Begin, Scope, Ticket};
 
-use crate::read::collect;
+use crate::read::{PathParams, collect};
 use crate::{ApiError, Caller, Edge};
 
 const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST_KEY: usize = 255;
 
-/// The id of this call: its messages are stored under it. A call that is repeated after a crash has the same one, so
-/// nothing is stored a second time.
+/// One call, as far as repeating it goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Call(pub RequestId);
+pub struct Call {
+    /// The id of the call: its messages are stored under it. A call that is repeated after a crash has the same one, so
+    /// nothing is stored a second time.
+    pub request: RequestId,
+    /// Whether it came with an `Idempotency-Key`: only then can it be repeated safely.
+    pub keyed: bool,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Call {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Call, ApiError> {
         let call = Extension::<Call>::from_request_parts(parts, state).await.ok();
-        Ok(call.map_or_else(|| Call(fresh()), |Extension(call)| call))
+        Ok(call.map_or_else(|| Call { request: fresh(), keyed: false }, |Extension(call)| call))
     }
 }
 
@@ -50,8 +55,11 @@ async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiEr
     let (mut parts, body) = request.into_parts();
     let caller = edge.caller(&parts).await?;
     parts.extensions.insert(caller.clone());
-    let Some(key) = (parts.method == Method::POST).then(|| key(&parts)).flatten().transpose()? else {
-        parts.extensions.insert(Call(fresh()));
+    let params = PathParams::from_request_parts(&mut parts, &()).await?;
+    let key = (parts.method == Method::POST).then(|| key(&parts)).flatten().transpose()?;
+    // A call about another business is refused by its handler, and leaves no record.
+    let Some(key) = key.filter(|_| !is_foreign(&params, &caller)) else {
+        parts.extensions.insert(Call { request: fresh(), keyed: false });
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let bytes = collect(body).await?;
@@ -65,9 +73,19 @@ async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiEr
             return Err(bad_key(&key, "Value error, this key was used for another request").into());
         }
     };
-    parts.extensions.insert(Call(ticket.request_id));
+    parts.extensions.insert(Call { request: ticket.request_id, keyed: true });
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     keep(&edge, &ticket, response).await
+}
+
+fn is_foreign(params: &PathParams, caller: &Caller) -> bool {
+    match caller {
+        Caller::Platform => false,
+        Caller::Member(member) => {
+            let own = member.business.business_id;
+            params.find("business_id").is_some_and(|named| named.parse() != Ok(own.get()))
+        }
+    }
 }
 
 /// The header's value, if it is there.
