@@ -12,10 +12,10 @@ const BOB: &str = "+14155550124";
 
 /// The profile of whoever writes from an address.
 async fn profile_of(app: &App, studio: &Business<'_>, from: &str) -> Value {
-    let business = domain::BusinessId::new(studio.id).unwrap();
-    let address = domain::phone::SmsAddress::from_key(from).unwrap();
+    let business = domain::BusinessId::new(studio.id).expect("an id");
+    let address = domain::phone::SmsAddress::from_key(from).expect("an address");
     let found = app.local.sender().store.client_by_address(business, &address).await;
-    let client = found.unwrap().expect("the sender is known");
+    let client = found.expect("the table answers").expect("the sender is known");
     studio.client(client.get()).await
 }
 
@@ -101,7 +101,7 @@ async fn stop_start_and_help_are_heard_for_the_number_they_were_said_to() {
         body["from_phone_number"] = json!(from);
         let answer = studio.post("/sms/send", body).await.ok();
         app.drain().await;
-        answer["items"][0]["status"].as_str().unwrap().to_owned()
+        answer["items"][0]["status"].as_str().expect("a status").to_owned()
     };
     assert_eq!(send(&studio.number, 7, ADA).await, "queued");
 

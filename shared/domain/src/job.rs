@@ -3,6 +3,8 @@
 //! A job is small: ids and an attempt, so that a queue's size limit is never met and a stale job is recognised. The
 //! exception is what exists nowhere else yet: a message to record travels in its job until the consumer has stored it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Effect;
@@ -11,6 +13,9 @@ use crate::time::Timestamp;
 
 /// The version that producers write.
 pub const VERSION: u8 = 1;
+
+/// The longest that a queue can hold a job back. What has to wait longer waits in the due index.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// One job. Unknown fields are ignored and unknown types are poison: they go to the dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +106,14 @@ impl Job {
     /// A job of the current version.
     pub fn new(request: impl Into<String>, work: Work) -> Job {
         Job { v: VERSION, request: request.into(), work }
+    }
+
+    /// The message whose turn it is, for jobs that go in the order of their messages: those to one client.
+    pub fn in_turn(&self) -> Option<MessageRef> {
+        match &self.work {
+            Work::SendSms { message, .. } => Some(*message),
+            Work::CheckSms { .. } | Work::BackfillInbound {} | Work::Record(_) | Work::ReceiveSms(_) => None,
+        }
     }
 }
 

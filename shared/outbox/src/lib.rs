@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::draft::{SmsDraft, SmsEnvelope};
-use domain::job::{Job, Recording, Work};
+use domain::job::{Job, LONGEST_DELAY, Recording, Work};
 use domain::message::{Message, MessageRef, Source};
 use domain::{ClientId, MessageId, RequestId, Result, Timestamp};
 use futures_util::stream::{self, StreamExt};
-use queue::{LONGEST_DELAY, Queue};
+use queue::Queue;
 use store::{Accepted, Store};
 
 /// How many clients of one call have a message stored at the same time.

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::job::Job;
+use domain::job::{Job, LONGEST_DELAY};
 use domain::{Error, Result};
 
-/// The longest delay that SQS takes.
-pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 /// Entries in one batch call.
 const BATCH: usize = 10;
 /// Bytes in one batch call. The service takes 1 MiB; older stand-ins enforce the former limit, which is room enough.

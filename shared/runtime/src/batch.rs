@@ -1,16 +1,18 @@
-//! A batch of queue records: each on its own, all at once, and only the failed ones come back.
+//! A batch of queue records: each on its own, and only the failed ones come back.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use domain::job::{Job, VERSION};
-use domain::{Error, Result};
+use domain::{BusinessId, ClientId, Error, Result};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tracing::Instrument;
 
-/// Runs `handle` for every record, concurrently, and reports those that have to be delivered again.
+/// Runs `handle` for every record and reports those that have to be delivered again. All run at once, but for the texts
+/// to one client: those go one after the other, oldest first.
 ///
 /// A record that cannot be read, or whose handling fails for good, is reported as well: the queue hands it out a few
 /// more times and then puts it, alone, into its dead-letter queue, where a person finds it. A panic is the failure of
@@ -20,52 +22,73 @@ where
     F: Fn(Job) -> Fut,
     Fut: Future<Output = Result<()>>,
 {
-    let records = event.records.into_iter().map(|record| one(record, &handle));
-    let failed = join_all(records).await.into_iter().flatten().map(|id| {
-        let mut failure = BatchItemFailure::default();
-        failure.item_identifier = id;
-        failure
-    });
+    let mut failed = Vec::new();
+    let mut in_turn: BTreeMap<(BusinessId, ClientId), Vec<Record>> = BTreeMap::new();
+    let mut at_once: Vec<Vec<Record>> = Vec::new();
+    for message in event.records {
+        let id = message.message_id.unwrap_or_default();
+        match read(message.body.as_deref()) {
+            Ok(job) => match job.in_turn() {
+                Some(at) => in_turn.entry((at.business, at.client)).or_default().push(Record { id, job }),
+                None => at_once.push(vec![Record { id, job }]),
+            },
+            Err(error) => {
+                // Where, not what: the parser's own words can quote the record.
+                let (line, column) = (error.line(), error.column());
+                tracing::error!(sqs.message_id = id, line, column, "unreadable job");
+                failed.push(id);
+            }
+        }
+    }
+    for turns in in_turn.values_mut() {
+        turns.sort_by_key(|record| record.job.in_turn().map(|at| at.message));
+    }
+    let groups = in_turn.into_values().chain(at_once).map(|records| one_by_one(records, &handle));
+    failed.extend(join_all(groups).await.into_iter().flatten());
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed.collect();
+    response.batch_item_failures = failed
+        .into_iter()
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect();
     response
 }
 
-/// The record's id, when it failed.
-async fn one<F, Fut>(record: SqsMessage, handle: &F) -> Option<String>
+/// A record that could be read.
+struct Record {
+    id: String,
+    job: Job,
+}
+
+/// The ids of those that failed.
+async fn one_by_one<F, Fut>(records: Vec<Record>, handle: &F) -> Vec<String>
 where
     F: Fn(Job) -> Fut,
     Fut: Future<Output = Result<()>>,
 {
-    let id = record.message_id.unwrap_or_default();
-    let job = match read(record.body.as_deref()) {
-        Ok(job) => job,
-        Err(error) => {
-            // Where, not what: the parser's own words can quote the record.
-            tracing::error!(
-                sqs.message_id = id,
-                line = error.line(),
-                column = error.column(),
-                "unreadable job"
-            );
-            return Some(id);
-        }
-    };
-    let span = tracing::info_span!("job", request.id = job.request);
-    let result = AssertUnwindSafe(handle(job)).catch_unwind().instrument(span.clone()).await;
-    let error = match result {
-        Ok(Ok(())) => return None,
-        Ok(Err(error)) => error,
-        Err(_) => Error::internal("the handler panicked"),
-    };
-    tracing::error!(
-        parent: &span,
-        sqs.message_id = id,
-        error = with_causes(&error),
-        retryable = error.is_retryable(),
-        "job failed"
-    );
-    Some(id)
+    let mut failed = Vec::new();
+    for Record { id, job } in records {
+        let span = tracing::info_span!("job", request.id = job.request);
+        let result =
+            AssertUnwindSafe(async { handle(job).await }).catch_unwind().instrument(span.clone()).await;
+        let error = match result {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error,
+            Err(_) => Error::internal("the handler panicked"),
+        };
+        tracing::error!(
+            parent: &span,
+            sqs.message_id = id,
+            error = with_causes(&error),
+            retryable = error.is_retryable(),
+            "job failed"
+        );
+        failed.push(id);
+    }
+    failed
 }
 
 fn read(body: Option<&str>) -> std::result::Result<Job, serde_json::Error> {
@@ -91,6 +114,7 @@ pub fn with_causes(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_lambda_events::sqs::SqsMessage;
 
     fn record(id: &str, body: &str) -> SqsMessage {
         let mut record = SqsMessage::default();
@@ -127,8 +151,27 @@ mod tests {
             }
         })
         .await;
-        let failed: Vec<_> =
-            response.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect();
-        assert_eq!(failed, ["transient", "malformed", "future", "panics"]);
+        assert_eq!(failed(&response), ["malformed", "future", "transient", "panics"]);
+    }
+
+    fn failed(response: &SqsBatchResponse) -> Vec<&str> {
+        response.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn the_texts_to_one_client_go_one_after_the_other_oldest_first() {
+        let mut event = SqsEvent::default();
+        event.records = [3, 1, 2].map(|n| record(&n.to_string(), &send_job(n))).into();
+        let order = std::sync::Mutex::new(Vec::new());
+        run(event, async |job: Job| {
+            let message = job.in_turn().unwrap().message.get();
+            order.lock().unwrap().push(("begins", message));
+            tokio::task::yield_now().await;
+            order.lock().unwrap().push(("ends", message));
+            Ok(())
+        })
+        .await;
+        let expected = [1, 2, 3].map(|n| [("begins", n), ("ends", n)]).concat();
+        assert_eq!(order.into_inner().unwrap(), expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::conversation::{Conversation, Effect};
-use domain::job::Recording;
+use domain::job::{LONGEST_DELAY, Recording};
 use domain::message::{Message, MessageRef};
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
@@ -20,7 +20,7 @@ use crate::{Store, keys};
 /// How long a message that lost a race for its place is placed anew. Less than a function may run.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a queued message may stay unclaimed before the sweeper queues it again.
-pub(crate) const OUTBOX_GRACE: Duration = Duration::from_secs(60);
+const OUTBOX_GRACE: Duration = Duration::from_secs(60);
 /// How long the messages of a request are found by its id.
 const REQUEST_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -78,7 +78,7 @@ impl Store {
         let mut placing = Placing::begin();
         loop {
             let at = message.at;
-            let due = message.send_at.unwrap_or(message.created_at).plus(OUTBOX_GRACE);
+            let due = due_for(message.send_at, message.created_at);
             let parts = vec![
                 self.tx_put_message(message, Some(due))?,
                 self.tx_put_pointer(at)?,
@@ -247,6 +247,15 @@ impl Store {
         };
         let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
         Ok(Err(stored.map(|message| message.delivery_status)))
+    }
+}
+
+/// When the sweeper looks after a message that is to be sent at `send_at`. Beyond the queue's reach there is no job, so
+/// the sweeper is the one to queue it, on time; for all else it steps in when the job is late.
+pub(crate) fn due_for(send_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match send_at {
+        Some(at) if at.since(now) > LONGEST_DELAY => at,
+        at => at.unwrap_or(now).plus(OUTBOX_GRACE),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::consent::ConsentChange;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::{GSI1, PK, SK};
-use crate::messages::OUTBOX_GRACE;
+use crate::messages::due_for;
 use crate::{Store, keys};
 
 /// How many messages before this one are looked at for order.
@@ -262,8 +262,7 @@ impl Store {
         // Throttling is the provider's word that it took nothing, so no attempt is charged for it.
         let charged = failure.class != ErrorClass::Throttle;
         let next_attempt = if charged { attempt + 1 } else { attempt };
-        let write = self
-            .requeued(at, next_attempt, now.plus(delay), now)?
+        let write = requeued(at, next_attempt, now.plus(delay), due_for(Some(now.plus(delay)), now), now)?
             .set("failure", value(failure)?)
             .add(if charged { "retries" } else { "throttled" }, 1)
             .when("status_rank", "=", n(Status::Sending.rank()))
@@ -316,8 +315,7 @@ impl Store {
     pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
         let (at, now) = (message.at, self.clock().now());
         let next = message.attempt + 1;
-        let write = self
-            .requeued(at, next, now, now)?
+        let write = requeued(at, next, now, due_for(None, now), now)?
             .set("retries", n(0))
             .set("throttled", n(0))
             .remove("failure")
@@ -346,25 +344,26 @@ impl Store {
             .when("attempt", "=", n(attempt));
         self.update(keys::message(at), write).await?.map_or(Ok(()), |_| Ok(()))
     }
+}
 
-    /// The part of an update that queues a message again for `attempt`, not before `send_at`.
-    pub(crate) fn requeued(
-        &self,
-        at: MessageRef,
-        attempt: u32,
-        send_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Write> {
-        Ok(moved(Status::Queued, now)?
-            .set("attempt", n(attempt))
-            .set("send_at", s(send_at.to_string()))
-            .remove("lease_until")
-            .remove("provider_message_id")
-            .remove("provider_status")
-            .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
-            .set(GSI1.2, s(keys::due_at(send_at.plus(OUTBOX_GRACE), at)))
-            .if_exists())
-    }
+/// The part of an update that queues a message again for `attempt`, not before `send_at`, and has the sweeper look after
+/// it at `due`.
+pub(crate) fn requeued(
+    at: MessageRef,
+    attempt: u32,
+    send_at: Timestamp,
+    due: Timestamp,
+    now: Timestamp,
+) -> Result<Write> {
+    Ok(moved(Status::Queued, now)?
+        .set("attempt", n(attempt))
+        .set("send_at", s(send_at.to_string()))
+        .remove("lease_until")
+        .remove("provider_message_id")
+        .remove("provider_status")
+        .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+        .set(GSI1.2, s(keys::due_at(due, at)))
+        .if_exists())
 }
 
 /// The part of an update that gives a message a status.

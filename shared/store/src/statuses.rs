@@ -11,7 +11,7 @@ use crate::events::of_report;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::GSI1;
-use crate::sending::{comes_back, moved};
+use crate::sending::{comes_back, moved, requeued};
 use crate::{Store, keys};
 
 /// What became of a report.
@@ -159,9 +159,9 @@ impl Store {
         let Some(delay) = comes_back(&message, report.failure.as_ref()) else {
             return Ok(None);
         };
+        // Nobody here can queue a job, so the sweeper does, on time.
         let send_at = now.plus(delay);
-        let mut write = self
-            .requeued(at, message.attempt + 1, send_at, now)?
+        let mut write = requeued(at, message.attempt + 1, send_at, send_at, now)?
             .add("retries", 1)
             .when("status_rank", "<", n(next.limit(channel)))
             .when("attempt", "=", n(message.attempt));
