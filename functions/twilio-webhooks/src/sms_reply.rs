@@ -11,7 +11,8 @@ use crate::empty_twiml;
 /// `POST /omega/twilio/sms/reply`: stored exactly once for each `MessageSid`, whatever arrives how often; answered with
 /// empty TwiML. Trouble of ours is a 5xx, which makes Twilio try again.
 pub async fn reply(State(store): State<Store>, form: Verified<Form>) -> ApiResult<impl IntoResponse> {
-    let sms = form.into_inner().inbound_sms()?;
+    let form = form.into_inner();
+    let sms = form.inbound_sms()?;
     let route = store.route_of(&sms.to.0).await?;
     let received = store.receive(&sms, route.as_ref()).await?;
     match received {
@@ -19,7 +20,13 @@ pub async fn reply(State(store): State<Store>, form: Verified<Form>) -> ApiResul
             tracing::info!(business.id = at.business.get(), message.id = at.message.get(), "text received");
         }
         Received::Duplicate => {
-            tracing::info!(twilio.sid = sms.message_sid, metric = "duplicate_dropped", "text was here")
+            let (sid, token) = (sms.message_sid, form.token);
+            tracing::info!(
+                twilio.sid = sid,
+                twilio.token = token,
+                metric = "duplicate_dropped",
+                "text was here"
+            );
         }
         Received::Quarantined => {
             tracing::error!(

@@ -57,6 +57,9 @@ impl<T> Verified<T> {
 pub struct Form {
     fields: Vec<(String, String)>,
     query: Vec<(String, String)>,
+    /// `I-Twilio-Idempotency-Token`: the same on every try of one webhook. For the log alone, because the signature does
+    /// not cover it.
+    pub token: Option<String>,
 }
 
 impl std::fmt::Debug for Form {
@@ -138,7 +141,12 @@ where
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", settings.public_base_url);
         verify_form(tokens, &url, &bytes, signature).map_err(|_| Error::Forbidden)?;
-        let form = Form { fields: pairs(&bytes), query: pairs(parts.uri.query().unwrap_or("").as_bytes()) };
+        let token = parts.headers.get("i-twilio-idempotency-token").and_then(|value| value.to_str().ok());
+        let form = Form {
+            fields: pairs(&bytes),
+            query: pairs(parts.uri.query().unwrap_or("").as_bytes()),
+            token: token.filter(|token| token.len() <= 64).map(str::to_owned),
+        };
         // The token is this account's, so a form signed with it that names another one is not for us.
         if form.field("AccountSid").is_some_and(|sid| sid != settings.account_sid) {
             return Err(Error::Forbidden.into());
