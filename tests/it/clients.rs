@@ -227,3 +227,14 @@ async fn a_conversation_needs_no_body_and_a_client() {
         assert_eq!((missing.status, missing.body), (404, json!({"detail": "client not found"})));
     }
 }
+
+#[tokio::test]
+async fn a_name_may_be_as_long_as_the_interface_allows_in_any_script() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let name = "İ".repeat(200);
+    let ada = studio.put("/clients/7", json!({"client_name": name})).await.ok();
+    assert_eq!(ada["client_name"], name);
+    let longer = studio.put("/clients/7", json!({"client_name": "a".repeat(201)})).await;
+    assert_eq!(longer.bad_fields(), [r#"["body","client_name"]"#]);
+}

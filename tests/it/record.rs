@@ -313,3 +313,26 @@ async fn a_call_that_cannot_be_queued_is_503_and_its_repetition_stores_each_text
     assert_eq!(of_request(&studio, &accepted).await["messages"].as_array().unwrap().len(), 1);
     assert_eq!(studio.client(7).await["unread_messages_count"], 1);
 }
+
+#[tokio::test]
+async fn metadata_is_kept_as_given_up_to_its_limit() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let with = |words: usize| {
+        let mut text = text("Hello");
+        text["provider_metadata"] = json!({"words": "x".repeat(words)});
+        text
+    };
+
+    let body = sent_elsewhere(&studio, json!([with(32_000), with(33_000)]));
+    let accepted = studio.post("/sms/record", body).await.ok();
+    app.drain().await;
+
+    assert_eq!(accepted["items"][1]["status"], "rejected");
+    assert!(
+        accepted["items"][1]["error"].as_str().is_some_and(|error| error.starts_with("provider_metadata"))
+    );
+    let stored = of_request(&studio, &accepted).await;
+    assert_eq!(stored["messages"].as_array().map(Vec::len), Some(1));
+    assert_eq!(stored["messages"][0]["provider_metadata"]["words"].as_str().map(str::len), Some(32_000));
+}

@@ -12,7 +12,7 @@ use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, RequestId, StaffId, Timestamp};
 use outbox::{Outbox, stored_id};
 use serde_json::json;
-use web::read::{JsonBody, Object, Problem, id, integer, object, text};
+use web::read::{JsonBody, Object, Problem, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, USER_TYPE, notification_type};
 use web::{ApiError, ApiResult, Call, Correlation, Tenant, unprocessable};
@@ -76,7 +76,7 @@ fn read(body: &Object<'_>) -> Option<Request> {
         text => Ok(text),
     });
     let sent_at = body.optional("sent_at", web::read::text(64));
-    let metadata = body.optional("provider_metadata", object).map(Metadata);
+    let metadata = body.optional("provider_metadata", metadata);
     channel?;
     Some(Request {
         business: business?,

@@ -5,13 +5,13 @@ use axum::Json;
 use axum::extract::State;
 use domain::business::Business;
 use domain::job::Recording;
-use domain::message::{Channel, Direction, Message, MessageRef, Metadata, Provider, Text, UserType};
+use domain::message::{Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::phone::{Country, SmsAddress};
 use domain::status::Status;
 use domain::{FieldError, MessageId, RequestId, Timestamp};
 use outbox::Outbox;
 use serde_json::Value;
-use web::read::{JsonBody, Object, Problem, boolean, id, integer, text};
+use web::read::{JsonBody, Object, Problem, boolean, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, STATUS, USER_TYPE, notification_type};
 use web::{ApiResult, Call, Correlation, Tenant};
@@ -75,7 +75,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
         let to = entry.required("to_phone_number", address(business.country));
         let body = entry.required("message", text(LONGEST));
         let status = entry.optional("status", STATUS);
-        let provider_metadata = entry.optional("provider_metadata", web::read::object).map(Metadata);
+        let provider_metadata = entry.optional("provider_metadata", metadata);
         let status = status.unwrap_or(if inbound { Status::Received } else { Status::Sent });
         let message = Message {
             at: MessageRef {

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::message::{Channel, Metadata, Report, Source};
+use domain::message::{Channel, Report, Source};
 use domain::status::Status;
 use domain::{Error, MessageId};
 use outbox::Outbox;
 use store::statuses::Advance;
-use web::read::{JsonBody, id, object};
+use web::read::{JsonBody, id, metadata};
 use web::schemas::message::UpdateResponse;
 use web::schemas::words::STATUS;
 use web::{ApiResult, Tenant};
@@ -22,7 +22,7 @@ pub async fn update(
     let (message, report) = body.read(|body| {
         let message: Option<MessageId> = body.required("message_id", id);
         let status: Option<Status> = body.required("status", STATUS);
-        let metadata = body.optional("provider_metadata", object).map(Metadata);
+        let metadata = body.optional("provider_metadata", metadata);
         let report = Report {
             source: Source::Api,
             attempt: None,

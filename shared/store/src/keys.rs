@@ -158,9 +158,10 @@ pub fn names(business: BusinessId) -> String {
     format!("BIZ#{}#NAMES", business.key())
 }
 
-/// Place of a client in the list by name.
+/// Place of a client in the list by name: its first hundred characters, because an index takes keys of 1024 bytes.
 pub fn name(folded: &str, client: ClientId) -> String {
-    format!("{folded}#{}", client.key())
+    let begins: String = folded.chars().take(100).collect();
+    format!("{begins}#{}", client.key())
 }
 
 /// The part of the due index that a message is in.

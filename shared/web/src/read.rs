@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use domain::client::Change;
 use domain::error::Loc;
 use domain::id::{Id, MAX};
+use domain::message::Metadata;
 use domain::{Error, FieldError, Timestamp};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
@@ -367,6 +368,19 @@ pub fn instant(value: &Value) -> Result<Timestamp, Problem> {
 /// A JSON object, kept as it is.
 pub fn object(value: &Value) -> Result<Map<String, Value>, Problem> {
     value.as_object().cloned().ok_or_else(|| Problem::new("dict_type", "Input should be a valid dictionary"))
+}
+
+/// The most bytes of an object that is kept beside a message.
+const LARGEST_METADATA: usize = 32 * 1024;
+
+/// What another system wants kept beside a message: an object of at most 32 KiB, because it travels through a queue
+/// together with the message and is part of its item.
+pub fn metadata(value: &Value) -> Result<Metadata, Problem> {
+    let object = object(value)?;
+    if value.to_string().len() > LARGEST_METADATA {
+        return Err(Problem::value(format!("it is larger than {LARGEST_METADATA} bytes")));
+    }
+    Ok(Metadata(object))
 }
 
 /// One of the words of an enumeration.
