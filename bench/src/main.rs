@@ -1,7 +1,7 @@
 //! Prints what omega costs, as counts and as ratios taken in one run: docs/performance.md says what they mean.
 //!
 //! `cargo run -p bench --profile bench-fast` prints calls, units, throughput and the warm read. With
-//! `-- start FOLDER` it measures the start of the functions built in `FOLDER`, against the example `bench-hello` there.
+//! `-- start FOLDER` it measures the start of the functions built in `FOLDER`, against `bench-hello` there.
 
 mod bill;
 mod read;

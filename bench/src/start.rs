@@ -45,7 +45,7 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     let platform = Router::new().route("/2018-06-01/runtime/invocation/next", get(next));
     tokio::spawn(async move { axum::serve(listener, platform).await });
 
-    let mut times: Vec<(&str, Vec<f64>)> = vec![("examples/bench-hello", Vec::new())];
+    let mut times: Vec<(&str, Vec<f64>)> = vec![("bench-hello", Vec::new())];
     times.extend(FUNCTIONS.map(|function| (function, Vec::new())));
     for _ in 0..STARTS {
         for (function, times) in &mut times {
