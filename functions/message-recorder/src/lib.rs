@@ -42,10 +42,14 @@ async fn receive(deps: &Deps, sms: &InboundSms) -> Result<()> {
             tracing::info!(message.id = at.message.get(), "text received");
         }
         Received::Duplicate => {
-            tracing::info!(metric = "duplicate_dropped", "text was here");
+            tracing::info!(twilio.sid = sms.message_sid, metric = "duplicate_dropped", "text was here");
         }
         Received::Quarantined => {
-            tracing::error!(metric = "quarantined", "text to a number of nobody");
+            tracing::error!(
+                twilio.sid = sms.message_sid,
+                metric = "quarantined",
+                "text to a number of nobody"
+            );
         }
     }
     Ok(())

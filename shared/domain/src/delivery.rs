@@ -106,7 +106,7 @@ pub enum Outcome {
 
 /// How often a transient failure is tried again by itself.
 pub const MAX_RETRIES: u32 = 3;
-/// How often a throttled message is tried again in a row before it fails: some ten hours, the longest that Twilio keeps a
+/// How often a throttled message is tried again before it fails: some ten hours, the longest that Twilio keeps a
 /// text in its own queue.
 pub const THROTTLED_TRIES: u32 = 60;
 /// How long a claim lasts. Longer than the provider's time limit and the writes around it.

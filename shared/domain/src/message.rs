@@ -180,7 +180,7 @@ pub struct Message {
     /// Charged retries.
     #[serde(default)]
     pub retries: u32,
-    /// Throttled tries in a row.
+    /// Throttled tries.
     #[serde(default)]
     pub throttled: u32,
     /// The provider's id.

@@ -1,8 +1,9 @@
 //! Calls that may be repeated: the first answer is kept for a day and given again.
 //!
 //! A record is *in progress* from the first write of a call to its last, with an owner and an end. A call that died
-//! leaves it so; whoever repeats the call after that end takes over **with the same request id**, and since every
-//! message of a call is stored under request id and place, what was stored before is found and not stored again.
+//! leaves it so until that end, one that failed for our own reasons ends it at once; whoever repeats the call then takes
+//! over **with the same request id**, and since every message of a call is stored under request id and place, what was
+//! stored before is found and not stored again.
 
 use std::time::Duration;
 

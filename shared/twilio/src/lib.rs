@@ -24,8 +24,9 @@ pub use sms::TextToSend;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long a whole call may take. Well below the lease of a claim.
-const CALL: Duration = Duration::from_secs(20);
+/// How long a whole call may take. Well below the lease of a claim, and twice it is below what the sender's function may
+/// take: one call that hangs does not spoil the next.
+const CALL: Duration = Duration::from_secs(10);
 /// The largest answer that is read: a page of a thousand messages is smaller.
 const LARGEST: usize = 8 * 1024 * 1024;
 
