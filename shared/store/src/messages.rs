@@ -152,8 +152,21 @@ impl Store {
                 Ok(()) => return Ok(Accepted::Stored(at.message)),
                 Err(refused) => refused,
             };
-            if let Some(stored) = refused.item(3).or_else(|| refused.item(5)) {
+            if let Some(stored) = refused.item(3) {
                 return Ok(Accepted::AlreadyStored(message_in(&stored)?));
+            }
+            if let Some(stored) = message.external_id.and_then(|_| refused.item(5)) {
+                // The call that names it again finds it as well. Refused means that it does already.
+                let (client, message) = (crate::clients::client_in(&stored)?, message_in(&stored)?);
+                let known = MessageRef { client, message, ..at };
+                let link = self.tx_put_request_message(
+                    known,
+                    request,
+                    recording.index,
+                    recording.message.created_at,
+                )?;
+                let _ = self.transact(vec![link]).await?;
+                return Ok(Accepted::AlreadyStored(message));
             }
             if refused.failed(2) {
                 let stored = conversation_in(&mut refused, 2)?;

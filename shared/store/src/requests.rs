@@ -1,6 +1,6 @@
 //! The messages of one call, found by its request id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::message::{Message, MessageRef};
@@ -26,7 +26,10 @@ impl Store {
             .await
             .map_err(crate::error::from_sdk)?;
         let places = answer.items.unwrap_or_default();
-        let refs = places.iter().map(|item| place(business, item)).collect::<Result<Vec<_>>>()?;
+        let mut refs = places.iter().map(|item| place(business, item)).collect::<Result<Vec<_>>>()?;
+        // A call that names one message twice shows it once; and a batch read takes no key twice.
+        let mut seen = HashSet::new();
+        refs.retain(|at| seen.insert(at.message));
         let mut found: HashMap<String, Message> = HashMap::new();
         for chunk in refs.chunks(100) {
             for item in self.batch_get(chunk).await? {
