@@ -1,4 +1,5 @@
-//! How long functions take from nothing to their first question for work, against the least a function can be.
+//! What functions take from nothing to their first question for work, against the least a function can be: time, and
+//! instructions where valgrind is installed, which repeat to a hair on a busy machine.
 //!
 //! A stand-in for the Runtime API counts as the platform: the first `next` call of a function is the end of its start.
 
@@ -8,6 +9,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::routing::get;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -50,25 +52,54 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     for _ in 0..STARTS {
         for (function, times) in &mut times {
             let begun = Instant::now();
-            let mut process = started(&folder.join(*function), &api, &system)?;
+            let mut process = started(Command::new(folder.join(*function)), &api, &system)?;
             asks.recv().await.ok_or("the stand-in is gone")?;
             times.push(begun.elapsed().as_secs_f64());
             process.kill().await?;
         }
     }
     let hello = median(times[0].1.clone());
+    let mut instructions = Vec::new();
+    for (function, _) in &times {
+        instructions.push(counted(&folder.join(*function), &api, &system, &mut asks).await);
+    }
+    let least = instructions[0];
     println!(
         "Start until the first question for work, the first read of the table included (medians of {STARTS}, interleaved)\n"
     );
-    println!("{:<20} {:>12} {:>10}", "function", "over hello", "MiB");
-    for (function, times) in times {
+    println!(
+        "{:<20} {:>12} {:>14} {:>10} {:>8}",
+        "function", "time ÷ hello", "instr. ÷ hello", "instr. M", "MiB"
+    );
+    for ((function, times), count) in times.into_iter().zip(instructions) {
         let size = std::fs::metadata(folder.join(function))?.len() as f64 / 1024.0 / 1024.0;
-        println!("{function:<20} {:>12.2} {size:>10.2}", median(times) / hello);
+        let ratio = median(times) / hello;
+        let (over, millions) = match (count, least) {
+            (Some(count), Some(least)) => (format!("{:.1}", count / least), format!("{:.2}", count / 1e6)),
+            _ => ("-".to_owned(), "-".to_owned()),
+        };
+        println!("{function:<20} {ratio:>12.2} {over:>14} {millions:>10} {size:>8.2}");
     }
     Ok(())
 }
 
-fn started(binary: &Path, api: &str, system: &System) -> Result<tokio::process::Child, Error> {
+/// The instructions of a start. `None` without valgrind.
+async fn counted(binary: &Path, api: &str, system: &System, asks: &mut mpsc::Receiver<()>) -> Option<f64> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(binary);
+    let mut process = started(valgrind, api, system).ok()?;
+    tokio::time::timeout(std::time::Duration::from_secs(60), asks.recv()).await.ok()??;
+    // Asked to end, it says what it counted; killed, it would not.
+    let id = process.id()?.to_string();
+    Command::new("kill").args(["-TERM", &id]).status().await.ok()?;
+    let mut said = String::new();
+    process.stderr.take()?.read_to_string(&mut said).await.ok()?;
+    process.wait().await.ok()?;
+    let (_, rest) = said.split_once("Collected : ")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+fn started(mut command: Command, api: &str, system: &System) -> Result<tokio::process::Child, Error> {
     let local = &system.local;
     let variables = [
         ("AWS_LAMBDA_RUNTIME_API", api),
@@ -91,12 +122,13 @@ fn started(binary: &Path, api: &str, system: &System) -> Result<tokio::process::
         ("PUBLIC_BASE_URL", &local.origin),
         ("FALLBACK_BASE_URL", &local.fallback_url),
     ];
-    Ok(Command::new(binary)
+    Ok(command
         .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?)
 }
