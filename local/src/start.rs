@@ -197,7 +197,7 @@ async fn sweep_often(deps: sweeper::Deps, mut stopping: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
         }
         if let Err(error) = sweeper::run(&deps).await {
-            tracing::error!(error = runtime::batch::with_causes(&error), "the sweeper failed");
+            tracing::error!(error = domain::error::with_causes(&error), "the sweeper failed");
         }
     }
 }

@@ -10,7 +10,7 @@ use domain::phone::{Phone, SmsAddress};
 use domain::segments::MAX_CHARACTERS;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, RequestId, StaffId, Timestamp};
-use outbox::{Outbox, stored_id};
+use outbox::Outbox;
 use serde_json::json;
 use web::read::{JsonBody, Object, Problem, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
@@ -140,15 +140,7 @@ async fn send(
         .next()
         .map(|(_, accepted)| accepted)
         .unwrap_or_else(|| Err(domain::Error::internal("a draft had no outcome")))?;
-    Ok(match stored_id(&accepted) {
-        Some(id) => AcceptedItem { index: 0, message_id: Some(id), status: Status::Queued, error: None },
-        None => AcceptedItem {
-            index: 0,
-            message_id: None,
-            status: Status::Blocked,
-            error: Some("The client has opted out of texts from this number.".to_owned()),
-        },
-    })
+    Ok(AcceptedItem::queued(0, &accepted, Status::Queued))
 }
 
 async fn record(

@@ -10,9 +10,8 @@ use domain::message::Text;
 use domain::phone::{Phone, SmsAddress};
 use domain::segments::MAX_CHARACTERS;
 use domain::status::Status;
-use outbox::{Outbox, stored_id};
+use outbox::Outbox;
 use serde_json::Value;
-use store::Accepted;
 use web::read::{JsonBody, Object, Problem, id, instant, integer, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
@@ -50,8 +49,8 @@ pub async fn send(
     for (index, outcome) in outcomes {
         items[index] = Some(match outcome {
             Ok(accepted) => {
-                stored |= stored_id(&accepted).is_some();
-                accepted_item(index, &accepted, waiting)
+                stored |= accepted.id().is_some();
+                AcceptedItem::queued(index, &accepted, waiting)
             }
             Err(error) => {
                 trouble = Some(error);
@@ -87,18 +86,6 @@ pub(crate) fn said(problems: &[FieldError]) -> String {
         _ => problem.message.clone(),
     };
     problems.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-fn accepted_item(index: usize, accepted: &Accepted, waiting: Status) -> AcceptedItem {
-    match stored_id(accepted) {
-        Some(id) => AcceptedItem { index, message_id: Some(id), status: waiting, error: None },
-        None => AcceptedItem {
-            index,
-            message_id: None,
-            status: Status::Blocked,
-            error: Some("The client has opted out of texts from this number.".to_owned()),
-        },
-    }
 }
 
 type Entries = Vec<Result<SmsDraft, Vec<FieldError>>>;

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let deps = Deps { store, sms_queue };
     deps.store.warm().await;
     let run = async |_: LambdaEvent<EventBridgeEvent>| {
-        sweeper::run(&deps).await.map(drop).map_err(|error| Error::from(runtime::batch::with_causes(&error)))
+        sweeper::run(&deps).await.map(drop).map_err(|error| Error::from(domain::error::with_causes(&error)))
     };
     lambda_runtime::run(service_fn(run)).await
 }

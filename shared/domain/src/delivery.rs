@@ -67,6 +67,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The client said STOP to the sender.
+    pub fn opted_out() -> Self {
+        Failure::new(ErrorClass::Consent, "The client has opted out of texts from this number.")
+    }
+
     /// A failure that no provider code names.
     pub fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
         Failure { code: None, class, reason: reason.into() }

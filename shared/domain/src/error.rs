@@ -100,3 +100,16 @@ impl Error {
         Error::Internal(what.into().into())
     }
 }
+
+/// An error and what caused it, in one line, for the log. Causes are what SDKs and drivers say; none of ours holds what
+/// a message says or whom it is for.
+pub fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::draft::{SmsDraft, SmsEnvelope};
 use domain::job::{Job, LONGEST_DELAY, Recording, Work};
 use domain::message::{Message, MessageRef, Source};
-use domain::{ClientId, MessageId, RequestId, Result, Timestamp};
+use domain::{ClientId, RequestId, Result, Timestamp};
 use futures_util::stream::{self, StreamExt};
 use queue::Queue;
 use store::{Accepted, Store};
@@ -149,13 +149,5 @@ impl Outbox {
             return Ok(());
         }
         self.sms.send_later(&Job::new(correlation, Work::SendSms { message: at, attempt }), delay).await
-    }
-}
-
-/// The id under which a handed-in message is stored, if it is.
-pub fn stored_id(accepted: &Accepted) -> Option<MessageId> {
-    match accepted {
-        Accepted::Stored(id) | Accepted::AlreadyStored(id) => Some(*id),
-        Accepted::OptedOut => None,
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use domain::error::with_causes;
 use domain::job::{Job, VERSION};
 use domain::{BusinessId, ClientId, Error, Result};
 use futures_util::FutureExt;
@@ -97,18 +98,6 @@ fn read(body: Option<&str>) -> std::result::Result<Job, serde_json::Error> {
         return Err(serde::de::Error::custom("a version from the future"));
     }
     Ok(job)
-}
-
-/// An error and what caused it, in one line. Causes are what SDKs and drivers say, and never hold message content.
-pub fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

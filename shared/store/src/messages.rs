@@ -61,6 +61,16 @@ pub enum Accepted {
     OptedOut,
 }
 
+impl Accepted {
+    /// The id under which it is stored, if it is.
+    pub fn id(&self) -> Option<MessageId> {
+        match self {
+            Accepted::Stored(id) | Accepted::AlreadyStored(id) => Some(*id),
+            Accepted::OptedOut => None,
+        }
+    }
+}
+
 impl Store {
     /// A new message id.
     pub fn new_message_id(&self) -> MessageId {

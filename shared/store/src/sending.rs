@@ -119,8 +119,7 @@ impl Store {
         if refused.failed(0) {
             return Ok(Claim::NotOurs);
         }
-        let failure =
-            Failure::new(ErrorClass::Consent, "The client has opted out of texts from this number.");
+        let failure = Failure::opted_out();
         self.end_unsent(message, attempt, Status::Blocked, failure).await?;
         Ok(Claim::OptedOut)
     }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::error::Loc;
+use domain::error::{Loc, with_causes};
 use domain::{Error, FieldError};
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ impl IntoResponse for ApiError {
             Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, json!({"detail": self.0.to_string()})),
         };
         if status.is_server_error() {
-            tracing::error!(error = causes(&self.0), http.status = status.as_u16(), "request failed");
+            tracing::error!(error = with_causes(&self.0), http.status = status.as_u16(), "request failed");
         }
         let mut response = (status, Json(body)).into_response();
         let wait = match &self.0 {
@@ -75,18 +75,6 @@ impl IntoResponse for ApiError {
 
 fn field(error: &FieldError) -> Value {
     json!({"type": error.kind, "loc": error.loc, "msg": error.message, "input": error.input})
-}
-
-/// The causes of an error in one line, for the log.
-fn causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

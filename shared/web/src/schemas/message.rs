@@ -1,12 +1,13 @@
 //! Messages, their timelines, and what a call that hands messages in is answered.
 
-use domain::delivery::ErrorClass;
+use domain::delivery::{ErrorClass, Failure};
 use domain::message::{
     Category, Channel, Direction, Event, EventOutcome, Message, Metadata, Provider, UserType,
 };
 use domain::status::Status;
 use domain::{ClientId, MessageId, RequestId, StaffId, Timestamp};
 use serde::Serialize;
+use store::Accepted;
 
 /// One stored message: the published `MessageResponse`. Absent values are `null`.
 #[derive(Clone, Debug, Serialize)]
@@ -146,6 +147,21 @@ pub struct AcceptedItem {
     pub status: Status,
     /// Why it was refused.
     pub error: Option<String>,
+}
+
+impl AcceptedItem {
+    /// What became of a text that was to be queued; one that is stored is `waiting`.
+    pub fn queued(index: usize, accepted: &Accepted, waiting: Status) -> AcceptedItem {
+        match accepted.id() {
+            Some(id) => AcceptedItem { index, message_id: Some(id), status: waiting, error: None },
+            None => AcceptedItem {
+                index,
+                message_id: None,
+                status: Status::Blocked,
+                error: Some(Failure::opted_out().reason),
+            },
+        }
+    }
 }
 
 /// What a call that hands messages in is answered: the published `AcceptedResponse`.
