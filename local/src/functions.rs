@@ -72,6 +72,8 @@ impl Functions {
             }))
             .merge(businesses::routes(businesses::State { edge: around.edge("businesses")? }))
             .merge(clients::routes(clients::State { edge: around.edge("clients")? }))
+            .merge(staffs::routes(staffs::State { edge: around.edge("staffs")? }))
+            .merge(search::routes(search::State { edge: around.edge("search")? }))
             .merge(onboarding::routes(onboarding::State {
                 edge: Edge::new(around.store("onboarding")?, platform_key),
                 settings,

@@ -34,7 +34,12 @@ pub async fn create(client: &Client, name: &str, table: &Table) -> Result<(), Er
         let index = GlobalSecondaryIndex::builder()
             .index_name(&index.index_name)
             .set_key_schema(Some(key(&index.key_schema)?))
-            .projection(Projection::builder().projection_type(kind).build())
+            .projection(
+                Projection::builder()
+                    .projection_type(kind)
+                    .set_non_key_attributes(index.projection.non_key_attributes.clone())
+                    .build(),
+            )
             .build()?;
         call = call.global_secondary_indexes(index);
     }

@@ -67,6 +67,9 @@ pub struct Index {
 #[allow(missing_docs, reason = "the names are CloudFormation's")]
 pub struct Projection {
     pub projection_type: String,
+    /// The attributes that an index of some of them has beside its keys.
+    #[serde(default)]
+    pub non_key_attributes: Option<Vec<String>>,
 }
 
 /// Which attribute says when an item is over.

@@ -232,6 +232,7 @@ async fn somebody(app: &App, id: u64, role: Role) -> String {
         phone_numbers: Vec::new(),
         subdomain: None,
         twilio_account_sid: None,
+        inbox_shards: Default::default(),
         steps: Vec::new(),
         created_at: now,
     };

@@ -2,9 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use domain::Error;
 use web::read::PathParams;
 use web::schemas::client::ClientDetails;
+use web::schemas::conversation::etag;
 use web::{ApiResult, Edge, Tenant};
 
 /// `POST /omega/businesses/{business_id}/clients/{client_id}/conversation`: however many calls race, a client has one
@@ -13,13 +16,11 @@ pub async fn open(
     tenant: Tenant,
     path: PathParams,
     State(edge): State<Edge>,
-) -> ApiResult<Json<ClientDetails>> {
-    let (store, business, client) = (edge.store(), tenant.id(), path.id("client_id")?);
-    let view = store.client_view(business, client).await?.ok_or(Error::NotFound("client"))?;
-    if view.conversation.is_some() {
-        return Ok(Json(view.into()));
-    }
-    store.ensure_conversation(business, client).await?;
-    let view = store.client_view(business, client).await?.ok_or(Error::NotFound("client"))?;
-    Ok(Json(view.into()))
+) -> ApiResult<Response> {
+    let (store, client) = (edge.store(), path.id("client_id")?);
+    let view = store.ensure_conversation(tenant.id(), client, tenant.shards()).await?;
+    let view = view.ok_or(Error::NotFound("client"))?;
+    let tag = view.conversation.as_ref().map(|conversation| [(header::ETAG, etag(conversation))]);
+    let answer = Json(ClientDetails::of_one(store, view).await?);
+    Ok((tag, answer).into_response())
 }

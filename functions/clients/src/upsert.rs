@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::Error;
 use domain::client::{Change, ClientChanges, Personal};
 use domain::phone::{Country, Phone};
 use serde_json::Value;
@@ -24,9 +23,8 @@ pub async fn put(
 ) -> ApiResult<Json<ClientDetails>> {
     let (store, business, client) = (edge.store(), tenant.id(), path.id("client_id")?);
     let changes = body.read(|object| Some(read(object, tenant.business().country)))?;
-    store.upsert_client(business, client, &changes).await?;
-    let view = store.client_view(business, client).await?.ok_or(Error::NotFound("client"))?;
-    Ok(Json(view.into()))
+    let view = store.upsert_client(business, client, &changes, tenant.shards()).await?;
+    Ok(Json(ClientDetails::of_one(store, view).await?))
 }
 
 fn read(object: &Object<'_>, country: Country) -> ClientChanges {

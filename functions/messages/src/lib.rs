@@ -9,6 +9,7 @@ use web::Edge;
 mod by_request;
 mod cancel;
 mod events;
+mod flag;
 mod get;
 mod process;
 mod retry;
@@ -28,6 +29,7 @@ pub fn routes(state: State) -> Router {
         .route("/omega/businesses/{business_id}/messages/{message_id}", get(get::message))
         .route("/omega/businesses/{business_id}/messages/{message_id}/events", get(events::list))
         .route("/omega/businesses/{business_id}/messages/{message_id}/cancel", post(cancel::cancel))
+        .route("/omega/businesses/{business_id}/messages/{message_id}/flag", post(flag::flag))
         .route("/omega/businesses/{business_id}/messages/{message_id}/retry", post(retry::retry))
         .route("/omega/messages/{business_id}/messages/{message_id}/retry", post(retry::retry))
         .route("/omega/businesses/{business_id}/messages/requests/{request_id}", get(by_request::messages))

@@ -115,6 +115,7 @@ fn envelope(business: &Business, asked: &Request, from: Phone) -> SmsEnvelope {
         sender_type: asked.sender_type,
         send_at: None,
         expires_at: None,
+        shards: business.inbox_shards,
         media_urls: Vec::new(),
     }
 }
@@ -170,7 +171,7 @@ async fn record(
     message.is_read = false;
     message.sent_at = asked.sent_at;
     message.provider_metadata = asked.metadata;
-    let recording = Recording { message, order_at, index: 0, historical: false };
+    let recording = Recording { message, order_at, index: 0, historical: false, shards: business.inbox_shards };
     outbox.queue_recordings(vec![recording], correlation).await?;
     Ok(AcceptedItem { index: 0, message_id: None, status: Status::Received, error: None })
 }

@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::business::{Business, BusinessNumber, NumberRoute};
+use domain::inbox::Shards;
 use domain::onboarding::{Step, StepName, StepState};
 use domain::phone::{Country, Phone};
 use domain::{BusinessId, Error, Result};
 use serde_json::Value;
 use store::Store;
-use web::read::{JsonBody, Object, Problem, id, text};
+use web::read::{JsonBody, Object, Problem, id, integer, text};
 use web::{ApiResult, Edge, Platform, ShownOnce, api_key_hash};
 
 use crate::Settings;
@@ -34,6 +35,7 @@ struct Request {
     twilio_account_sid: Option<String>,
     from_phone: Option<Phone>,
     numbers: Vec<BusinessNumber>,
+    inbox_shards: Option<Shards>,
 }
 
 /// `POST /omega/business/onboard`: creates the business and its key, then lets its numbers lead to it. Calling again
@@ -101,6 +103,7 @@ fn read(object: &Object<'_>, known: Option<Country>, settings: &Settings) -> Opt
         business: business?,
         country,
         twilio_account_sid,
+        inbox_shards: object.optional("inbox_shards", shards),
         numbers: numbers?,
     })
 }
@@ -119,6 +122,7 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         phone_numbers: Vec::new(),
         subdomain: asked.subdomain.clone(),
         twilio_account_sid: asked.twilio_account_sid.clone(),
+        inbox_shards: asked.inbox_shards.unwrap_or_default(),
         steps: vec![
             Step::done(StepName::Business),
             Step::done(StepName::ApiKey),
@@ -155,21 +159,39 @@ async fn go_on(
     Err(Error::Unavailable("too many calls set this business up at once".into()))
 }
 
+fn route(business: &Business, number: &BusinessNumber) -> NumberRoute {
+    NumberRoute {
+        business_id: business.business_id,
+        location_id: number.location_id,
+        country: business.country,
+        inbox_shards: business.inbox_shards,
+    }
+}
+
+/// In how many parts the lists of the business are spread. It can be raised later, and never lowered: a smaller number
+/// than the stored one changes nothing.
+fn shards(value: &Value) -> Result<Shards, Problem> {
+    Shards::new(integer(value)?)
+        .ok_or_else(|| Problem::value(format!("it has to be 1 to {}", Shards::MOST)))
+}
+
 /// Lets the numbers that are asked for lead to the business. Returns those that lead to another one.
 async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) -> Result<Vec<Phone>> {
     let default =
         asked.from_phone.iter().map(|phone| BusinessNumber { phone: phone.clone(), location_id: None });
     let mut refused = Vec::new();
+    if let Some(shards) = asked.inbox_shards.filter(|shards| *shards > business.inbox_shards) {
+        // More parts: what arrives at the numbers we have has to know it as well.
+        business.inbox_shards = shards;
+        for number in &business.phone_numbers {
+            store.claim_number(&number.phone, &route(business, number)).await?;
+        }
+    }
     for number in asked.numbers.iter().cloned().chain(default) {
         if business.owns(&number.phone) {
             continue;
         }
-        let route = NumberRoute {
-            business_id: business.business_id,
-            location_id: number.location_id,
-            country: business.country,
-        };
-        if store.claim_number(&number.phone, &route).await? {
+        if store.claim_number(&number.phone, &route(business, &number)).await? {
             business.phone_numbers.push(number);
         } else {
             refused.push(number.phone);

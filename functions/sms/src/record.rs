@@ -118,7 +118,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             is_flagged: false,
             provider_metadata,
         };
-        Some(Recording { message, order_at, index: 0, historical })
+        Some(Recording { message, order_at, index: 0, historical, shards: business.inbox_shards })
     });
     category?;
     from?;

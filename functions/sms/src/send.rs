@@ -117,6 +117,7 @@ fn read(object: &Object<'_>, business: &Business) -> Option<(SmsEnvelope, Entrie
         sender_type,
         send_at,
         expires_at,
+        shards: business.inbox_shards,
         media_urls,
     };
     Some((envelope, entries?))

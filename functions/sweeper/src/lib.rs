@@ -2,7 +2,11 @@
 //!
 //! - stored but not queued, or waiting for its time: queued for the sender;
 //! - claimed, and the lease ran out: of unknown outcome, and never claimed again by itself;
-//! - silent for too long, or of unknown outcome: the sender is asked to ask the provider, once.
+//! - silent for too long, or of unknown outcome: the sender is asked to ask the provider, once;
+//! - snoozed until now: the conversation comes back;
+//! - counted elsewhere since: the sums are brought up to date;
+//! - the conversations of a deactivated member of the staff, a stranger whom the directory named, a client to be
+//!   forgotten: worked on until it is done.
 
 use std::time::Duration;
 
@@ -11,7 +15,7 @@ use domain::delivery::LOOK_UP_AFTER;
 use domain::job::{Job, Work};
 use domain::status::Status;
 use queue::Queue;
-use store::due::Due;
+use store::due::{Due, DueMessage};
 use store::{Store, keys};
 
 /// Messages taken from one part of the index at a time.
@@ -41,6 +45,10 @@ pub struct Swept {
     pub given_up: usize,
     /// Messages the provider is asked about.
     pub asked: usize,
+    /// Conversations that came back.
+    pub reopened: usize,
+    /// Changes of cell that became part of the sums.
+    pub counted: usize,
 }
 
 /// One run: oldest first, part by part. Two runs at once share the work, because each message is claimed first.
@@ -60,46 +68,68 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
         }
     }
     if swept != Swept::default() {
-        tracing::info!(queued = swept.queued, given_up = swept.given_up, asked = swept.asked, "swept");
+        tracing::info!(
+            queued = swept.queued,
+            given_up = swept.given_up,
+            asked = swept.asked,
+            reopened = swept.reopened,
+            counted = swept.counted,
+            "swept"
+        );
     }
     Ok(swept)
 }
 
 async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
     let mut jobs = Vec::new();
+    let mut recounts = Vec::new();
     for due in page {
-        let (message, attempt) = (due.message.at, due.message.attempt);
-        match due.message.delivery_status {
-            Status::Queued | Status::Scheduled => {
-                if deps.store.claim_due(&due, AGAIN).await? {
-                    jobs.push(Job::new("sweeper", Work::SendSms { message, attempt }));
-                    swept.queued += 1;
-                }
-            }
-            Status::Sending if due.message.lease_until.is_some() => {
-                if deps.store.give_up_lease(&due, LOOK_UP_AFTER).await? {
-                    swept.given_up += 1;
-                }
-            }
-            Status::Sending | Status::Sent | Status::UnknownOutcome => {
-                if deps.store.claim_due(&due, ASKED).await? {
-                    jobs.push(Job::new("sweeper", Work::CheckSms { message, attempt }));
-                    swept.asked += 1;
-                }
-            }
-            Status::Initiated
-            | Status::Delivered
-            | Status::Read
-            | Status::Failed
-            | Status::Undelivered
-            | Status::Rejected
-            | Status::Canceled
-            | Status::Expired
-            | Status::Blocked
-            | Status::Bounced
-            | Status::Complained
-            | Status::Received => deps.store.forget_due(&due).await?,
+        match due {
+            Due::Message(due) => jobs.extend(sweep_message(deps, &due, swept).await?),
+            Due::Recount(recount) => recounts.push(recount),
+            Due::Snooze(snooze) => swept.reopened += usize::from(deps.store.end_snooze(&snooze).await?),
+            Due::Staff(staff) => deps.store.release_assignments(&staff).await?,
+            Due::Merge(merge) => deps.store.go_on_merging(&merge).await?,
+            Due::Erasure(erasure) => deps.store.go_on_erasing(&erasure).await?,
         }
     }
+    swept.counted += deps.store.sum_up(recounts).await?;
     deps.sms_queue.send(&jobs).await
+}
+
+/// What a due message needs: a job, or an end to waiting.
+async fn sweep_message(deps: &Deps, due: &DueMessage, swept: &mut Swept) -> Result<Option<Job>> {
+    let (message, attempt) = (due.message.at, due.message.attempt);
+    match due.message.delivery_status {
+        Status::Queued | Status::Scheduled => {
+            if deps.store.claim_due(due, AGAIN).await? {
+                swept.queued += 1;
+                return Ok(Some(Job::new("sweeper", Work::SendSms { message, attempt })));
+            }
+        }
+        Status::Sending if due.message.lease_until.is_some() => {
+            if deps.store.give_up_lease(due, LOOK_UP_AFTER).await? {
+                swept.given_up += 1;
+            }
+        }
+        Status::Sending | Status::Sent | Status::UnknownOutcome => {
+            if deps.store.claim_due(due, ASKED).await? {
+                swept.asked += 1;
+                return Ok(Some(Job::new("sweeper", Work::CheckSms { message, attempt })));
+            }
+        }
+        Status::Initiated
+        | Status::Delivered
+        | Status::Read
+        | Status::Failed
+        | Status::Undelivered
+        | Status::Rejected
+        | Status::Canceled
+        | Status::Expired
+        | Status::Blocked
+        | Status::Bounced
+        | Status::Complained
+        | Status::Received => deps.store.forget_due(due).await?,
+    }
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BusinessId, LocationId};
+use crate::inbox::Shards;
 use crate::onboarding::Step;
 use crate::phone::{Country, Phone};
 use crate::time::Timestamp;
@@ -45,6 +46,9 @@ pub struct Business {
     /// The Twilio account its numbers live in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twilio_account_sid: Option<String>,
+    /// In how many parts its lists are spread.
+    #[serde(default)]
+    pub inbox_shards: Shards,
     /// How far setting it up has come.
     #[serde(default)]
     pub steps: Vec<Step>,
@@ -69,4 +73,7 @@ pub struct NumberRoute {
     pub location_id: Option<LocationId>,
     /// The business's region, for reading a sender's number.
     pub country: Country,
+    /// In how many parts the business's lists are spread.
+    #[serde(default)]
+    pub inbox_shards: Shards,
 }

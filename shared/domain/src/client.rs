@@ -20,13 +20,26 @@ impl fmt::Debug for Personal {
 }
 
 /// What kind of client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientType {
     /// A customer.
     Client,
     /// Not yet one.
     Lead,
+}
+
+impl ClientType {
+    /// Every kind.
+    pub const ALL: [ClientType; 2] = [ClientType::Client, ClientType::Lead];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClientType::Client => "client",
+            ClientType::Lead => "lead",
+        }
+    }
 }
 
 /// What the directory knows of a client. The serde shape is the stored shape.
@@ -88,6 +101,31 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client of whom nothing is known yet.
+    pub fn unnamed(business: BusinessId, client: ClientId, now: Timestamp) -> Client {
+        Client {
+            business_id: business,
+            client_id: client,
+            full_name: None,
+            first_name: None,
+            middle_name: None,
+            last_name: None,
+            gender: None,
+            image_url: None,
+            email: None,
+            phone: None,
+            phone_as_given: None,
+            client_type: None,
+            wl_user_id: None,
+            location_id: None,
+            time_zone: None,
+            inactive: false,
+            provisional: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The name to show: the full one, else the parts that are known.
     pub fn display_name(&self) -> Option<String> {
         if let Some(name) = &self.full_name {
@@ -145,4 +183,50 @@ pub struct ClientChanges {
     pub time_zone: Change<String>,
     /// Not a client any more.
     pub inactive: Change<bool>,
+}
+
+impl<T> Change<T> {
+    /// The value after the change.
+    pub fn after(&self, old: Option<T>) -> Option<T>
+    where
+        T: Clone,
+    {
+        match self {
+            Change::Keep => old,
+            Change::Clear => None,
+            Change::Set(new) => Some(new.clone()),
+        }
+    }
+}
+
+impl ClientChanges {
+    /// The entry after the update. Whoever the directory names is not provisional any more.
+    pub fn applied_to(
+        &self,
+        old: Option<&Client>,
+        business: BusinessId,
+        client: ClientId,
+        now: Timestamp,
+    ) -> Client {
+        let old = old.cloned().unwrap_or_else(|| Client::unnamed(business, client, now));
+        Client {
+            full_name: self.full_name.after(old.full_name),
+            first_name: self.first_name.after(old.first_name),
+            middle_name: self.middle_name.after(old.middle_name),
+            last_name: self.last_name.after(old.last_name),
+            gender: self.gender.after(old.gender),
+            image_url: self.image_url.after(old.image_url),
+            email: self.email.after(old.email),
+            phone: self.phone.after(old.phone),
+            phone_as_given: self.phone_as_given.after(old.phone_as_given),
+            client_type: self.client_type.after(old.client_type),
+            wl_user_id: self.wl_user_id.after(old.wl_user_id),
+            location_id: self.location_id.after(old.location_id),
+            time_zone: self.time_zone.after(old.time_zone),
+            inactive: self.inactive.after(Some(old.inactive)).unwrap_or(false),
+            provisional: false,
+            updated_at: now,
+            ..old
+        }
+    }
 }

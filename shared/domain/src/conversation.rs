@@ -4,12 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ClientId, MessageId};
+use crate::id::{ClientId, EntryId, MessageId, StaffId};
+use crate::inbox::Standing;
 use crate::message::{Category, Channel, Direction, Text};
 use crate::time::Timestamp;
 
 /// Where staff are with a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConversationStatus {
     /// Somebody should look.
@@ -23,6 +24,14 @@ pub enum ConversationStatus {
 }
 
 impl ConversationStatus {
+    /// Every status.
+    pub const ALL: [ConversationStatus; 4] = [
+        ConversationStatus::Open,
+        ConversationStatus::Pending,
+        ConversationStatus::Snoozed,
+        ConversationStatus::Resolved,
+    ];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,22 +53,35 @@ impl ConversationStatus {
     }
 }
 
-/// The stored head. Counters equal a recount of the messages at all times.
+/// The stored head: the part of a client's item that is about their conversation. Counters equal a recount of the
+/// messages at all times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
     /// With whom; also its id.
     pub client_id: ClientId,
     /// Where staff are with it.
     pub inbox_status: ConversationStatus,
+    /// When it comes back, while it is snoozed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<Timestamp>,
+    /// Who takes care of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<StaffId>,
     /// Goes up with every change.
     pub version: u64,
+    /// Messages and notes.
+    #[serde(default)]
+    pub messages_count: u64,
+    /// Lines of its history.
+    #[serde(default)]
+    pub events_count: u64,
     /// Inbound messages that nobody read.
     #[serde(default)]
     pub unread_messages_count: u64,
-    /// Flagged messages.
+    /// Flagged messages and notes.
     #[serde(default)]
     pub messages_flagged_count: u64,
-    /// The newest id given to a message that was sent or received here. New ones must be larger.
+    /// The newest id given to a message or note that was made here. New ones must be larger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_id: Option<MessageId>,
     /// The message a list shows.
@@ -71,15 +93,13 @@ pub struct Conversation {
     /// Its channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_channel: Option<Channel>,
-    /// Up to where staff have read.
+    /// Up to where staff have read: every inbound message up to here is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_read_message_id: Option<MessageId>,
     /// What the inbox is ordered by.
     pub activity_at: Timestamp,
-    /// When it began.
-    pub created_at: Timestamp,
-    /// Last change, whatever it was.
-    pub updated_at: Timestamp,
+    /// Last change of the client or the conversation, whatever it was.
+    pub changed_at: Timestamp,
     /// Who changed it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<String>,
@@ -89,6 +109,134 @@ pub struct Conversation {
     /// Its label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+}
+
+impl Conversation {
+    /// How it is counted.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            status: self.inbox_status,
+            assignee: self.assigned_to,
+            unread: self.unread_messages_count > 0,
+            flagged: self.messages_flagged_count > 0,
+            channel: self.last_channel,
+        }
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "actor", rename_all = "snake_case")]
+pub enum Actor {
+    /// A member of the staff.
+    Staff {
+        /// Which.
+        #[serde(rename = "actor_id")]
+        id: StaffId,
+    },
+    /// A program of the business, by its key.
+    Service,
+    /// The client, by writing.
+    Client,
+    /// omega itself.
+    System,
+}
+
+impl Actor {
+    /// The kind, as a word.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Actor::Staff { .. } => "staff",
+            Actor::Service => "service",
+            Actor::Client => "client",
+            Actor::System => "system",
+        }
+    }
+
+    /// As it stands in a field that holds one text: the number of a staff member, else the kind.
+    pub fn name(self) -> String {
+        match self {
+            Actor::Staff { id } => id.to_string(),
+            Actor::Service | Actor::Client | Actor::System => self.kind().to_owned(),
+        }
+    }
+}
+
+/// Why a conversation changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Cause {
+    /// A call asked for it.
+    Request {
+        /// Its `X-Request-Id`.
+        request_id: String,
+    },
+    /// The client wrote.
+    InboundMessage {
+        /// What.
+        message_id: MessageId,
+    },
+    /// The time it was put off to has come.
+    SnoozeEnded,
+    /// The assignee was deactivated.
+    StaffDeactivated,
+    /// The directory named a client who was unknown so far.
+    ClientsMerged {
+        /// Under which id they were known until then.
+        from_client_id: ClientId,
+    },
+}
+
+/// What changed of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Its status.
+    Status {
+        /// Before.
+        from: ConversationStatus,
+        /// After.
+        to: ConversationStatus,
+        /// Until when it is put off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        snoozed_until: Option<Timestamp>,
+    },
+    /// Its assignee.
+    Assignee {
+        /// Before.
+        #[serde(default)]
+        from: Option<StaffId>,
+        /// After.
+        #[serde(default)]
+        to: Option<StaffId>,
+    },
+    /// Its label.
+    Label {
+        /// Before.
+        #[serde(default)]
+        from: Option<String>,
+        /// After.
+        #[serde(default)]
+        to: Option<String>,
+    },
+}
+
+/// One line of a conversation's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConversationEvent {
+    /// Which line. Later ones are larger.
+    pub event_id: EntryId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    #[serde(flatten)]
+    pub actor: Actor,
+    /// Why.
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// What.
+    #[serde(flatten)]
+    pub change: Change,
 }
 
 /// What a message does to the head of its conversation, decided without reading the head.

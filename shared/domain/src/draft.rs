@@ -1,6 +1,7 @@
 //! A text that somebody wants sent, checked, and the message it becomes.
 
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
+use crate::inbox::Shards;
 use crate::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use crate::phone::SmsAddress;
 use crate::segments;
@@ -28,6 +29,8 @@ pub struct SmsEnvelope {
     pub send_at: Option<Timestamp>,
     /// Not after.
     pub expires_at: Option<Timestamp>,
+    /// In how many parts the business's lists are spread.
+    pub shards: Shards,
     /// Pictures and the like.
     pub media_urls: Vec<String>,
 }

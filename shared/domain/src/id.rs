@@ -26,6 +26,8 @@ pub mod kind {
     pub enum Business {}
     /// A person whom a business talks to. Also the id of the one conversation with them: docs/adr/0004.
     pub enum Client {}
+    /// A line of a conversation's history.
+    pub enum Entry {}
     /// A place where a business works.
     pub enum Location {}
     /// A text, mail, call or note.
@@ -41,6 +43,8 @@ pub struct Id<K>(u64, PhantomData<fn() -> K>);
 pub type BusinessId = Id<kind::Business>;
 /// Which client, and which conversation: a client has exactly one.
 pub type ClientId = Id<kind::Client>;
+/// Which line of a history.
+pub type EntryId = Id<kind::Entry>;
 /// Which location.
 pub type LocationId = Id<kind::Location>;
 /// Which message.

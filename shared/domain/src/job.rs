@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Effect;
+use crate::inbox::Shards;
 use crate::message::{Message, MessageRef, Text};
 use crate::time::Timestamp;
 
@@ -69,6 +70,9 @@ pub struct Recording {
     pub index: usize,
     /// Filled in later: no unread, no reopening, no change of the inbox order.
     pub historical: bool,
+    /// In how many parts the business's lists are spread.
+    #[serde(default)]
+    pub shards: Shards,
 }
 
 impl Recording {

@@ -4,8 +4,8 @@
 //! Every other crate depends on this one, and this one on none of them.
 //!
 //! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`]), who takes
-//! part ([`access`], [`business`], [`client`]), what they exchange ([`conversation`], [`message`]), how a delivery
-//! ends ([`status`], [`delivery`], [`sms_error`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
+//! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
+//! [`message`], [`note`]), how staff find it ([`inbox`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
 //! producers hand to consumers ([`job`]).
 
 pub mod access;
@@ -15,19 +15,24 @@ pub mod conversation;
 pub mod delivery;
 pub mod draft;
 pub mod error;
+pub mod fold;
 pub mod id;
+pub mod inbox;
 pub mod job;
 pub mod keyword;
+pub mod location;
 pub mod message;
+pub mod note;
 pub mod onboarding;
 pub mod phone;
 pub mod segments;
 pub mod sms_error;
+pub mod staff;
 pub mod status;
 pub mod time;
 
 pub use error::{Error, FieldError};
-pub use id::{BusinessId, ClientId, LocationId, MessageId, RequestId, StaffId};
+pub use id::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId};
 pub use time::{Clock, Timestamp};
 
 /// What every fallible function of omega returns.

@@ -25,6 +25,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Channel; 4] = [Channel::Sms, Channel::Email, Channel::Voice, Channel::Note];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +52,7 @@ pub enum Direction {
 }
 
 /// What a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Marketing. Never reorders or reopens the inbox.

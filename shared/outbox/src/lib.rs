@@ -51,7 +51,7 @@ impl Outbox {
             let mut stored = Vec::with_capacity(drafts.len());
             for (index, draft) in drafts {
                 let mut message = draft.into_message(envelope, self.store.new_message_id(), request, now);
-                let accepted = self.store.accept(&mut message, request, index).await;
+                let accepted = self.store.accept(&mut message, request, index, envelope.shards).await;
                 stored.push((index, message, accepted));
             }
             stored

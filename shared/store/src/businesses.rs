@@ -39,6 +39,7 @@ impl Store {
             .set("phone_numbers", value(&business.phone_numbers)?)
             .put("from_phone", business.from_phone.as_ref().map(|phone| s(phone.as_str())))
             .set("steps", value(&business.steps)?)
+            .set("inbox_shards", value(&business.inbox_shards)?)
             .if_exists()
             .when("phone_numbers", "=", value(&before)?);
         Ok(self.update(keys::business(business.business_id), write).await?.is_ok())

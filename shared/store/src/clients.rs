@@ -1,47 +1,139 @@
-//! Clients: what the directory knows of them.
+//! Clients: one item for what the directory knows of a person and the head of the conversation with them, and the ways
+//! to find it: by id, by address, by the words of a search.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use domain::client::{Change, Client, ClientChanges};
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::client::{Client, ClientChanges};
+use domain::conversation::Conversation;
+use domain::fold::fold;
+use domain::inbox::{Cell, Shards};
 use domain::phone::SmsAddress;
 use domain::{BusinessId, ClientId, Result, Timestamp};
-use serde::Serialize;
 
 use crate::expression::Write;
-use crate::item::{Item, s, stamp, value};
-use crate::keys::attribute::GSI1;
+use crate::item::{Item, decode, encode, s, stamp, value};
+use crate::keys::attribute::{GSI6, GSI7};
+use crate::messages::Placing;
 use crate::{Store, keys};
 
-fn apply<T: Serialize>(write: Write, attribute: &str, change: &Change<T>) -> Result<Write> {
-    Ok(match change {
-        Change::Keep => write,
-        Change::Clear => write.remove(attribute),
-        Change::Set(new) => write.set(attribute, value(new)?),
-    })
+/// Words of a name that a search can begin at.
+const MOST_WORDS: usize = 6;
+/// Characters of a word or name that are part of a key.
+const LONGEST_TERM: usize = 80;
+
+/// A client with their conversation, if there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientView {
+    /// What the directory knows.
+    pub client: Client,
+    /// The head of the conversation.
+    pub conversation: Option<Conversation>,
+}
+
+impl ClientView {
+    /// How they are counted.
+    pub fn cell(&self) -> Cell {
+        Cell {
+            client_type: self.client.client_type,
+            location: self.client.location_id,
+            standing: self.conversation.as_ref().map(Conversation::standing),
+        }
+    }
+
+    pub(crate) fn out_of(item: Item) -> Result<ClientView> {
+        let conversation =
+            item.contains_key("inbox_status").then(|| decode::<Conversation>(item.clone())).transpose()?;
+        Ok(ClientView { client: decode(item)?, conversation })
+    }
+}
+
+/// What stands under the key of a client.
+#[derive(Debug)]
+pub(crate) enum Profile {
+    /// Them.
+    Here(Box<ClientView>),
+    /// The directory named them under another id since.
+    Moved(ClientId),
+}
+
+impl Profile {
+    pub(crate) fn out_of(item: Item) -> Result<Profile> {
+        match item.get("moved_to") {
+            Some(_) => Ok(Profile::Moved(moved_to(&item)?)),
+            None => Ok(Profile::Here(Box::new(ClientView::out_of(item)?))),
+        }
+    }
+}
+
+fn moved_to(item: &Item) -> Result<ClientId> {
+    #[derive(serde::Deserialize)]
+    struct Moved {
+        moved_to: ClientId,
+    }
+    Ok(decode::<Moved>(item.clone())?.moved_to)
+}
+
+/// What a search finds a client by: every word of the name with what follows it, the mail address, and the digits of
+/// the number backwards, so that its last ones are enough.
+pub(crate) fn terms(client: &Client) -> BTreeSet<String> {
+    let mut terms = BTreeSet::new();
+    if let Some(name) = client.display_name() {
+        let folded = fold(&name);
+        let words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
+        for first in 0..words.len().min(MOST_WORDS) {
+            terms.insert(format!("name#{}", begins(&words[first..].join(" "))));
+        }
+    }
+    if let Some(email) = &client.email {
+        terms.insert(format!("email#{}", begins(&fold(&email.0))));
+    }
+    if let Some(phone) = &client.phone {
+        terms.insert(phone_term(phone.as_str()));
+    }
+    terms
+}
+
+/// The digits of a number backwards.
+pub(crate) fn phone_term(number: &str) -> String {
+    let backwards: String = number.chars().filter(char::is_ascii_digit).rev().collect();
+    format!("phone#{backwards}")
+}
+
+/// The beginning of a term, as much of it as is part of a key.
+pub(crate) fn begins(text: &str) -> String {
+    text.chars().take(LONGEST_TERM).collect()
+}
+
+/// The place of a client in the list by name.
+pub(crate) fn name_place(client: &Client) -> String {
+    keys::name(&fold(&client.display_name().unwrap_or_default()), client.client_id)
 }
 
 impl Store {
-    /// A part of a transaction that makes sure a client exists who is reached at `address`.
-    pub(crate) fn tx_ensure_client(
+    /// Client and conversation, in one read; one more for a client who was known under another id before.
+    pub async fn client_view(&self, business: BusinessId, client: ClientId) -> Result<Option<ClientView>> {
+        let mut client = client;
+        for _ in 0..4 {
+            let Some(item) = self.get(keys::profile(business, client), true).await? else { return Ok(None) };
+            match Profile::out_of(item)? {
+                Profile::Here(view) => return Ok(Some(*view)),
+                Profile::Moved(to) => client = to,
+            }
+        }
+        Err(domain::Error::internal("a client was moved in a circle"))
+    }
+
+    /// A part of a transaction that makes sure a search finds a client by a term.
+    pub(crate) fn tx_put_term(
         &self,
         business: BusinessId,
         client: ClientId,
-        address: &SmsAddress,
-        provisional: bool,
-        now: Timestamp,
+        term: &str,
     ) -> Result<TransactWriteItem> {
-        let mut write = Write::new()
-            .stamp("Client")
-            .set_once("business_id", value(&business)?)
-            .set_once("client_id", value(&client)?)
-            .set_once("provisional", AttributeValue::Bool(provisional))
-            .set_once("created_at", s(now.to_string()))
-            .set_once("updated_at", s(now.to_string()))
-            .set_once(GSI1.1, s(keys::names(business)))
-            .set_once(GSI1.2, s(keys::name("", client)));
-        if let SmsAddress::Phone(phone) = address {
-            write = write.set_once("phone", s(phone.as_str()));
-        }
-        self.tx_update(keys::client(business, client), write)
+        let mut item = stamp(keys::find(business, term, client), "Term");
+        item.insert("client_id".to_owned(), value(&client)?);
+        self.tx_put(item, Write::new())
     }
 
     /// A part of a transaction that lets an address lead to a client, whoever it led to before: the last one who was
@@ -86,50 +178,194 @@ impl Store {
         item.map(|item| client_in(&item)).transpose()
     }
 
-    /// Creates or changes a client as the directory says. A new phone number leads to them from now on.
+    /// Creates or changes a client as the directory says. A new phone number leads to them from now on, the one it
+    /// replaces does not. Somebody who wrote from the new number before the directory named them is the same person:
+    /// their conversation becomes this client's.
     pub async fn upsert_client(
         &self,
         business: BusinessId,
         client: ClientId,
         changes: &ClientChanges,
-    ) -> Result<()> {
-        let now = self.clock().now();
-        let mut write = Write::new()
-            .stamp("Client")
-            .set_once("business_id", value(&business)?)
-            .set_once("client_id", value(&client)?)
-            .set("provisional", AttributeValue::Bool(false))
-            .set_once("created_at", s(now.to_string()))
-            .set("updated_at", s(now.to_string()))
-            .set_once(GSI1.1, s(keys::names(business)));
-        write = apply(write, "full_name", &changes.full_name)?;
-        write = apply(write, "first_name", &changes.first_name)?;
-        write = apply(write, "middle_name", &changes.middle_name)?;
-        write = apply(write, "last_name", &changes.last_name)?;
-        write = apply(write, "gender", &changes.gender)?;
-        write = apply(write, "image_url", &changes.image_url)?;
-        write = apply(write, "email", &changes.email)?;
-        write = apply(write, "phone", &changes.phone)?;
-        write = apply(write, "phone_as_given", &changes.phone_as_given)?;
-        write = apply(write, "client_type", &changes.client_type)?;
-        write = apply(write, "wl_user_id", &changes.wl_user_id)?;
-        write = apply(write, "location_id", &changes.location_id)?;
-        write = apply(write, "time_zone", &changes.time_zone)?;
-        write = apply(write, "inactive", &changes.inactive)?;
-        write = match &changes.full_name {
-            Change::Set(name) => write.set(GSI1.2, s(keys::name(&name.0.to_lowercase(), client))),
-            Change::Clear => write.set(GSI1.2, s(keys::name("", client))),
-            Change::Keep => write.set_once(GSI1.2, s(keys::name("", client))),
-        };
-        let mut parts = vec![self.tx_update(keys::client(business, client), write)?];
-        if let Change::Set(phone) = &changes.phone {
-            parts.push(self.tx_put_address(business, client, &SmsAddress::Phone(phone.clone()))?);
-        }
-        match self.transact(parts).await? {
-            Ok(()) => Ok(()),
-            Err(_) => Err(domain::Error::internal("an unconditional write was refused")),
+        shards: Shards,
+    ) -> Result<ClientView> {
+        let mut placing = Placing::begin();
+        loop {
+            let old = self.client_view(business, client).await?;
+            // A client who was merged is written to under the id they have now.
+            let client = old.as_ref().map_or(client, |view| view.client.client_id);
+            let now = self.clock().now();
+            let mut new = ClientView {
+                client: changes.applied_to(old.as_ref().map(|view| &view.client), business, client, now),
+                conversation: old.as_ref().and_then(|view| view.conversation.clone()),
+            };
+            let mut rest = Vec::new();
+            let write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
+            let stranger = self.address_changes(old.as_ref(), &new.client, &mut rest).await?;
+            let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
+            parts.append(&mut rest);
+            if self.transact(parts).await?.is_ok() {
+                if let Some(stranger) = stranger {
+                    self.merge(business, stranger, client, shards).await?;
+                    return self
+                        .client_view(business, client)
+                        .await?
+                        .ok_or(domain::Error::NotFound("client"));
+                }
+                if let Some(conversation) = &mut new.conversation {
+                    conversation.changed_at = now;
+                }
+                return Ok(new);
+            }
+            placing.again().await?;
         }
     }
+
+    /// The write of a directory entry, refused when the one it was made from is not the stored one. What belongs with
+    /// it goes to `rest`.
+    fn directory_write(
+        &self,
+        new: &Client,
+        old: Option<&ClientView>,
+        shards: Shards,
+        rest: &mut Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<Write> {
+        let (business, client) = (new.business_id, new.client_id);
+        let cell = Cell {
+            client_type: new.client_type,
+            location: new.location_id,
+            standing: old.and_then(|view| view.cell().standing),
+        };
+        let (had, has) = (old.map(|view| terms(&view.client)).unwrap_or_default(), terms(new));
+        for term in had.difference(&has) {
+            rest.push(self.tx_delete(keys::find(business, term, client), Write::new())?);
+        }
+        for term in has.difference(&had) {
+            rest.push(self.tx_put_term(business, client, term)?);
+        }
+        let mut write = listed(Write::new().stamp("Client"), new, shards, now)?;
+        // Field by field, as the entry is stored; a field without a value goes.
+        let item: Item = encode(keys::profile(business, client), "Client", new)?;
+        for field in CLIENT_FIELDS {
+            write = write.put(field, item.get(field).cloned());
+        }
+        let write = self.recounted(
+            write,
+            rest,
+            (business, client, shards),
+            old.map(ClientView::cell).as_ref(),
+            Some(&cell),
+        )?;
+        Ok(match old {
+            Some(view) => write.when("updated_at", "=", s(view.client.updated_at.to_string())),
+            None => write,
+        })
+    }
+
+    /// What a change of number does to whom the numbers lead to. Returns the stranger who wrote from the new one.
+    async fn address_changes(
+        &self,
+        old: Option<&ClientView>,
+        new: &Client,
+        rest: &mut Vec<TransactWriteItem>,
+    ) -> Result<Option<ClientId>> {
+        let (business, client) = (new.business_id, new.client_id);
+        let before = old.and_then(|view| view.client.phone.clone());
+        if before == new.phone {
+            return Ok(None);
+        }
+        if let Some(phone) = before {
+            let address = SmsAddress::Phone(phone);
+            if self.client_by_address(business, &address).await? == Some(client) {
+                let ours = Write::new().when("client_id", "=", value(&client)?);
+                rest.push(self.tx_delete(keys::address(business, &address), ours)?);
+            }
+        }
+        let Some(phone) = &new.phone else { return Ok(None) };
+        let address = SmsAddress::Phone(phone.clone());
+        let holder = self.client_by_address(business, &address).await?.filter(|holder| *holder != client);
+        rest.push(self.tx_put_address(business, client, &address)?);
+        let Some(holder) = holder else { return Ok(None) };
+        let stranger = match self.get(keys::profile(business, holder), true).await? {
+            Some(item) => match Profile::out_of(item)? {
+                Profile::Here(view) => view.client.provisional,
+                Profile::Moved(_) => false,
+            },
+            None => false,
+        };
+        if !stranger {
+            return Ok(None);
+        }
+        rest.push(self.tx_begin_merge(business, holder, client)?);
+        Ok(Some(holder))
+    }
+
+    /// The write of a client whom nobody has heard of, for a message to or from `address`. What belongs with it goes to
+    /// `rest`.
+    pub(crate) fn new_client(
+        &self,
+        client: &Client,
+        shards: Shards,
+        rest: &mut Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<Write> {
+        for term in terms(client) {
+            rest.push(self.tx_put_term(client.business_id, client.client_id, &term)?);
+        }
+        let mut write = listed(Write::new().stamp("Client"), client, shards, now)?;
+        let item: Item = encode(keys::profile(client.business_id, client.client_id), "Client", client)?;
+        for field in CLIENT_FIELDS {
+            if let Some(value) = item.get(field) {
+                write = write.set(field, value.clone());
+            }
+        }
+        Ok(write)
+    }
+}
+
+/// The attributes of a client's item that are the directory's: the fields of [`Client`], as they are stored.
+const CLIENT_FIELDS: [&str; 19] = [
+    "business_id",
+    "client_id",
+    "full_name",
+    "first_name",
+    "middle_name",
+    "last_name",
+    "gender",
+    "image_url",
+    "email",
+    "phone",
+    "phone_as_given",
+    "client_type",
+    "wl_user_id",
+    "location_id",
+    "time_zone",
+    "inactive",
+    "provisional",
+    "created_at",
+    "updated_at",
+];
+
+/// The places of a client in the lists of all clients.
+fn listed(write: Write, client: &Client, shards: Shards, now: Timestamp) -> Result<Write> {
+    let business = client.business_id;
+    Ok(changed(write, business, client.client_id, shards, now)
+        .set(GSI7.1, s(keys::names(business)))
+        .set(GSI7.2, s(name_place(client))))
+}
+
+/// The place of a client in the list by last change.
+pub(crate) fn changed(
+    write: Write,
+    business: BusinessId,
+    client: ClientId,
+    shards: Shards,
+    now: Timestamp,
+) -> Write {
+    write
+        .set("changed_at", s(now.to_string()))
+        .set(GSI6.1, s(keys::changed(business, shards.of(client))))
+        .set(GSI6.2, s(keys::activity(now, client)))
 }
 
 /// The item that lets an address lead to a client.
@@ -146,9 +382,4 @@ pub(crate) fn client_in(item: &Item) -> Result<ClientId> {
         .and_then(|digits| digits.parse().ok())
         .and_then(ClientId::new)
         .ok_or_else(|| domain::Error::internal("an address item names no client"))
-}
-
-/// The client as stored, out of an item.
-pub(crate) fn decode_client(item: Item) -> Result<Client> {
-    crate::item::decode(item)
 }

@@ -1,33 +1,29 @@
-//! Heads of conversations.
+//! Heads of conversations: how a message changes one, without reading it first where that is possible.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::client::Client;
-use domain::conversation::{Conversation, ConversationStatus, Effect};
+use domain::conversation::{Actor, Cause, Change, ConversationEvent, ConversationStatus, Effect};
+use domain::id::EntryId;
+use domain::inbox::{Cell, Shards, Standing};
 use domain::message::Message;
-use domain::{BusinessId, ClientId, Result, Timestamp};
+use domain::phone::SmsAddress;
+use domain::{BusinessId, ClientId, LocationId, MessageId, Result, Timestamp};
 
-use crate::clients::decode_client;
+use crate::clients::{ClientView, Profile, changed};
 use crate::expression::Write;
-use crate::item::{Item, decode, n, s, value};
-use crate::keys::attribute::{GSI1, GSI3, PK, SK};
+use crate::item::{Item, s, value};
+use crate::keys::attribute::{GSI1, GSI2, GSI3, GSI4, GSI5};
+use crate::transaction::Refused;
 use crate::{Store, keys};
 
-/// A client with their conversation, if there is one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClientView {
-    /// What the directory knows.
-    pub client: Client,
-    /// The head of the conversation.
-    pub conversation: Option<Conversation>,
-}
-
-/// What is assumed of a head when a message is added to it without reading it first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is assumed of a client's item when a message is added to it.
+#[derive(Clone, Debug)]
 pub(crate) enum Head {
-    /// There is none, or the message leaves its status alone.
-    Steady,
-    /// It is resolved or snoozed, and comes back.
-    Returning(ConversationStatus),
+    /// There is a conversation, and its last message travelled as this one does: what an outbound message leaves alone
+    /// needs no look. Nothing is read.
+    Usual,
+    /// It is as it was just seen.
+    Seen(Option<Box<ClientView>>),
 }
 
 /// Where a message stands among those of its conversation.
@@ -41,120 +37,230 @@ pub(crate) enum Order {
     Hidden,
 }
 
+/// Who is created when a message is with somebody nobody has heard of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stranger {
+    /// The id is ours; the directory may name them later.
+    pub provisional: bool,
+    /// Where they wrote to.
+    pub location: Option<LocationId>,
+}
+
+/// The part of a transaction that changes a client's item, and what else belongs to that change.
+pub(crate) struct Added {
+    pub profile: TransactWriteItem,
+    pub rest: Vec<TransactWriteItem>,
+}
+
 impl Store {
-    /// Client and conversation, in one read.
-    pub async fn client_view(&self, business: BusinessId, client: ClientId) -> Result<Option<ClientView>> {
-        let (first, last) = (keys::client(business, client), keys::conversation(business, client));
-        let answer = self
-            .ddb
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", s(first.pk))
-            .expression_attribute_values(":first", s(first.sk.clone()))
-            .expression_attribute_values(":last", s(last.sk.clone()))
-            .consistent_read(true)
-            .limit(2)
-            .send()
-            .await
-            .map_err(crate::error::from_sdk)?;
-        let (mut found, mut conversation) = (None, None);
-        for item in answer.items.unwrap_or_default() {
-            match item.get(SK).and_then(|sk| sk.as_s().ok()) {
-                Some(sk) if *sk == first.sk => found = Some(decode_client(item)?),
-                Some(sk) if *sk == last.sk => conversation = Some(decode(item)?),
-                _ => {}
-            }
-        }
-        Ok(found.map(|client| ClientView { client, conversation }))
-    }
-
     /// Makes sure that a client has a conversation. However many calls race, one creates it.
-    pub async fn ensure_conversation(&self, business: BusinessId, client: ClientId) -> Result<()> {
-        let now = self.clock().now();
-        let write = status_once(born(Write::new(), business, client, now)?, business)?
-            .set_once("updated_at", s(now.to_string()))
-            .set_once("version", n(1))
-            .set_once("activity_at", s(now.to_string()))
-            .set_once(GSI1.2, s(keys::activity(now, client)))
-            .if_new();
-        // A refusal means that it is there, which is what was asked for.
-        self.update(keys::conversation(business, client), write).await?.map(drop).or(Ok(()))
+    pub async fn ensure_conversation(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        shards: Shards,
+    ) -> Result<Option<ClientView>> {
+        let mut placing = crate::messages::Placing::begin();
+        loop {
+            let Some(view) = self.client_view(business, client).await? else { return Ok(None) };
+            if view.conversation.is_some() {
+                return Ok(Some(view));
+            }
+            let (client, now) = (view.client.client_id, self.clock().now());
+            let standing = NEW;
+            let cell = Cell { standing: Some(standing), ..view.cell() };
+            let mut rest = Vec::new();
+            let write = Write::new()
+                .set("inbox_status", value(&standing.status)?)
+                .set("began_at", s(now.to_string()))
+                .add("version", 1)
+                .set("activity_at", s(now.to_string()))
+                .set(GSI1.2, s(keys::activity(now, client)));
+            let write = changed(placed(write, business, client, &standing, shards), business, client, shards, now);
+            let ids = (business, client, shards);
+            let write = self.recounted(write, &mut rest, ids, Some(&view.cell()), Some(&cell))?;
+            let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
+            parts.append(&mut rest);
+            // Refused: somebody else changed it first, which the next look shows.
+            let _ = self.transact(parts).await?;
+            placing.again().await?;
+        }
     }
 
-    /// A part of a transaction that adds a message to the head of its conversation, creating the head when there is
-    /// none.
+    /// The part of a transaction that adds a message to the head of its conversation, creating what is missing.
     ///
-    /// The condition refuses a message whose id is not the newest (unless it is history), so that ids inside a
-    /// conversation go up in the order in which messages were accepted; and, for a message that reopens, a head whose
-    /// status is not what `head` assumes.
-    pub(crate) fn tx_add_to_conversation(
+    /// It is refused when the message's id is not the newest (unless it is history), so that ids inside a conversation
+    /// go up in the order in which messages were accepted; and when the client is not as `head` assumes.
+    pub(crate) fn add_message(
         &self,
         message: &Message,
         effect: Effect,
-        head: Head,
+        head: &Head,
         order: Order,
-    ) -> Result<TransactWriteItem> {
-        let (business, client, now) = (message.at.business, message.at.client, message.created_at);
+        (shards, stranger): (Shards, Stranger),
+    ) -> Result<Added> {
+        let (business, client, now) = (message.at.business, message.at.client, self.clock().now());
+        let mut rest = Vec::new();
+        let write = counted(changed(Write::new(), business, client, shards, now));
+        let write = match head {
+            Head::Usual => reordered(write, effect, client, now)
+                .when("last_channel", "=", value(&message.channel)?),
+            Head::Seen(None) => {
+                let new = Client {
+                    provisional: stranger.provisional,
+                    location_id: stranger.location,
+                    phone: phone_of(message.client_address()),
+                    ..Client::unnamed(business, client, now)
+                };
+                let created = counted(self.new_client(&new, shards, &mut rest, now)?);
+                let cell = Cell {
+                    client_type: None,
+                    location: stranger.location,
+                    standing: Some(after(&NEW, message, effect, order)),
+                };
+                let write = self.recounted(created, &mut rest, (business, client, shards), None, Some(&cell))?;
+                self.stood(write, message, effect, None, &cell, shards, &mut rest, now)?
+            }
+            Head::Seen(Some(view)) => {
+                let old = view.cell();
+                let standing = after(&old.standing.unwrap_or(NEW), message, effect, order);
+                let mut write = write;
+                if view.client.phone.is_none()
+                    && let Some(phone) = phone_of(message.client_address())
+                {
+                    write = write.set("phone", s(phone.as_str()));
+                    let term = crate::clients::phone_term(phone.as_str());
+                    rest.push(self.tx_put_term(business, client, &term)?);
+                }
+                let cell = Cell { standing: Some(standing), ..old };
+                let write =
+                    self.recounted(write, &mut rest, (business, client, shards), Some(&old), Some(&cell))?;
+                self.stood(write, message, effect, Some(view), &cell, shards, &mut rest, now)?
+            }
+        };
+        let write = if effect.unread { write.add("unread_messages_count", 1) } else { write };
         let id = value(&message.at.message)?;
-        let mut write = born(Write::new(), business, client, now)?
-            .set("updated_at", s(now.to_string()))
-            .add("version", 1);
-        write = match order {
+        let write = match order {
             Order::Newest => {
                 preview(write, message)?.set("newest_id", id.clone()).when_absent_or("newest_id", "<", id)
             }
             Order::Shown => preview(write, message)?.when_absent_or("last_message_id", "<", id),
             Order::Hidden => write,
         };
-        let place = keys::activity(now, client);
-        write = if effect.reorders {
-            write.set("activity_at", s(now.to_string())).set(GSI1.2, s(place.clone()))
-        } else {
-            write.set_once("activity_at", s(now.to_string())).set_once(GSI1.2, s(place.clone()))
+        Ok(Added { profile: self.tx_update(keys::profile(business, client), write)?, rest })
+    }
+
+    /// How the head stands after a message, when it is known how it stood.
+    #[allow(clippy::too_many_arguments, reason = "one step of add_message, cut out for its length")]
+    fn stood(
+        &self,
+        write: Write,
+        message: &Message,
+        effect: Effect,
+        view: Option<&ClientView>,
+        cell: &Cell,
+        shards: Shards,
+        rest: &mut Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<Write> {
+        let (business, client) = (message.at.business, message.at.client);
+        let standing = cell.standing.unwrap_or(NEW);
+        let write = placed(write, business, client, &standing, shards);
+        let Some(conversation) = view.and_then(|view| view.conversation.as_ref()) else {
+            return Ok(write
+                .set("inbox_status", value(&standing.status)?)
+                .set("began_at", s(now.to_string()))
+                .set("activity_at", s(now.to_string()))
+                .set(GSI1.2, s(keys::activity(now, client))));
         };
-        write = match head {
-            Head::Steady => {
-                write = status_once(write, business)?;
-                if effect.reopens {
-                    write
-                        .when_absent_or("inbox_status", "<>", value(&ConversationStatus::Resolved)?)
-                        .when_absent_or("inbox_status", "<>", value(&ConversationStatus::Snoozed)?)
-                } else {
-                    write
-                }
-            }
-            Head::Returning(from) => write
-                .set("inbox_status", value(&from.after_inbound())?)
-                .set(GSI1.1, s(keys::inbox(business, from.after_inbound())))
-                .when("inbox_status", "=", value(&from)?),
-        };
-        if effect.unread {
+        let mut write = reordered(write, effect, client, now);
+        let before = conversation.inbox_status;
+        if before != standing.status {
             write = write
-                .add("unread_messages_count", 1)
-                .set(GSI3.1, s(keys::unread(business)))
-                .set(GSI3.2, s(place));
+                .set("inbox_status", value(&standing.status)?)
+                .add("events_count", 1)
+                .set("updated_by", s(Actor::Client.name()))
+                .remove("resolved_by")
+                .remove("snoozed_until");
+            if before == ConversationStatus::Snoozed {
+                rest.push(self.tx_delete(keys::snooze(business, client), Write::new())?);
+            }
+            rest.push(self.tx_put_history(
+                business,
+                client,
+                Actor::Client,
+                Cause::InboundMessage { message_id: message.at.message },
+                Change::Status { from: before, to: standing.status, snoozed_until: None },
+                now,
+            )?);
         }
-        self.tx_update(keys::conversation(business, client), write)
+        Ok(write)
+    }
+
+    /// A part of a transaction that adds a line to a conversation's history.
+    pub(crate) fn tx_put_history(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        actor: Actor,
+        cause: Cause,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem> {
+        let event_id: EntryId = self.ids.next(now);
+        let event = ConversationEvent { event_id, at: now, actor, cause, change };
+        let key = keys::history(business, client, event_id);
+        self.tx_put(crate::item::encode(key, "ConversationEvent", &event)?, Write::new())
     }
 }
 
-/// What every head has from its first write on.
-fn born(write: Write, business: BusinessId, client: ClientId, now: Timestamp) -> Result<Write> {
-    Ok(write
-        .stamp("Conversation")
-        .set_once("business_id", value(&business)?)
-        .set_once("client_id", value(&client)?)
-        .set_once("created_at", s(now.to_string())))
+/// A conversation before its first message.
+pub(crate) const NEW: Standing = Standing {
+    status: ConversationStatus::Open,
+    assignee: None,
+    unread: false,
+    flagged: false,
+    channel: None,
+};
+
+/// How a conversation stands after a message.
+fn after(before: &Standing, message: &Message, effect: Effect, order: Order) -> Standing {
+    Standing {
+        status: if effect.reopens { before.status.after_inbound() } else { before.status },
+        unread: before.unread || effect.unread,
+        channel: if order == Order::Hidden { before.channel } else { Some(message.channel) },
+        ..*before
+    }
 }
 
-/// The status a head begins with, and its place in the inbox.
-fn status_once(write: Write, business: BusinessId) -> Result<Write> {
-    Ok(write
-        .set_once("inbox_status", value(&ConversationStatus::Open)?)
-        .set_once(GSI1.1, s(keys::inbox(business, ConversationStatus::Open))))
+/// The lists that a conversation is in.
+pub(crate) fn placed(
+    write: Write,
+    business: BusinessId,
+    client: ClientId,
+    standing: &Standing,
+    shards: Shards,
+) -> Write {
+    let shard = shards.of(client);
+    write
+        .set(GSI1.1, s(keys::inbox(business, standing.status, shard)))
+        .put(GSI2.1, standing.assignee.map(|staff| s(keys::assigned(business, staff))))
+        .put(GSI3.1, standing.unread.then(|| s(keys::unread(business, shard))))
+        .put(GSI4.1, standing.flagged.then(|| s(keys::flagged(business, shard))))
+        .set(GSI5.1, s(keys::everything(business, shard)))
+}
+
+/// The place in the lists by activity, which all of them share.
+fn reordered(write: Write, effect: Effect, client: ClientId, now: Timestamp) -> Write {
+    if effect.reorders {
+        write.set("activity_at", s(now.to_string())).set(GSI1.2, s(keys::activity(now, client)))
+    } else {
+        write
+    }
+}
+
+fn counted(write: Write) -> Write {
+    write.add("version", 1).add("messages_count", 1)
 }
 
 /// What a list shows of the last message.
@@ -165,7 +271,34 @@ fn preview(write: Write, message: &Message) -> Result<Write> {
         .set("last_channel", value(&message.channel)?))
 }
 
-/// The head out of an item.
-pub(crate) fn decode_conversation(item: Item) -> Result<Conversation> {
-    decode(item)
+fn phone_of(address: &SmsAddress) -> Option<domain::phone::Phone> {
+    match address {
+        SmsAddress::Phone(phone) => Some(phone.clone()),
+        _ => None,
+    }
+}
+
+/// What a refused addition found under the key of the client.
+#[derive(Debug)]
+pub(crate) enum Instead {
+    /// The client, as they are.
+    View(Option<Box<ClientView>>),
+    /// They have another id now.
+    Moved(ClientId),
+}
+
+/// What to assume next, out of the item that refused part `index`.
+pub(crate) fn instead(refused: &mut Refused, index: usize) -> Result<Instead> {
+    let item: Option<Item> = refused.item(index);
+    Ok(match item.map(Profile::out_of).transpose()? {
+        Some(Profile::Moved(to)) => Instead::Moved(to),
+        Some(Profile::Here(view)) => Instead::View(Some(view)),
+        None => Instead::View(None),
+    })
+}
+
+/// A larger id than any of the conversation, and than `fresh`.
+pub(crate) fn larger_id(view: Option<&ClientView>, fresh: MessageId) -> MessageId {
+    let newest = view.and_then(|view| view.conversation.as_ref()).and_then(|head| head.newest_id);
+    newest.map_or(fresh, |newest| fresh.max(newest.next()))
 }

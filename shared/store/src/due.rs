@@ -2,26 +2,61 @@
 
 use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
 use domain::status::Status;
-use domain::{Result, Timestamp};
+use domain::inbox::Shards;
+use domain::staff::Staff;
+use domain::{BusinessId, ClientId, Result, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use crate::counts::{DueRecount, due_recount, kind};
+use crate::erasing::DueErasure;
 use crate::expression::Write;
 use crate::item::{Item, decode, n, s, value};
 use crate::keys::attribute::GSI1;
+use crate::merging::DueMerge;
 use crate::sending::moved;
 use crate::{Store, keys};
 
+/// Something that is due.
+#[derive(Clone, Debug)]
+pub enum Due {
+    /// A message has to be sent, given up or asked after.
+    Message(Box<DueMessage>),
+    /// A snoozed conversation comes back.
+    Snooze(DueSnooze),
+    /// A client went to another cell, which is not in the sums yet.
+    Recount(DueRecount),
+    /// A member of the staff was deactivated, and may have conversations yet.
+    Staff(Box<Staff>),
+    /// A stranger is to become a client whom the directory named.
+    Merge(DueMerge),
+    /// A client is to be forgotten.
+    Erasure(DueErasure),
+}
+
 /// A message that is due.
 #[derive(Clone, Debug)]
-pub struct Due {
+pub struct DueMessage {
     /// The message, as the index has it.
     pub message: Message,
     /// Its place in the index, by which it is claimed.
     place: String,
 }
 
+/// A conversation whose time to come back has come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DueSnooze {
+    /// Whose.
+    pub business_id: BusinessId,
+    /// With whom.
+    pub client_id: ClientId,
+    /// In how many parts the business's lists are spread.
+    #[serde(default)]
+    pub shards: Shards,
+}
+
 impl Store {
-    /// Up to `most` messages of one part of the index that are due now, the longest due first.
+    /// Up to `most` things of one part of the index that are due now, the longest due first.
     pub async fn due(&self, shard: u64, most: i32) -> Result<Vec<Due>> {
         let now = self.clock().now();
         let answer = self
@@ -43,7 +78,7 @@ impl Store {
 
     /// Takes a due message for oneself by moving its place in the index to `again`, when it is to be looked at next if
     /// nothing happens. `false` when somebody else was faster or it is not due any more.
-    pub async fn claim_due(&self, due: &Due, again: Duration) -> Result<bool> {
+    pub async fn claim_due(&self, due: &DueMessage, again: Duration) -> Result<bool> {
         let at = due.message.at;
         let next = self.clock().now().plus(again);
         let write = Write::new().set(GSI1.2, s(keys::due_at(next, at))).if_exists().when(
@@ -55,7 +90,7 @@ impl Store {
     }
 
     /// Takes a message out of the index that has ended since the index was read.
-    pub async fn forget_due(&self, due: &Due) -> Result<()> {
+    pub async fn forget_due(&self, due: &DueMessage) -> Result<()> {
         let write = Write::new()
             .remove(GSI1.1)
             .remove(GSI1.2)
@@ -67,7 +102,7 @@ impl Store {
 
     /// Says of a message whose lease ran out that nobody knows whether the provider has it. `false` when it went on
     /// meanwhile.
-    pub async fn give_up_lease(&self, due: &Due, look_up: Duration) -> Result<bool> {
+    pub async fn give_up_lease(&self, due: &DueMessage, look_up: Duration) -> Result<bool> {
         let (at, now) = (due.message.at, self.clock().now());
         let failure = domain::delivery::Failure::new(
             domain::delivery::ErrorClass::Ambiguous,
@@ -117,6 +152,15 @@ fn sweeper_event(attempt: u32, reported: Option<Status>, reason: String, now: Ti
 }
 
 fn due_in(item: Item) -> Result<Due> {
-    let place = item.get(GSI1.2).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
-    Ok(Due { message: decode(item)?, place })
+    Ok(match kind(&item) {
+        "Snooze" => Due::Snooze(decode(item)?),
+        "Recount" => Due::Recount(due_recount(item)?),
+        "Staff" => Due::Staff(Box::new(decode(item)?)),
+        "Merge" => Due::Merge(decode(item)?),
+        "Erasure" => Due::Erasure(decode(item)?),
+        _ => {
+            let place = item.get(GSI1.2).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
+            Due::Message(Box::new(DueMessage { message: decode(item)?, place }))
+        }
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::{Error, Result};
 
@@ -191,6 +191,19 @@ impl Store {
             .build()
             .map_err(broken)?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    pub(crate) fn tx_delete(&self, key: Key, condition: Write) -> Result<TransactWriteItem> {
+        let delete = Delete::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key_map(key)))
+            .set_condition_expression(condition.condition())
+            .set_expression_attribute_names(condition.names())
+            .set_expression_attribute_values(condition.values())
+            .return_values_on_condition_check_failure(OLD)
+            .build()
+            .map_err(broken)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     pub(crate) fn tx_check(&self, key: Key, condition: Write) -> Result<TransactWriteItem> {

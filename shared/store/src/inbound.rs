@@ -1,6 +1,10 @@
 //! A text from a client: stored once, however often and at however many entrances it arrives.
 
-use domain::Result;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::{Result, Timestamp};
 use domain::business::NumberRoute;
 use domain::conversation::Effect;
 use domain::id::ClientId;
@@ -11,10 +15,10 @@ use domain::phone::{Phone, SmsAddress};
 use domain::status::Status;
 
 use crate::consent::ConsentChange;
-use crate::conversations::{Head, Order};
+use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::expression::Write;
 use crate::item::{encode, s, stamp, until, value};
-use crate::messages::{Placing, conversation_in, head_after};
+use crate::messages::Placing;
 use crate::{Store, keys};
 
 /// What became of a text from a client.
@@ -54,13 +58,21 @@ impl Store {
         let known = self.client_by_address(business, &from).await?;
         let mut client: ClientId = known.unwrap_or_else(|| self.ids.next(now));
         let mut provisional = known.is_none();
-        let mut head = Head::Steady;
+        let mut view = match known {
+            Some(known) => self.client_view(business, known).await?,
+            None => None,
+        };
         let effect = Effect::of(Direction::Inbound, Category::Conversation, false);
-        let mut id = self.new_message_id();
         let mut placing = Placing::begin();
         loop {
+            client = view.as_ref().map_or(client, |view| view.client.client_id);
+            let id = larger_id(view.as_ref(), self.new_message_id());
             let at = MessageRef { business, client, message: id };
             let message = inbound_message(at, sms, &from, &to, now);
+            let head = Head::Seen(view.clone().map(Box::new));
+            let stranger = Stranger { provisional: true, location: route.location_id };
+            let added =
+                self.add_message(&message, effect, &head, Order::Newest, (route.inbox_shards, stranger))?;
             let mut parts = vec![
                 self.tx_put(
                     {
@@ -73,15 +85,15 @@ impl Store {
                 )?,
                 self.tx_put_message(&message, None)?,
                 self.tx_put_pointer(at)?,
-                self.tx_add_to_conversation(&message, effect, head, Order::Newest)?,
+                added.profile,
             ];
             if provisional {
                 parts.push(self.tx_insert_address(business, client, &from)?);
-                parts.push(self.tx_ensure_client(business, client, &from, true, now)?);
             }
             if let Some(change) = &consent {
                 parts.push(self.tx_consent_change(business, change, now)?);
             }
+            parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Received::Stored(at)),
                 Err(refused) => refused,
@@ -93,13 +105,13 @@ impl Store {
                 // Another text of the same unknown sender was faster: theirs is the client.
                 client = crate::clients::client_in(&winner)?;
                 provisional = false;
+                view = self.client_view(business, client).await?;
+            } else if refused.failed(3) {
+                match instead(&mut refused, 3)? {
+                    Instead::View(seen) => view = seen.map(|view| *view),
+                    Instead::Moved(to) => view = self.client_view(business, to).await?,
+                }
             }
-            let stored = conversation_in(&mut refused, 3)?;
-            head = head_after(stored.as_ref(), effect);
-            let fresh = self.new_message_id();
-            id = stored
-                .and_then(|conversation| conversation.newest_id)
-                .map_or(fresh, |newest| fresh.max(newest.next()));
             placing.again().await?;
         }
     }
@@ -137,12 +149,43 @@ impl Store {
         Ok(if fresh { Received::Quarantined } else { Received::Duplicate })
     }
 
-    /// The route of a number as a provider writes it.
+    /// The route of a number as a provider writes it. A process believes what it read for five seconds.
     pub async fn route_of(&self, to: &str) -> Result<Option<NumberRoute>> {
-        match Phone::from_e164(to) {
-            Some(phone) => self.number_route(&phone).await,
-            None => Ok(None),
+        let Some(phone) = Phone::from_e164(to) else { return Ok(None) };
+        let now = self.clock().now();
+        if let Some(route) = self.routes.get(to, now) {
+            return Ok(Some(route));
         }
+        let route = self.number_route(&phone).await?;
+        if let Some(route) = &route {
+            self.routes.put(to, now, route.clone());
+        }
+        Ok(route)
+    }
+}
+
+/// What a process remembers of whom numbers lead to.
+#[derive(Debug, Default)]
+pub(crate) struct Routes(Mutex<HashMap<String, (Timestamp, NumberRoute)>>);
+
+/// How long it does.
+const TRUST: Duration = Duration::from_secs(5);
+/// How many numbers.
+const MOST: usize = 1_000;
+
+impl Routes {
+    fn get(&self, number: &str, now: Timestamp) -> Option<NumberRoute> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, route) = known.get(number)?;
+        (now >= *read_at && now.since(*read_at) < TRUST).then(|| route.clone())
+    }
+
+    fn put(&self, number: &str, now: Timestamp, route: NumberRoute) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(number.to_owned(), (now, route));
     }
 }
 
@@ -151,7 +194,7 @@ fn inbound_message(
     sms: &InboundSms,
     from: &SmsAddress,
     to: &SmsAddress,
-    now: domain::Timestamp,
+    now: Timestamp,
 ) -> Message {
     Message {
         at,

@@ -5,9 +5,12 @@
 //! our own sweeper reads. `docs/access-patterns.md` says who reads what; a test here prints the whole map.
 
 use domain::conversation::ConversationStatus;
+use domain::inbox::Cell;
 use domain::message::{Channel, MessageRef};
 use domain::phone::{Phone, SmsAddress};
-use domain::{BusinessId, ClientId, MessageId, RequestId, Timestamp};
+use domain::{
+    BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId, Timestamp,
+};
 
 /// Where an item is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,12 +27,20 @@ pub mod attribute {
     pub const PK: &str = "pk";
     /// Sort key of the table.
     pub const SK: &str = "sk";
-    /// Inbox heads, client names, and what is due.
+    /// Conversations by status, newest activity first, and what is due. Its sort key is that of every list by activity.
     pub const GSI1: (&str, &str, &str) = ("gsi1", "gsi1pk", "gsi1sk");
-    /// Conversations by assignee.
-    pub const GSI2: (&str, &str, &str) = ("gsi2", "gsi2pk", "gsi2sk");
+    /// Conversations by assignee. Only those that have one.
+    pub const GSI2: (&str, &str, &str) = ("gsi2", "gsi2pk", "gsi1sk");
     /// Conversations with something unread.
-    pub const GSI3: (&str, &str, &str) = ("gsi3", "gsi3pk", "gsi3sk");
+    pub const GSI3: (&str, &str, &str) = ("gsi3", "gsi3pk", "gsi1sk");
+    /// Conversations with something flagged.
+    pub const GSI4: (&str, &str, &str) = ("gsi4", "gsi4pk", "gsi1sk");
+    /// Every conversation.
+    pub const GSI5: (&str, &str, &str) = ("gsi5", "gsi5pk", "gsi1sk");
+    /// Every client, by the last change of directory entry or conversation.
+    pub const GSI6: (&str, &str, &str) = ("gsi6", "gsi6pk", "gsi6sk");
+    /// Every client, by name.
+    pub const GSI7: (&str, &str, &str) = ("gsi7", "gsi7pk", "gsi7sk");
 }
 
 /// In how many partitions the due index is spread: each message is written there some four times, and a partition
@@ -59,19 +70,82 @@ pub fn business(business: BusinessId) -> Key {
     key(business_pk(business), "BIZ")
 }
 
-/// What the directory knows of a client. Sorts directly before the conversation: one query reads both.
-pub fn client(business: BusinessId, client: ClientId) -> Key {
-    key(client_pk(business, client), "CLIENT")
+/// A client: what the directory knows of them, and the head of their conversation. Sorts directly after the
+/// conversation's messages, so that one query backwards reads both.
+pub fn profile(business: BusinessId, client: ClientId) -> Key {
+    key(client_pk(business, client), "PROFILE")
 }
 
-/// The head of a client's conversation.
-pub fn conversation(business: BusinessId, client: ClientId) -> Key {
-    key(client_pk(business, client), "CONV")
+/// When a snoozed conversation comes back.
+pub fn snooze(business: BusinessId, client: ClientId) -> Key {
+    key(client_pk(business, client), "SNOOZE")
+}
+
+/// One line of a conversation's history.
+pub fn history(business: BusinessId, client: ClientId, event: EntryId) -> Key {
+    key(client_pk(business, client), format!("{HISTORY}{}", event.key()))
+}
+
+/// What the keys of all lines of a history begin with.
+pub const HISTORY: &str = "HISTORY#";
+
+/// What the keys of all messages and notes of a conversation begin with.
+pub const MESSAGES: &str = "MSG#";
+
+/// A member of the staff.
+pub fn staff(business: BusinessId, staff: StaffId) -> Key {
+    key(business_pk(business), format!("STAFF#{}", staff.key()))
+}
+
+/// A location.
+pub fn location(business: BusinessId, location: LocationId) -> Key {
+    key(business_pk(business), format!("LOC#{}", location.key()))
+}
+
+/// From where to where a business's partition holds one kind of item, or several kinds that are neighbours.
+pub mod span {
+    /// Counts of the first part.
+    pub const COUNTS: (&str, &str) = ("COUNT#", "COUNT#~");
+    /// Locations.
+    pub const LOCATIONS: (&str, &str) = ("LOC#", "LOC#~");
+    /// Staff.
+    pub const STAFF: (&str, &str) = ("STAFF#", "STAFF#~");
+    /// Counts of the first part, locations and staff: what a list needs beside its rows.
+    pub const COUNTS_TO_STAFF: (&str, &str) = ("COUNT#", "STAFF#~");
+}
+
+/// The partition of the counts of one part of a business's lists. The first is the business's own, so that a list reads
+/// them together with the staff.
+pub fn counts_pk(business: BusinessId, shard: u8) -> String {
+    match shard {
+        0 => business_pk(business),
+        shard => format!("{}#COUNT#{shard:02}", business_pk(business)),
+    }
+}
+
+/// How many clients are counted in one cell.
+pub fn count(business: BusinessId, shard: u8, cell: &Cell) -> Key {
+    key(counts_pk(business, shard), format!("COUNT#C#{cell}"))
+}
+
+/// One client that went from cell to cell and is not yet part of the sums.
+pub fn recount(business: BusinessId, shard: u8, unique: u128) -> Key {
+    key(counts_pk(business, shard), format!("COUNT#D#{unique:032x}"))
+}
+
+/// One way to find a client: see [`find_pk`].
+pub fn find(business: BusinessId, term: &str, client: ClientId) -> Key {
+    key(find_pk(business), format!("{term}#{}", client.key()))
+}
+
+/// The partition of all words that clients of a business are found by.
+pub fn find_pk(business: BusinessId) -> String {
+    format!("{}#FIND", business_pk(business))
 }
 
 /// A message.
 pub fn message(at: MessageRef) -> Key {
-    key(client_pk(at.business, at.client), format!("MSG#{}", at.message.key()))
+    key(client_pk(at.business, at.client), format!("{MESSAGES}{}", at.message.key()))
 }
 
 /// One line of a message's timeline. `identity` is what makes a repeated report the same one.
@@ -138,14 +212,34 @@ pub fn credential(hash: &str) -> Key {
     key(format!("KEY#{hash}"), "KEY")
 }
 
-/// The inbox of a business: conversations of one status, by activity.
-pub fn inbox(business: BusinessId, status: ConversationStatus) -> String {
-    format!("BIZ#{}#INBOX#{}#{:02}", business.key(), status.as_str(), 0)
+/// One part of the conversations of one status.
+pub fn inbox(business: BusinessId, status: ConversationStatus, shard: u8) -> String {
+    format!("{}#INBOX#{}#{shard:02}", business_pk(business), status.as_str())
 }
 
-/// Conversations of a business with something unread, by activity.
-pub fn unread(business: BusinessId) -> String {
-    format!("BIZ#{}#UNREAD#{:02}", business.key(), 0)
+/// The conversations of one assignee.
+pub fn assigned(business: BusinessId, staff: StaffId) -> String {
+    format!("{}#STAFF#{}", business_pk(business), staff.key())
+}
+
+/// One part of the conversations with something unread.
+pub fn unread(business: BusinessId, shard: u8) -> String {
+    format!("{}#UNREAD#{shard:02}", business_pk(business))
+}
+
+/// One part of the conversations with something flagged.
+pub fn flagged(business: BusinessId, shard: u8) -> String {
+    format!("{}#FLAGGED#{shard:02}", business_pk(business))
+}
+
+/// One part of all conversations.
+pub fn everything(business: BusinessId, shard: u8) -> String {
+    format!("{}#ALL#{shard:02}", business_pk(business))
+}
+
+/// One part of all clients, by their last change.
+pub fn changed(business: BusinessId, shard: u8) -> String {
+    format!("{}#CHANGED#{shard:02}", business_pk(business))
 }
 
 /// Place of a conversation in a list by activity.
@@ -164,9 +258,9 @@ pub fn name(folded: &str, client: ClientId) -> String {
     format!("{begins}#{}", client.key())
 }
 
-/// The part of the due index that a message is in.
-pub fn due_shard(message: MessageId) -> u64 {
-    message.get() % DUE_SHARDS
+/// The part of the due index that something with this number is in.
+pub fn due_shard(number: u64) -> u64 {
+    number % DUE_SHARDS
 }
 
 /// A partition of the due index.
@@ -177,6 +271,11 @@ pub fn due(shard: u64) -> String {
 /// Place of a message in the due index.
 pub fn due_at(at: Timestamp, message: MessageRef) -> String {
     format!("{at}#{}#{}", message.business.key(), message.message.key())
+}
+
+/// Place of something else in the due index.
+pub fn due_number(at: Timestamp, business: BusinessId, number: impl std::fmt::Display) -> String {
+    format!("{at}#{}#{number}", business.key())
 }
 
 /// The end of everything due up to `at`, itself included.
@@ -200,15 +299,25 @@ mod tests {
         let phone = Phone::from_e164("+14155550101").unwrap();
         let address = SmsAddress::parse("+14155550101", Country::default()).unwrap();
         let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        let cell = Cell::parse("client:-:open:12:u:-:sms").unwrap();
+        let s = StaffId::new(12).unwrap();
+        let open = ConversationStatus::Open;
         let map = [
             business(b),
-            client(b, c),
-            conversation(b, c),
+            staff(b, s),
+            location(b, LocationId::new(3).unwrap()),
+            count(b, 0, &cell),
+            count(b, 7, &cell),
+            recount(b, 0, 10),
+            profile(b, c),
+            snooze(b, c),
+            history(b, c, EntryId::new(7).unwrap()),
             message(at),
             event(at, "provider#0001#SM1#sent#-"),
             message_pointer(b, m),
             external(b, Channel::Sms, 9),
             super::address(b, &address),
+            find(b, "name#ada", c),
             request_message(b, r, 3),
             idempotency(Some(b), "h"),
             idempotency(None, "h"),
@@ -217,23 +326,35 @@ mod tests {
             quarantined("+14155550101", "SM1"),
             provider_message("twilio", "SM1"),
             credential("h"),
-            key(inbox(b, ConversationStatus::Open), activity(noon, c)),
-            key(unread(b), activity(noon, c)),
+            key(inbox(b, open, 0), activity(noon, c)),
+            key(assigned(b, s), activity(noon, c)),
+            key(unread(b, 0), activity(noon, c)),
+            key(flagged(b, 0), activity(noon, c)),
+            key(everything(b, 63), activity(noon, c)),
+            key(changed(b, 0), activity(noon, c)),
             key(names(b), name("ada", c)),
-            key(due(due_shard(m)), due_at(noon, at)),
+            key(due(due_shard(m.get())), due_at(noon, at)),
+            key(due(due_shard(c.get())), due_number(noon, b, c)),
         ];
         let shown: Vec<String> = map.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         assert_eq!(
             shown,
             [
                 "BIZ#0000000000001001 | BIZ",
-                "BIZ#0000000000001001#CLIENT#0000000000000501 | CLIENT",
-                "BIZ#0000000000001001#CLIENT#0000000000000501 | CONV",
+                "BIZ#0000000000001001 | STAFF#0000000000000012",
+                "BIZ#0000000000001001 | LOC#0000000000000003",
+                "BIZ#0000000000001001 | COUNT#C#client:-:open:12:u:-:sms",
+                "BIZ#0000000000001001#COUNT#07 | COUNT#C#client:-:open:12:u:-:sms",
+                "BIZ#0000000000001001 | COUNT#D#0000000000000000000000000000000a",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | PROFILE",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | SNOOZE",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | HISTORY#0000000000000007",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | MSG#0370000000000001",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | EVENT#0370000000000001#provider#0001#SM1#sent#-",
                 "BIZ#0000000000001001#MSG#0370000000000001 | MSG",
                 "BIZ#0000000000001001#EXT#sms#0000000000000009 | EXT",
                 "BIZ#0000000000001001#ADDR#sms#+14155550101 | ADDR",
+                "BIZ#0000000000001001#FIND | name#ada#0000000000000501",
                 "BIZ#0000000000001001#REQ#6f9619ff-8b86-4d01-b42d-00cf4fc964ff | REQ#0003",
                 "BIZ#0000000000001001#IDEM#h | IDEM",
                 "PLATFORM#IDEM#h | IDEM",
@@ -243,17 +364,25 @@ mod tests {
                 "SID#twilio#SM1 | SID",
                 "KEY#h | KEY",
                 "BIZ#0000000000001001#INBOX#open#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#STAFF#0000000000000012 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#UNREAD#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#FLAGGED#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#ALL#63 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#CHANGED#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#NAMES | ada#0000000000000501",
                 "DUE#01 | 2026-01-31T12:00:00.000Z#0000000000001001#0370000000000001",
+                "DUE#05 | 2026-01-31T12:00:00.000Z#0000000000001001#501",
             ]
         );
     }
 
+    /// Backwards from the profile, the next items are the messages, newest first.
     #[test]
-    fn client_and_conversation_are_neighbours() {
+    fn nothing_stands_between_a_profile_and_the_messages() {
         let (b, c) = (BusinessId::new(1).unwrap(), ClientId::new(2).unwrap());
-        assert!(client(b, c).sk < conversation(b, c).sk);
-        assert!(["EVENT#", "MSG#"].iter().all(|sk| **sk > *conversation(b, c).sk));
+        let profile = profile(b, c).sk;
+        assert!(MESSAGES < profile.as_str());
+        let others = [snooze(b, c).sk, HISTORY.to_owned(), "EVENT#".to_owned()];
+        assert!(others.iter().all(|sk| sk.as_str() < MESSAGES || *sk > profile));
     }
 }

@@ -13,24 +13,31 @@ mod businesses;
 mod clients;
 pub mod consent;
 mod conversations;
+pub mod counts;
 mod credentials;
 pub mod due;
+pub mod erasing;
 mod error;
 mod events;
 mod expression;
 pub mod idempotency;
 mod ids;
 mod inbound;
+pub mod handling;
+pub mod inbox;
 mod item;
 pub mod keys;
+pub mod merging;
 mod messages;
 pub mod provider_ids;
 mod requests;
 pub mod sending;
+mod staff;
 pub mod statuses;
+pub mod timeline;
 mod transaction;
 
-pub use conversations::ClientView;
+pub use clients::ClientView;
 pub use inbound::Received;
 pub use messages::Accepted;
 
@@ -59,6 +66,7 @@ pub struct Store {
     table: Arc<str>,
     opt_out_hash_key: Arc<[u8]>,
     ids: Arc<Ids>,
+    routes: Arc<inbound::Routes>,
     clock: Clock,
 }
 
@@ -76,6 +84,7 @@ impl Store {
             table: config.table.into(),
             opt_out_hash_key: config.opt_out_hash_key.into(),
             ids: Arc::new(Ids::default()),
+            routes: Arc::default(),
             clock,
         }
     }

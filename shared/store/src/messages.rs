@@ -1,7 +1,8 @@
 //! Messages: accepting one to send, recording one from elsewhere, reading.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::conversation::{Conversation, Effect};
+use domain::conversation::Effect;
+use domain::inbox::Shards;
 use domain::job::{LONGEST_DELAY, Recording};
 use domain::message::{Message, MessageRef};
 use domain::status::Status;
@@ -10,11 +11,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::conversations::{Head, Order, decode_conversation};
+use crate::clients::ClientView;
+use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
+use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, stamp, until, value};
 use crate::keys::attribute::GSI1;
-use crate::transaction::{Refused, pause};
+use crate::transaction::pause;
 use crate::{Store, keys};
 
 /// How long a message that lost a race for its place is placed anew. Less than a function may run.
@@ -36,6 +39,18 @@ impl Placing {
         Placing { begun: Instant::now(), tries: 0 }
     }
 
+    /// Goes on at once, the first time: what stood in the way was an assumption, and it was seen what is true.
+    ///
+    /// # Errors
+    /// As [`Placing::again`].
+    pub(crate) async fn after_a_look(&mut self) -> Result<()> {
+        if self.tries == 0 {
+            self.tries = 1;
+            return Ok(());
+        }
+        self.again().await
+    }
+
     /// Waits a moment before another try.
     ///
     /// # Errors
@@ -49,6 +64,9 @@ impl Placing {
         Ok(())
     }
 }
+
+/// The type of a message's item. A note's is another: whatever sends or reports reads messages only.
+pub(crate) const MESSAGE: &str = "Message";
 
 /// What became of a message that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,32 +96,36 @@ impl Store {
     }
 
     /// Stores an outbound message as queued, in one transaction: the message and its pointer, the head of its
-    /// conversation, its place in the request, the client and their address, under the condition of consent. It is in
-    /// the due index from then on, so that a message whose job is lost is found.
+    /// conversation, its place in the request, and the client's address, under the condition of consent. It is in the
+    /// due index from then on, so that a message whose job is lost is found.
     ///
-    /// The id in `message` is a proposal: when another message of the conversation took a larger one first, a larger
-    /// one is chosen, so that ids go up in the order of acceptance.
-    pub async fn accept(&self, message: &mut Message, request: RequestId, index: usize) -> Result<Accepted> {
+    /// The first message to a client takes one transaction more: the first one finds out that there is none. The id in
+    /// `message` is a proposal: when another message of the conversation took a larger one first, a larger one is
+    /// chosen, so that ids go up in the order of acceptance.
+    pub async fn accept(
+        &self,
+        message: &mut Message,
+        request: RequestId,
+        index: usize,
+        shards: Shards,
+    ) -> Result<Accepted> {
         let effect = Effect::of(message.direction, message.category, false);
+        let mut head = Head::Usual;
         let mut placing = Placing::begin();
         loop {
             let at = message.at;
             let due = due_for(message.send_at, message.created_at);
-            let parts = vec![
+            let added =
+                self.add_message(message, effect, &head, Order::Newest, (shards, Stranger::default()))?;
+            let mut parts = vec![
                 self.tx_put_message(message, Some(due))?,
                 self.tx_put_pointer(at)?,
-                self.tx_add_to_conversation(message, effect, Head::Steady, Order::Newest)?,
+                added.profile,
                 self.tx_put_request_message(at, request, index, message.created_at)?,
                 self.tx_consent_check(at.business, &message.to_address, &message.from_address)?,
-                self.tx_ensure_client(
-                    at.business,
-                    at.client,
-                    &message.to_address,
-                    false,
-                    message.created_at,
-                )?,
                 self.tx_put_address(at.business, at.client, &message.to_address)?,
             ];
+            parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Accepted::Stored(at.message)),
                 Err(refused) => refused,
@@ -114,43 +136,49 @@ impl Store {
             if refused.failed(4) {
                 return Ok(Accepted::OptedOut);
             }
-            message.at.message = self.larger_id(&mut refused, 2)?;
-            placing.again().await?;
+            if refused.failed(2) {
+                match instead(&mut refused, 2)? {
+                    Instead::Moved(to) => message.at.client = to,
+                    Instead::View(view) => {
+                        message.at.message = larger_id(view.as_deref(), self.new_message_id());
+                        head = Head::Seen(view);
+                    }
+                }
+                placing.after_a_look().await?;
+            } else {
+                message.at.message = self.new_message_id();
+                placing.again().await?;
+            }
         }
     }
 
-    /// Stores a message that another system carried, once for each id of that system, in one transaction.
+    /// Stores a message that another system carried, once for each id of that system, in one transaction. One that
+    /// counts as unread or brings the conversation back is stored after a look at the head.
     pub async fn record(&self, recording: &Recording) -> Result<Accepted> {
         let mut message = recording.message.clone();
         message.created_at = self.clock().now();
         message.updated_at = message.created_at;
         let request = message.request_id.ok_or_else(|| Error::internal("a recording names no request"))?;
         let effect = recording.effect();
-        let (mut head, mut order) = (Head::Steady, Order::Shown);
         let mut sequence = fastrand::u16(0..4096);
+        message.at.message = MessageId::at(recording.order_at, sequence);
+        let (mut order, mut head) = (Order::Shown, Head::Usual);
+        if effect.unread || effect.reopens {
+            let view = self.client_view(message.at.business, message.at.client).await?;
+            (message.at.client, order, head) = Store::seen(view, message.at);
+        }
         let mut placing = Placing::begin();
         loop {
             message.at.message = MessageId::at(recording.order_at, sequence);
             let at = message.at;
+            let stranger = Stranger::default();
+            let added = self.add_message(&message, effect, &head, order, (recording.shards, stranger))?;
             let mut parts = vec![
                 self.tx_put_message(&message, None)?,
                 self.tx_put_pointer(at)?,
-                self.tx_add_to_conversation(&message, effect, head, order)?,
+                added.profile,
                 self.tx_put_request_message(at, request, recording.index, message.created_at)?,
-                self.tx_ensure_client(
-                    at.business,
-                    at.client,
-                    message.client_address(),
-                    false,
-                    message.created_at,
-                )?,
             ];
-            if let Some(external) = message.external_id {
-                let mut item = stamp(keys::external(at.business, message.channel, external), "External");
-                item.insert("message_id".to_owned(), value(&at.message)?);
-                item.insert("client_id".to_owned(), value(&at.client)?);
-                parts.push(self.tx_put(item, Write::new().if_new())?);
-            }
             // What is filled in later says nothing of whom a number leads to now.
             let (client, address) = (at.client, message.client_address());
             parts.push(if recording.historical {
@@ -158,6 +186,13 @@ impl Store {
             } else {
                 self.tx_put_address(at.business, client, address)?
             });
+            if let Some(external) = message.external_id {
+                let mut item = stamp(keys::external(at.business, message.channel, external), "External");
+                item.insert("message_id".to_owned(), value(&at.message)?);
+                item.insert("client_id".to_owned(), value(&at.client)?);
+                parts.push(self.tx_put(item, Write::new().if_new())?);
+            }
+            parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Accepted::Stored(at.message)),
                 Err(refused) => refused,
@@ -179,24 +214,29 @@ impl Store {
                 return Ok(Accepted::AlreadyStored(message));
             }
             if refused.failed(2) {
-                let stored = conversation_in(&mut refused, 2)?;
-                head = head_after(stored.as_ref(), effect);
-                order = match stored.and_then(|conversation| conversation.last_message_id) {
-                    Some(shown) if shown >= at.message => Order::Hidden,
-                    _ => Order::Shown,
-                };
+                match instead(&mut refused, 2)? {
+                    Instead::Moved(to) => message.at.client = to,
+                    Instead::View(view) => {
+                        (message.at.client, order, head) = Store::seen(view.map(|view| *view), at);
+                    }
+                }
+                if refused.failed(1) {
+                    sequence = fastrand::u16(0..4096);
+                }
+                placing.after_a_look().await?;
             } else {
                 sequence = fastrand::u16(0..4096);
+                placing.again().await?;
             }
-            placing.again().await?;
         }
     }
 
-    /// A larger id than the one that was refused, after whatever made it too small.
-    pub(crate) fn larger_id(&self, refused: &mut Refused, conversation: usize) -> Result<MessageId> {
-        let mine: MessageId = self.new_message_id();
-        let newest = conversation_in(refused, conversation)?.and_then(|conversation| conversation.newest_id);
-        Ok(newest.map_or(mine, |newest| mine.max(newest.next())))
+    /// What to assume of a conversation that was just seen, and where message `id` stands in it.
+    fn seen(view: Option<ClientView>, at: MessageRef) -> (ClientId, Order, Head) {
+        let client = view.as_ref().map_or(at.client, |view| view.client.client_id);
+        let shown = view.as_ref().and_then(|view| view.conversation.as_ref()?.last_message_id);
+        let order = if shown.is_some_and(|shown| shown >= at.message) { Order::Hidden } else { Order::Shown };
+        (client, order, Head::Seen(view.map(Box::new)))
     }
 
     /// A part of a transaction that stores a new message, and puts it into the due index when something has to happen
@@ -206,9 +246,9 @@ impl Store {
         message: &Message,
         due: Option<Timestamp>,
     ) -> Result<TransactWriteItem> {
-        let mut item = encode(keys::message(message.at), "Message", message)?;
+        let mut item = encode(keys::message(message.at), MESSAGE, message)?;
         if let Some(due) = due {
-            item.insert(GSI1.1.to_owned(), s(keys::due(keys::due_shard(message.at.message))));
+            item.insert(GSI1.1.to_owned(), s(keys::due(keys::due_shard(message.at.message.get()))));
             item.insert(GSI1.2.to_owned(), s(keys::due_at(due, message.at)));
         }
         self.tx_put(item, Write::new().if_new())
@@ -218,10 +258,11 @@ impl Store {
     pub(crate) fn tx_put_pointer(&self, at: MessageRef) -> Result<TransactWriteItem> {
         let mut item = stamp(keys::message_pointer(at.business, at.message), "MessagePointer");
         item.insert("client_id".to_owned(), value(&at.client)?);
+        item.insert("message_id".to_owned(), value(&at.message)?);
         self.tx_put(item, Write::new().if_new())
     }
 
-    fn tx_put_request_message(
+    pub(crate) fn tx_put_request_message(
         &self,
         at: MessageRef,
         request: RequestId,
@@ -242,9 +283,10 @@ impl Store {
         Ok(Some(MessageRef { business, client, message }))
     }
 
-    /// A message, as it is now.
+    /// A message, as it is now. A note is none.
     pub async fn message(&self, at: MessageRef) -> Result<Option<Message>> {
-        self.get(keys::message(at), true).await?.map(decode).transpose()
+        let item = self.get(keys::message(at), true).await?;
+        item.filter(|item| kind(item) == MESSAGE).map(decode).transpose()
     }
 
     /// Takes back a message that no sender has claimed. `Err` of the inner result is the status it has instead.
@@ -282,25 +324,8 @@ pub(crate) fn due_for(send_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
     }
 }
 
-/// What a refused head update found.
-pub(crate) fn conversation_in(refused: &mut Refused, index: usize) -> Result<Option<Conversation>> {
-    refused.item(index).map(decode_conversation).transpose()
-}
-
-/// What to assume of a head that was just seen.
-pub(crate) fn head_after(stored: Option<&Conversation>, effect: Effect) -> Head {
-    match stored {
-        Some(conversation)
-            if effect.reopens && conversation.inbox_status.after_inbound() != conversation.inbox_status =>
-        {
-            Head::Returning(conversation.inbox_status)
-        }
-        _ => Head::Steady,
-    }
-}
-
 /// The message id in a pointer-like item.
-fn message_in(item: &Item) -> Result<MessageId> {
+pub(crate) fn message_in(item: &Item) -> Result<MessageId> {
     item.get("message_id")
         .and_then(|value| value.as_n().ok())
         .and_then(|digits| digits.parse().ok())

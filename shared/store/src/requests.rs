@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::message::{Message, MessageRef};
-use domain::{BusinessId, Error, RequestId, Result};
+use domain::{BusinessId, RequestId, Result};
 
+use crate::counts::kind;
 use crate::item::{Item, decode, s};
-use crate::keys::attribute::{PK, SK};
+use crate::keys::attribute::PK;
+use crate::messages::MESSAGE;
 use crate::{Store, keys};
 
 impl Store {
@@ -32,47 +33,15 @@ impl Store {
         refs.retain(|at| seen.insert(at.message));
         let mut found: HashMap<String, Message> = HashMap::new();
         for chunk in refs.chunks(100) {
-            for item in self.batch_get(chunk).await? {
+            for item in self.batch_get(chunk.iter().map(|at| keys::message(*at)).collect()).await? {
+                if kind(&item) != MESSAGE {
+                    continue;
+                }
                 let message: Message = decode(item)?;
                 found.insert(message.at.message.key(), message);
             }
         }
         Ok(refs.iter().filter_map(|at| found.remove(&at.message.key())).collect())
-    }
-
-    async fn batch_get(&self, refs: &[MessageRef]) -> Result<Vec<Item>> {
-        let wanted: Vec<Item> = refs
-            .iter()
-            .map(|at| {
-                let key = keys::message(*at);
-                HashMap::from([(PK.to_owned(), s(key.pk)), (SK.to_owned(), s(key.sk))])
-            })
-            .collect();
-        let mut items = Vec::with_capacity(wanted.len());
-        let mut left = Some(wanted).filter(|wanted| !wanted.is_empty());
-        // The service may leave some for a next call when they are large; twenty rounds of progress cover 100 items.
-        for _ in 0..20 {
-            let Some(keys) = left.take() else { return Ok(items) };
-            let ask = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build()
-                .map_err(|error| Error::Internal(error.into()))?;
-            let answer = self
-                .ddb
-                .batch_get_item()
-                .request_items(&*self.table, ask)
-                .send()
-                .await
-                .map_err(crate::error::from_sdk)?;
-            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            left = answer
-                .unprocessed_keys
-                .and_then(|mut tables| tables.remove(&*self.table))
-                .map(|rest| rest.keys)
-                .filter(|keys| !keys.is_empty());
-        }
-        Err(Error::Unavailable("the table left keys unread".into()))
     }
 }
 

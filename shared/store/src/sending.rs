@@ -11,10 +11,11 @@ use domain::status::Status;
 use domain::{MessageId, Result, Timestamp};
 
 use crate::consent::ConsentChange;
+use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::{GSI1, PK, SK};
-use crate::messages::due_for;
+use crate::messages::{MESSAGE, due_for};
 use crate::{Store, keys};
 
 /// How many messages before this one are looked at for order.
@@ -76,8 +77,8 @@ impl Store {
             .send()
             .await
             .map_err(crate::error::from_sdk)?;
-        let messages =
-            answer.items.unwrap_or_default().into_iter().map(decode).collect::<Result<Vec<Message>>>()?;
+        let items = answer.items.unwrap_or_default().into_iter().filter(|item| kind(item) == MESSAGE);
+        let messages = items.map(decode).collect::<Result<Vec<Message>>>()?;
         let mut messages = messages.into_iter();
         let Some(message) = messages.next().filter(|message| message.at == at) else {
             return Ok(None);
@@ -103,7 +104,7 @@ impl Store {
             .set("lease_until", s(lease.to_string()))
             .set("provider", value(&domain::message::Provider::Twilio)?)
             .remove("send_at")
-            .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+            .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))
             .set(GSI1.2, s(keys::due_at(lease, at)))
             .if_exists()
             .when("status_rank", "=", n(Status::Queued.rank()))
@@ -196,7 +197,7 @@ impl Store {
         };
         let silent = |write: Write| {
             write
-                .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+                .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))
                 .set(GSI1.2, s(keys::due_at(now.plus(SILENCE), at)))
         };
         // The usual case first: nobody else has touched it since the claim.
@@ -287,7 +288,7 @@ impl Store {
         let write = moved(status, now)?
             .set("failure", value(failure)?)
             .remove("lease_until")
-            .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message)))))
+            .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message.get())))))
             .put(GSI1.2, due.map(|due| s(keys::due_at(due, at))))
             .if_exists()
             .when("attempt", "=", n(attempt))
@@ -360,7 +361,7 @@ pub(crate) fn requeued(
         .remove("lease_until")
         .remove("provider_message_id")
         .remove("provider_status")
-        .set(GSI1.1, s(keys::due(keys::due_shard(at.message))))
+        .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))
         .set(GSI1.2, s(keys::due_at(due, at)))
         .if_exists())
 }

@@ -136,7 +136,7 @@ impl Store {
             (!next.is_failure() && next.rank() < Status::Delivered.rank() && report.attempt.is_some())
                 .then(|| now.plus(SILENCE));
         Ok(write
-            .put(GSI1.1, silent.map(|_| s(keys::due(keys::due_shard(at.message)))))
+            .put(GSI1.1, silent.map(|_| s(keys::due(keys::due_shard(at.message.get())))))
             .put(GSI1.2, silent.map(|due| s(keys::due_at(due, at)))))
     }
 

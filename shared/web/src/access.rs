@@ -92,6 +92,120 @@ pub const ROUTES: &[Route] = &[
     ),
     route(Method::GET, "/omega/businesses/{business_id}/clients/{client_id}", EVERYBODY, "getClientProfile"),
     route(Method::PUT, "/omega/businesses/{business_id}/clients/{client_id}", OFFICE, "upsertClient"),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/conversations",
+        EVERYBODY,
+        "listConversations",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/conversations/filters",
+        EVERYBODY,
+        "getConversationFilters",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/messages",
+        EVERYBODY,
+        "listConversationMessages",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/messages/search",
+        EVERYBODY,
+        "searchMessages",
+    ),
+    route(
+        Method::GET,
+        "/omega/messages/{business_id}/conversations/{conversation_id}/messages/search",
+        EVERYBODY,
+        "searchMessagesLegacy",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/history",
+        EVERYBODY,
+        "listConversationHistory",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/notes",
+        EVERYBODY,
+        "addConversationNote",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/assign",
+        EVERYBODY,
+        "assignConversation",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/status",
+        EVERYBODY,
+        "updateConversationStatus",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/conversations/{conversation_id}/label",
+        EVERYBODY,
+        "labelConversation",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/messages/status",
+        EVERYBODY,
+        "updateMessagesReadStatus",
+    ),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/messages/{message_id}/flag",
+        EVERYBODY,
+        "flagMessage",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/locations",
+        EVERYBODY,
+        "listLocations",
+    ),
+    route(
+        Method::PUT,
+        "/omega/businesses/{business_id}/locations/{location_id}",
+        OFFICE,
+        "upsertLocation",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/clients",
+        EVERYBODY,
+        "listClients",
+    ),
+    route(
+        Method::DELETE,
+        "/omega/businesses/{business_id}/clients/{client_id}",
+        OFFICE,
+        "eraseClient",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/staffs",
+        EVERYBODY,
+        "listStaff",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/staffs/{staff_id}",
+        EVERYBODY,
+        "getStaffProfile",
+    ),
+    route(
+        Method::PUT,
+        "/omega/businesses/{business_id}/staffs/{staff_id}",
+        OFFICE,
+        "upsertStaff",
+    ),
     route(Method::POST, "/omega/business/onboard", Access::Platform, "onboardBusiness"),
     route(
         Method::GET,
@@ -140,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_methods_of_a_path_are_those_of_every_route_that_matches() {
-        assert_eq!(methods_of("/omega/businesses/1/clients/2"), ["GET", "PUT"]);
+        assert_eq!(methods_of("/omega/businesses/1/clients/2"), ["GET", "PUT", "DELETE"]);
         assert_eq!(methods_of("/omega/nothing"), Vec::<&str>::new());
     }
 }

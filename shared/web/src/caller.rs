@@ -128,8 +128,14 @@ impl Edge {
         if let Some(member) = self.known.get(&hash, now) {
             return live(member, now);
         }
-        let credential = self.store.credential(&hash).await?.ok_or(Error::Unauthenticated)?;
+        let mut credential = self.store.credential(&hash).await?.ok_or(Error::Unauthenticated)?;
         let business = self.store.business(credential.business_id).await?.ok_or(Error::Unauthenticated)?;
+        if let Some(id) = credential.staff_id {
+            // A session is as good as the member of the staff it belongs to, and may what they may now.
+            let staff = self.store.staff_member(business.business_id, id).await?;
+            let staff = staff.filter(|staff| staff.keeps_session(credential.created_at));
+            credential.credential_role = staff.ok_or(Error::Unauthenticated)?.staff_role;
+        }
         let member = Arc::new(Member { credential, business });
         self.known.put(hash, now, member.clone());
         live(member, now)

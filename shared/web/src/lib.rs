@@ -15,6 +15,7 @@ mod app;
 mod caller;
 mod error;
 mod idempotency;
+pub mod paging;
 pub mod read;
 pub mod schemas;
 mod tenant;

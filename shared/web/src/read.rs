@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use domain::client::Change;
 use domain::error::Loc;
 use domain::id::{Id, MAX};
@@ -17,6 +18,7 @@ use domain::{Error, FieldError, Timestamp};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use store::handling::Seen;
 
 use crate::ApiError;
 
@@ -39,6 +41,11 @@ impl Problem {
     /// A value of the right shape that breaks a rule.
     pub fn value(message: impl std::fmt::Display) -> Problem {
         Problem { kind: "value_error", message: format!("Value error, {message}") }
+    }
+
+    /// A word that is none of those.
+    pub fn one_of(words: &[&str]) -> Problem {
+        Problem::new("enum", format!("Input should be {}", listed(words)))
     }
 
     pub(crate) fn into_parts(self) -> (&'static str, String) {
@@ -93,6 +100,58 @@ impl JsonBody {
         };
         problems.or(made).map_err(|problems| Error::Invalid(problems).into())
     }
+}
+
+/// The query of an address, not yet checked. Of a name that comes twice the last one counts.
+#[derive(Clone, Debug)]
+pub struct QueryParams(Value);
+
+impl<S: Send + Sync> FromRequestParts<S> for QueryParams {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<QueryParams, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let map = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+        Ok(QueryParams(Value::Object(map.collect())))
+    }
+}
+
+impl QueryParams {
+    /// Reads the parameters with `read`, and returns what it made or every problem it met.
+    ///
+    /// # Errors
+    /// `Invalid` with one entry for every bad parameter.
+    pub fn read<T>(&self, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, ApiError> {
+        let problems = Problems::default();
+        let empty = Map::new();
+        let map = self.0.as_object().unwrap_or(&empty);
+        let made = read(&Object { map, input: &self.0, loc: vec!["query".into()], problems: &problems });
+        problems.or(made).map_err(|problems| Error::Invalid(problems).into())
+    }
+}
+
+/// What the caller saw, out of `If-Match`: the version of a conversation as `ETag` tells it, or when it last changed as
+/// a list shows it. `*` is whatever there is.
+///
+/// # Errors
+/// `Invalid` for anything else.
+pub fn if_match(headers: &HeaderMap) -> Result<Option<Seen>, ApiError> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    let tag = text.trim().trim_start_matches("W/").trim_matches('"');
+    if tag == "*" {
+        return Ok(None);
+    }
+    let seen = tag.parse().map(Seen::Version).ok().or_else(|| Timestamp::parse(tag).map(Seen::ChangedAt));
+    let wrong = || {
+        crate::unprocessable(
+            &["header", "If-Match"],
+            text.into(),
+            "Value error, it has to be the version of the conversation from ETag, or its last_updated_at",
+        )
+    };
+    Ok(Some(seen.ok_or_else(wrong)?))
 }
 
 /// Problems as they are found.
@@ -388,7 +447,7 @@ pub fn choice<T: DeserializeOwned>(words: &'static [&'static str]) -> impl Fn(&V
     move |value| {
         let known = value.as_str().is_some_and(|word| words.contains(&word));
         let made = known.then(|| serde_json::from_value(value.clone()).ok()).flatten();
-        made.ok_or_else(|| Problem::new("enum", format!("Input should be {}", listed(words))))
+        made.ok_or_else(|| Problem::one_of(words))
     }
 }
 

@@ -4,7 +4,9 @@ use axum::extract::{FromRef, FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use domain::access::Role;
 use domain::business::Business;
-use domain::{BusinessId, Error};
+use domain::conversation::Actor;
+use domain::inbox::Shards;
+use domain::{BusinessId, Error, StaffId};
 
 use crate::access::{Access, find};
 use crate::caller::Member;
@@ -30,6 +32,24 @@ impl Tenant {
     /// What the caller is.
     pub fn role(&self) -> Role {
         self.0.credential.credential_role
+    }
+
+    /// Who is calling, as it stands in a history.
+    pub fn actor(&self) -> Actor {
+        match self.0.credential.staff_id {
+            Some(id) => Actor::Staff { id },
+            None => Actor::Service,
+        }
+    }
+
+    /// The member of the staff who is calling; `None` for a program.
+    pub fn staff_id(&self) -> Option<StaffId> {
+        self.0.credential.staff_id
+    }
+
+    /// In how many parts the business's lists are spread.
+    pub fn shards(&self) -> Shards {
+        self.0.business.inbox_shards
     }
 
     /// The proof for a business that is named in a body, where the path names none.

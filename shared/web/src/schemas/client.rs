@@ -1,8 +1,11 @@
 //! A client, their conversation and their assignee in one flat record: the published `ClientDetailsResponse`.
 
+use domain::client::ClientType;
+use domain::staff::Staff;
 use domain::{ClientId, MessageId, Timestamp};
 use serde::Serialize;
-use store::ClientView;
+use store::{ClientView, Store};
+use store::inbox::ListedClient;
 
 /// The 22 published fields in the published order. Absent values are `null`, never left out.
 #[derive(Clone, Debug, Serialize)]
@@ -32,8 +35,22 @@ pub struct ClientDetails {
     pub last_read_message_id: Option<MessageId>,
 }
 
-impl From<ClientView> for ClientDetails {
-    fn from(view: ClientView) -> Self {
+impl ClientDetails {
+    /// The record of one client, with whoever the conversation is assigned to: one read more when there is somebody.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table is out of reach.
+    pub async fn of_one(store: &Store, view: ClientView) -> domain::Result<ClientDetails> {
+        let assignee = view.conversation.as_ref().and_then(|head| head.assigned_to);
+        let staff = match assignee {
+            Some(id) => store.staff_member(view.client.business_id, id).await?,
+            None => None,
+        };
+        Ok(ClientDetails::new(view, staff.as_ref()))
+    }
+
+    /// The record of a client. `staff` is whoever the conversation is assigned to.
+    pub fn new(view: ClientView, staff: Option<&Staff>) -> Self {
         let ClientView { client, conversation } = view;
         let client_name = client.display_name();
         let base = ClientDetails {
@@ -70,13 +87,47 @@ impl From<ClientView> for ClientDetails {
             unread_messages_count: conversation.unread_messages_count,
             last_updated_channel: conversation.last_channel.map(|channel| channel.as_str()),
             messages_flagged_count: conversation.messages_flagged_count,
-            last_updated_at: Some(conversation.updated_at),
+            last_updated_at: Some(conversation.changed_at),
             label: conversation.label,
             last_message_content: conversation.last_message.map(|text| text.0),
             resolved_by: conversation.resolved_by,
+            assigned_to: conversation.assigned_to.map(|staff| staff.to_string()),
+            staff_name: staff.map(|staff| staff.full_name.0.clone()),
+            staff_gender: staff.and_then(|staff| staff.gender.as_ref()).map(|gender| gender.0.clone()),
+            staff_image_url: staff.and_then(|staff| staff.image_url.as_ref()).map(|url| url.0.clone()),
             last_message_id: conversation.last_message_id,
             last_read_message_id: conversation.last_read_message_id,
             ..base
+        }
+    }
+}
+
+/// One client in a list: the published `ClientListResponse`.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the published documentation")]
+pub struct ClientRow {
+    pub client_id: ClientId,
+    pub conversation_id: Option<ClientId>,
+    pub client_name: Option<String>,
+    pub client_gender: Option<String>,
+    pub client_image_url: Option<String>,
+    pub client_email: Option<String>,
+    pub client_phone_number: Option<String>,
+    pub client_type: Option<ClientType>,
+}
+
+impl From<ListedClient> for ClientRow {
+    fn from(listed: ListedClient) -> Self {
+        let ListedClient { client, has_conversation } = listed;
+        ClientRow {
+            client_id: client.client_id,
+            conversation_id: has_conversation.then_some(client.client_id),
+            client_name: client.display_name(),
+            client_gender: client.gender.map(|gender| gender.0),
+            client_image_url: client.image_url.map(|url| url.0),
+            client_email: client.email.map(|email| email.0),
+            client_phone_number: client.phone.map(|phone| phone.as_str().to_owned()),
+            client_type: client.client_type,
         }
     }
 }

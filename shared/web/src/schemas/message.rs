@@ -4,12 +4,14 @@ use domain::delivery::{ErrorClass, Failure};
 use domain::message::{
     Category, Channel, Direction, Event, EventOutcome, Message, Metadata, Provider, UserType,
 };
+use domain::note::Note;
 use domain::status::Status;
 use domain::{ClientId, MessageId, RequestId, StaffId, Timestamp};
 use serde::Serialize;
 use store::Accepted;
+use store::timeline::Entry;
 
-/// One stored message: the published `MessageResponse`. Absent values are `null`.
+/// One entry of a timeline, a message or a note: the published `MessageResponse`. Absent values are `null`.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs, reason = "the names are the published documentation")]
 pub struct MessageResponse {
@@ -19,10 +21,10 @@ pub struct MessageResponse {
     pub client_id: ClientId,
     pub staff_id: Option<StaffId>,
     pub channel: Channel,
-    pub category: Category,
+    pub category: Option<Category>,
     pub notification_type: Option<String>,
     pub provider: Option<Provider>,
-    pub status: Status,
+    pub status: Option<Status>,
     pub sender_type: Option<UserType>,
     pub sent_by: Option<u64>,
     pub subject: Option<String>,
@@ -34,8 +36,8 @@ pub struct MessageResponse {
     pub created_at: Timestamp,
     pub provider_metadata: Option<Metadata>,
     pub direction: Direction,
-    pub from_address: String,
-    pub to_address: String,
+    pub from_address: Option<String>,
+    pub to_address: Option<String>,
     pub provider_message_id: Option<String>,
     pub provider_status: Option<String>,
     pub error_code: Option<String>,
@@ -75,10 +77,10 @@ impl From<Message> for MessageResponse {
             client_id: message.at.client,
             staff_id: message.staff_id,
             channel: message.channel,
-            category: message.category,
+            category: Some(message.category),
             notification_type: message.notification_type,
             provider: message.provider,
-            status: message.delivery_status,
+            status: Some(message.delivery_status),
             sender_type: message.sender_type,
             sent_by: message.sent_by,
             subject: None,
@@ -90,8 +92,8 @@ impl From<Message> for MessageResponse {
             created_at: message.created_at,
             provider_metadata: message.provider_metadata,
             direction: message.direction,
-            from_address: message.from_address.as_str().to_owned(),
-            to_address: message.to_address.as_str().to_owned(),
+            from_address: Some(message.from_address.as_str().to_owned()),
+            to_address: Some(message.to_address.as_str().to_owned()),
             provider_message_id: message.provider_message_id,
             provider_status: message.provider_status,
             error_code,
@@ -107,7 +109,58 @@ impl From<Message> for MessageResponse {
     }
 }
 
-/// One line of a timeline: the published `MessageEvent`.
+impl From<Note> for MessageResponse {
+    /// A note travels nowhere: what only a delivery has is `null`.
+    fn from(note: Note) -> Self {
+        MessageResponse {
+            message_id: note.at.message,
+            request_id: None,
+            conversation_id: note.at.client,
+            client_id: note.at.client,
+            staff_id: note.staff_id,
+            channel: Channel::Note,
+            category: None,
+            notification_type: None,
+            provider: None,
+            status: None,
+            sender_type: Some(UserType::Staff),
+            sent_by: None,
+            subject: None,
+            message: note.note.0,
+            attachments: None,
+            is_read: true,
+            is_flagged: note.is_flagged,
+            sent_at: None,
+            created_at: note.created_at,
+            provider_metadata: None,
+            direction: Direction::Internal,
+            from_address: None,
+            to_address: None,
+            provider_message_id: None,
+            provider_status: None,
+            error_code: None,
+            error_class: None,
+            error_reason: None,
+            attempt: 0,
+            segments: None,
+            send_at: None,
+            expires_at: None,
+            updated_at: note.updated_at,
+            delivered_at: None,
+        }
+    }
+}
+
+impl From<Entry> for MessageResponse {
+    fn from(entry: Entry) -> Self {
+        match entry {
+            Entry::Message(message) => (*message).into(),
+            Entry::Note(note) => (*note).into(),
+        }
+    }
+}
+
+/// One line of the timeline of a message: the published `MessageEvent`.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs, reason = "the names are the published documentation")]
 pub struct MessageEvent {

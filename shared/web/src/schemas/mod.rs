@@ -1,5 +1,6 @@
 //! Wire types that more than one function uses. What is stored has its own shape, in `domain`.
 
 pub mod client;
+pub mod conversation;
 pub mod message;
 pub mod words;

@@ -1,5 +1,7 @@
 //! Enumerations as they are read from requests.
 
+use domain::conversation::ConversationStatus;
+use domain::inbox::MessageFilter;
 use domain::message::{Category, Channel, Provider, UserType};
 use domain::status::Status;
 use serde_json::Value;
@@ -14,6 +16,11 @@ pub const CATEGORY: Read<Category> = |value| choice(&["campaign", "notification"
 pub const USER_TYPE: Read<UserType> = |value| choice(&["client", "staff", "system"])(value);
 /// How it travels.
 pub const CHANNEL: Read<Channel> = |value| choice(&["sms", "email", "voice", "note"])(value);
+/// Where staff are with a conversation.
+pub const CONVERSATION_STATUS: Read<ConversationStatus> =
+    |value| choice(&["open", "pending", "snoozed", "resolved"])(value);
+/// Unread or flagged messages.
+pub const MESSAGE_FILTER: Read<MessageFilter> = |value| choice(&["all", "unread", "flagged"])(value);
 /// Who carries it.
 pub const PROVIDER: Read<Provider> =
     |value| choice(&["twilio", "ses", "sendgrid", "mailgun", "postmark", "external"])(value);

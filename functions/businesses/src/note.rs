@@ -1,0 +1,60 @@
+//! Notes among staff.
+
+use axum::Json;
+use axum::extract::State;
+use domain::conversation::Actor;
+use domain::message::{MessageRef, Text};
+use domain::note::Note;
+use domain::{Error, MessageId, StaffId};
+use serde_json::{Value, json};
+use web::read::{JsonBody, Object, PathParams, Problem, id, text};
+use web::{ApiResult, Call, Edge, Tenant};
+
+/// The longest note, in characters.
+const LONGEST: usize = 20_000;
+
+/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/notes`: a note stands in the thread, for staff
+/// only. It is no message: nothing that sends, quotes or reports can read it.
+pub async fn add(
+    tenant: Tenant,
+    path: PathParams,
+    Call { request, .. }: Call,
+    State(edge): State<Edge>,
+    body: JsonBody,
+) -> ApiResult<Json<Value>> {
+    let (store, actor) = (edge.store(), tenant.actor());
+    let at = MessageRef {
+        business: tenant.id(),
+        client: path.id("conversation_id")?,
+        message: MessageId::at(store.clock().now(), 0),
+    };
+    let (words, named) = body.read(read)?;
+    let now = store.clock().now();
+    let note = Note {
+        at,
+        note: words,
+        staff_id: named.or(match actor {
+            Actor::Staff { id } => Some(id),
+            Actor::Service | Actor::Client | Actor::System => None,
+        }),
+        by: actor,
+        is_flagged: false,
+        created_at: now,
+        updated_at: now,
+    };
+    let id = store.add_note(&note, request, tenant.shards()).await?;
+    let id = id.ok_or(Error::NotFound("conversation"))?;
+    Ok(Json(json!({"success": true, "message": "Note stored", "message_id": id})))
+}
+
+fn read(object: &Object<'_>) -> Option<(Text, Option<StaffId>)> {
+    let note = object.required("note", |value| {
+        let words = text(LONGEST)(value)?;
+        if words.trim().is_empty() {
+            return Err(Problem::new("string_too_short", "String should have at least 1 character"));
+        }
+        Ok(Text(words))
+    });
+    let staff = object.optional("staff_id", id);
+    Some((note?, staff))
+}
