@@ -9,6 +9,7 @@ mod faults;
 mod http;
 mod idempotency;
 mod inbound;
+mod inbox;
 mod journey;
 mod lambda_events;
 mod messages;

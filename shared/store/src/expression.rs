@@ -116,6 +116,14 @@ impl Write {
         self
     }
 
+    /// Only when a count is this; one that was never written is zero.
+    pub(crate) fn when_count(self, attribute: &str, count: u64) -> Self {
+        match count {
+            0 => self.when_absent_or(attribute, "=", n(0)),
+            count => self.when(attribute, "=", n(count)),
+        }
+    }
+
     /// Only when the attribute has a value.
     pub(crate) fn when_present(mut self, attribute: &str) -> Self {
         let name = self.name(attribute);

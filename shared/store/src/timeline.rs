@@ -345,7 +345,7 @@ impl Store {
             };
             let write = Write::new()
                 .set("messages_flagged_count", n(count))
-                .when("messages_flagged_count", "=", n(head.messages_flagged_count));
+                .when_count("messages_flagged_count", head.messages_flagged_count);
             let (profile, rest) =
                 self.marked(write, (at.business, &head, shards), (cells(head.standing()), cells(standing)), actor, now)?;
             let mut parts = vec![self.tx_update(keys::message(at), message)?, profile];
@@ -417,7 +417,7 @@ impl Store {
                 let mark = read_up_to(&head, marking, chunk, rest_of_found, &left, count);
                 let write = Write::new()
                     .set("unread_messages_count", n(count))
-                    .when("unread_messages_count", "=", n(head.unread_messages_count))
+                    .when_count("unread_messages_count", head.unread_messages_count)
                     .put("last_read_message_id", mark.map(|id| n(id.get())));
                 let (profile, rest) = self.marked(
                     write,
