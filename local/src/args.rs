@@ -10,12 +10,14 @@ use crate::Error;
 pub const HELP: &str = "\
 The whole of omega on this machine, with stand-ins for DynamoDB, SQS and Twilio.
 
-Usage: omega [--port N] [--data DIR] [--ready-file FILE]
+Usage: omega [--port N] [--data DIR] [--ready-file FILE] [--empty]
 
   --port N           Port of the API on 127.0.0.1, 3000 if not given, any free one if 0. The stand-in for Twilio and
                      the other servers take the ports after it where these are free.
   --data DIR         Keeps table, queues and keys in DIR. Without it all is forgotten at the end.
   --ready-file FILE  Writes addresses and keys as JSON to FILE once everything answers.
+  --empty            Leaves the inbox of the demo business empty. Otherwise it fills up with some 300 conversations in
+                     the first seconds, the newest first.
   -h, --help         Prints this.
 
 Environment:
@@ -43,6 +45,8 @@ pub struct Args {
     pub data: Option<PathBuf>,
     /// What to write once everything answers.
     pub ready_file: Option<PathBuf>,
+    /// Nothing is to have happened in the demo business.
+    pub empty: bool,
     /// Only the help is asked for.
     pub help: bool,
 }
@@ -57,12 +61,13 @@ impl Args {
     }
 
     fn read(mut parser: lexopt::Parser) -> Result<Args, Error> {
-        let mut args = Args { port: 3000, data: None, ready_file: None, help: false };
+        let mut args = Args { port: 3000, data: None, ready_file: None, empty: false, help: false };
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("port") => args.port = parser.value()?.parse()?,
                 Long("data") => args.data = Some(parser.value()?.into()),
                 Long("ready-file") => args.ready_file = Some(parser.value()?.into()),
+                Long("empty") => args.empty = true,
                 Short('h') | Long("help") => args.help = true,
                 Short(_) | Long(_) | Value(_) => return Err(argument.unexpected().into()),
             }
@@ -81,9 +86,10 @@ mod tests {
 
     #[test]
     fn all_is_optional() {
-        assert_eq!(read(&[]).unwrap(), Args { port: 3000, data: None, ready_file: None, help: false });
-        let args = read(&["--port", "0", "--data=there", "--ready-file", "r.json"]).unwrap();
-        assert_eq!((args.port, args.data.unwrap()), (0, PathBuf::from("there")));
+        let none = Args { port: 3000, data: None, ready_file: None, empty: false, help: false };
+        assert_eq!(read(&[]).unwrap(), none);
+        let args = read(&["--port", "0", "--data=there", "--ready-file", "r.json", "--empty"]).unwrap();
+        assert_eq!((args.port, args.data.unwrap(), args.empty), (0, PathBuf::from("there"), true));
     }
 
     #[test]

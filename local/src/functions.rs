@@ -37,6 +37,7 @@ pub(crate) struct Functions {
     pub sender: sms_sender::Deps,
     pub recorder: message_recorder::Deps,
     pub sweeper: sweeper::Deps,
+    pub recounter: recounter::Deps,
 }
 
 impl Functions {
@@ -93,6 +94,7 @@ impl Functions {
                 outbox: around.outbox("sms-sender")?,
             },
             recorder: message_recorder::Deps { store: around.store("message-recorder")? },
+            recounter: recounter::Deps { store: around.store("recounter")? },
             sweeper: sweeper::Deps { store: around.store("sweeper")?, sms_queue: around.sms_queue() },
         })
     }

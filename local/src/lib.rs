@@ -64,6 +64,8 @@ pub struct Local {
     pub dynamodb_endpoint: String,
     /// The same without the wire: a look at it is neither counted nor disturbed.
     pub engine: aws_sdk_dynamodb::Client,
+    /// Where that is.
+    engine_endpoint: String,
     /// SQS.
     pub sqs_endpoint: String,
     /// Texts to send.
@@ -175,6 +177,14 @@ impl Local {
     /// What `message-recorder` works with.
     pub fn recorder(&self) -> &message_recorder::Deps {
         &self.functions.recorder
+    }
+
+    /// Runs the recounter once, over every business.
+    ///
+    /// # Errors
+    /// As the recounter says.
+    pub async fn recount(&self) -> domain::Result<recounter::Report> {
+        recounter::run(&self.functions.recounter, recounter::Asked::default(), std::time::Duration::MAX).await
     }
 
     /// What `sweeper` works with.

@@ -3,13 +3,18 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use domain::error::with_causes;
 use local::args::{self, Args};
 use local::ready::Ready;
 use local::{Error, Local, Options, TwilioAccount, seed, tour};
+use tokio::task::JoinSet;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::writer::MakeWriterExt;
+
+/// How long the start waits for the inbox of the demo business. The rest of it is filled in meanwhile.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -45,7 +50,14 @@ async fn run() -> Result<(), Error> {
         ..Options::default()
     })
     .await?;
-    let ready = Ready::new(&local, &seed::demo(&local).await?);
+    let api_key = seed::demo(&local).await?;
+    let mut filling = JoinSet::new();
+    if !args.empty {
+        filling.spawn(fill(seed::inbox(&local, seed::PEOPLE)));
+        // Most of what a first look shows is there by then, and all of it where the machine is quick.
+        let _ = tokio::time::timeout(PATIENCE, filling.join_next()).await;
+    }
+    let ready = Ready::new(&local, &api_key, !args.empty);
     if let Some(path) = &args.ready_file {
         ready.write(path)?;
     }
@@ -53,7 +65,15 @@ async fn run() -> Result<(), Error> {
     stop.await;
     say("\nStopping.\n");
     args.ready_file.as_deref().map(forget);
+    filling.shutdown().await;
     local.stop().await
+}
+
+/// What could not be filled in is filled in by the next start: no reason to end.
+async fn fill(inbox: impl Future<Output = Result<(), Error>>) {
+    if let Err(error) = inbox.await {
+        tracing::error!(error = with_causes(&*error), "the inbox of the demo business is not complete");
+    }
 }
 
 /// Standard output may be closed, by `head` for one: that is no reason to end.

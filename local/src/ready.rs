@@ -18,6 +18,8 @@ pub struct Ready {
     pub business_id: u64,
     /// The key of the demo business.
     pub api_key: String,
+    /// Whether its inbox is filled, see `--empty`.
+    pub has_inbox: bool,
     pub table: String,
     pub dynamodb_endpoint: String,
     pub sqs_endpoint: String,
@@ -44,13 +46,14 @@ impl std::fmt::Debug for Ready {
 }
 
 impl Ready {
-    /// Of this runner, whose demo business has this key.
-    pub fn new(local: &Local, api_key: &str) -> Ready {
+    /// Of this runner, whose demo business has this key, and an inbox or not.
+    pub fn new(local: &Local, api_key: &str, has_inbox: bool) -> Ready {
         Ready {
             base_url: local.base_url.clone(),
             platform_key: local.platform_key.clone(),
             business_id: seed::BUSINESS,
             api_key: api_key.to_owned(),
+            has_inbox,
             table: local.table.clone(),
             dynamodb_endpoint: local.dynamodb_endpoint.clone(),
             sqs_endpoint: local.sqs_endpoint.clone(),

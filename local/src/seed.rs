@@ -1,12 +1,24 @@
-//! A business to play with, set up as any other: by the call that sets up businesses.
+//! A business to play with, set up as any other: by the call that sets up businesses. What seems to have happened in it
+//! is stored by the store that every function uses.
+
+mod plan;
+mod replay;
+mod words;
+
+use std::future::Future;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
+use domain::BusinessId;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use crate::{Error, Local};
+use crate::servers::sdk_config;
+use crate::{Error, Local, OPT_OUT_HASH_KEY};
+use replay::Replay;
+
+pub use plan::{GUIDE, PEOPLE};
 
 /// The id of the demo business.
 pub const BUSINESS: u64 = 1001;
@@ -41,6 +53,23 @@ pub async fn demo(local: &Local) -> Result<String, Error> {
     local
         .kept_api_key()?
         .ok_or_else(|| "the API key of the demo business is lost: delete the data directory".into())
+}
+
+/// Fills the inbox of the demo business with what happened between it and so many people in the last sixty days. The
+/// newest comes first. What is there already stays as it is, so that a start goes on where another one died.
+///
+/// # Errors
+/// When the table cannot be reached, or somebody did something to these conversations before they were complete.
+pub fn inbox(local: &Local, people: usize) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+    let sdk = sdk_config("DYNAMODB", &local.engine_endpoint);
+    let opt_out_hash_key = OPT_OUT_HASH_KEY.as_bytes().to_vec();
+    let config = store::Config { table: local.table.clone(), opt_out_hash_key };
+    let account_sid = local.twilio_account.account_sid.clone();
+    let now = local.clock.now();
+    async move {
+        let business = BusinessId::new(BUSINESS).ok_or("the demo business has no id")?;
+        Replay { sdk, config, account_sid, business, now }.run(plan::plan(people)).await
+    }
 }
 
 async fn onboard(local: &Local, business: &Value) -> Result<Value, Error> {

@@ -43,7 +43,8 @@ impl Local {
             engine(&mut servers, options.dynamodb_endpoint.as_deref(), data.as_deref()).await?;
         let dynamodb_endpoint = ports.dynamodb.origin;
         servers.spawn(wire::serve(ports.dynamodb.listener, wire::proxy(wire.clone(), engine)));
-        let engine = aws_sdk_dynamodb::Client::new(&sdk_config("DYNAMODB", &format!("http://{engine}")));
+        let engine_endpoint = format!("http://{engine}");
+        let engine = aws_sdk_dynamodb::Client::new(&sdk_config("DYNAMODB", &engine_endpoint));
         table::create(&engine, &table, &template.table()?).await?;
 
         let sqs = queues(&template, data.as_deref(), now.clone())?;
@@ -99,6 +100,7 @@ impl Local {
             table,
             dynamodb_endpoint,
             engine,
+            engine_endpoint,
             sqs_endpoint,
             sms_queue_url,
             sms_dead_letter_queue_url,

@@ -169,14 +169,15 @@ impl App {
 }
 
 impl App {
-    /// What was written to the table since the calls on the wire were last forgotten.
+    /// What was written to the table since the calls on the wire were last forgotten. What the table refused is not.
     pub fn writes(&self) -> Vec<String> {
-        let mut operations = self.local.wire.operations("dynamodb");
-        operations.retain(|operation| {
-            ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"]
-                .contains(&operation.as_str())
-        });
-        operations
+        let writing = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"];
+        let calls = self.local.wire.calls().into_iter();
+        calls
+            .filter(|call| call.server == "dynamodb" && writing.contains(&call.operation.as_str()))
+            .filter(|call| call.response_status.is_none_or(|status| status == 200))
+            .map(|call| call.operation)
+            .collect()
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 use web::access::{Access, ROUTES};
 
-type Set = BTreeSet<String>;
+pub(crate) type Set = BTreeSet<String>;
 
 /// The members of `shared/`, and which other ones each may import.
 const SHARED: &[(&str, &[&str])] = &[
@@ -97,13 +97,13 @@ pub(crate) fn files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
 }
 
 /// The Rust files of a folder, with their text.
-fn sources(folder: impl AsRef<Path>) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(folder: impl AsRef<Path>) -> Vec<(PathBuf, String)> {
     let rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
     files(folder).into_iter().filter(rust).map(|path| (path.clone(), read(&path))).collect()
 }
 
 /// The folders in `functions/`.
-fn functions() -> Set {
+pub(crate) fn functions() -> Set {
     let folders = fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap());
     folders.map(|folder| folder.file_name().into_string().unwrap()).collect()
 }
@@ -119,7 +119,7 @@ fn member(name: &str) -> &'static Package {
 }
 
 /// What a member lists under `[dependencies]`.
-fn listed(name: &str) -> Set {
+pub(crate) fn listed(name: &str) -> Set {
     let dependencies = &member(name).dependencies;
     let normal = dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
     normal.map(|dependency| dependency.name.clone()).collect()
@@ -155,7 +155,7 @@ fn behind_http(function: &str) -> bool {
     listed(function).contains("lambda_http")
 }
 
-fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> Set {
+pub(crate) fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> Set {
     names.into_iter().map(str::to_owned).collect()
 }
 
@@ -213,7 +213,7 @@ fn environment(function: &str) -> Set {
 }
 
 /// Actions and resources of the policies of a function.
-fn permissions(function: &str) -> Vec<(Set, &'static Value)> {
+pub(crate) fn permissions(function: &str) -> Vec<(Set, &'static Value)> {
     let policies = DEPLOYED[function]["Policies"].as_array().into_iter().flatten();
     let statements = policies.flat_map(|policy| policy["Statement"].as_array().unwrap());
     let actions = |statement: &Value| match &statement["Action"] {
@@ -257,7 +257,7 @@ fn served(function: &str) -> Set {
 }
 
 /// The routes of the gateway that lead to a function.
-fn routed(function: &str) -> Set {
+pub(crate) fn routed(function: &str) -> Set {
     let paths = events(function, "HttpApi").into_iter().filter(|event| event["Path"].is_string());
     paths
         .map(|event| format!("{} {}", event["Method"].as_str().unwrap(), event["Path"].as_str().unwrap()))
@@ -562,23 +562,6 @@ fn a_permission_is_a_dependency() {
         let urls = variables.iter().filter(|(name, _)| name.ends_with("_QUEUE_URL"));
         let urls: Set = urls.map(|(_, queue)| queue["Ref"].as_str().unwrap().to_owned()).collect();
         assert_eq!(queues, urls, "{function}: permissions on the left, variables on the right");
-    }
-}
-
-/// Every function reads a key when it starts, and a call that can be repeated is remembered and, refused, forgotten.
-#[test]
-fn a_function_may_do_what_every_start_and_every_repeated_call_does() {
-    for function in functions().into_iter().filter(|function| listed(function).contains("store")) {
-        assert!(may(&function, "dynamodb:GetItem"), "{function}");
-        let repeated = ROUTES.iter().any(|route| {
-            let ours = matches!(route.access, Access::Business(_) | Access::Platform);
-            ours && route.method == Method::POST
-                && routed(&function).contains(&format!("POST {}", route.path))
-        });
-        assert_eq!(may(&function, "dynamodb:DeleteItem"), repeated, "{function}");
-        for action in ["dynamodb:PutItem", "dynamodb:UpdateItem"] {
-            assert!(may(&function, action) || !repeated, "{function}: {action}");
-        }
     }
 }
 

@@ -20,7 +20,20 @@ async fn get(app: &App, path: &str) -> Answered {
 async fn a_path_that_leads_nowhere_is_404() {
     let app = App::start().await;
     let studio = app.business().await;
-    let paths = ["/nothing", "", "/", "/health/", "/businesses/1/clients", "/business"];
+    let paths = [
+        "/nothing",
+        "",
+        "/",
+        "/health/",
+        "/business",
+        "/businesses/1",
+        "/businesses/1/clients/",
+        "/businesses/1/conversations/7",
+        "/businesses/1/conversations/7/messages/8",
+        "/messages/1/conversations/7/messages",
+        "/businesses/1/locations/3/hours",
+        "/businesses/1/staff",
+    ];
     for path in paths {
         let answer = send_raw(app.anonymous(Method::GET, path).header("X-API-KEY", &studio.key)).await;
         assert_eq!(answer, (404, r#"{"detail":"Not Found"}"#.to_owned()), "{path}");
@@ -32,7 +45,17 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
     let app = App::start().await;
     let table = [
         (Method::POST, "/health", "GET"),
-        (Method::DELETE, "/businesses/1/clients/7", "GET, PUT"),
+        (Method::POST, "/businesses/1/clients/7", "GET, PUT, DELETE"),
+        (Method::DELETE, "/businesses/1/clients", "GET"),
+        (Method::POST, "/businesses/1/conversations", "GET"),
+        (Method::POST, "/businesses/1/conversations/filters", "GET"),
+        (Method::POST, "/businesses/1/conversations/7/messages", "GET"),
+        (Method::HEAD, "/businesses/1/conversations/7/notes", "POST"),
+        (Method::PUT, "/businesses/1/conversations/7/assign", "POST"),
+        (Method::POST, "/messages/1/conversations/7/messages/search", "GET"),
+        (Method::GET, "/businesses/1/messages/status", "POST"),
+        (Method::GET, "/businesses/1/locations/3", "PUT"),
+        (Method::DELETE, "/businesses/1/staffs/12", "GET, PUT"),
         (Method::GET, "/businesses/1/sms/send", "POST"),
         (Method::HEAD, "/businesses/1/sms/send", "POST"),
         (Method::OPTIONS, "/messages/process", "POST"),
@@ -148,6 +171,16 @@ async fn a_table_out_of_reach_is_503_and_says_when_to_ask_again() {
     let answers = [
         studio.get("/clients/7").await,
         studio.put("/clients/7", json!({"client_name": "Ada"})).await,
+        studio.get("/clients").await,
+        send(studio.request(Method::DELETE, "/clients/7")).await,
+        studio.get("/staffs").await,
+        studio.put("/locations/3", json!({"name": "North"})).await,
+        studio.get("/conversations").await,
+        studio.get("/conversations/filters").await,
+        studio.get("/conversations/7/messages/search?query=hello").await,
+        studio.post("/conversations/7/status?status=resolved", json!({})).await,
+        studio.post("/messages/status", json!({"conversation_id": 7})).await,
+        studio.post(&format!("/messages/{id}/flag"), json!({})).await,
         studio.get(&format!("/messages/{id}")).await,
         studio.post("/sms/send", send_body).await,
         send(app.platform(Method::POST, "/business/onboard").json(&json!({"business_id": 5}))).await,

@@ -273,6 +273,18 @@ async fn good_call(studio: &Business<'_>, operation: &str) -> (String, Value) {
             json!({"business_id": studio.id, "channel": "sms", "client_id": 7, "message": "Hello"}),
         ),
         "createOrGetConversation" => (own("/clients/7/conversation".into()), json!({})),
+        "addConversationNote" => (own("/conversations/7/notes".into()), json!({"note": "Called back"})),
+        "assignConversation" => {
+            studio.put("/staffs/12", json!({"staff_name": "Grace"})).await.ok();
+            (own("/conversations/7/assign?staff_id=12".into()), json!({}))
+        }
+        "updateConversationStatus" => (own("/conversations/7/status?status=resolved".into()), json!({})),
+        "labelConversation" => (own("/conversations/7/label?label=waiting".into()), json!({})),
+        "updateMessagesReadStatus" => {
+            studio.app.text(ADA, &studio.number, "Hello").await;
+            (own("/messages/status".into()), json!({"conversation_id": 7}))
+        }
+        "flagMessage" => (own(format!("/messages/{}/flag", studio.queue(7, ADA, "Hello").await)), json!({})),
         "onboardBusiness" => ("/business/onboard".into(), json!({"business_id": 5})),
         other => panic!("{other} has no call here"),
     }
@@ -298,6 +310,7 @@ async fn every_post_with_a_credential_can_be_repeated() {
             Access::Public | Access::TwilioSigned => continue,
         };
         studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+        studio.post("/clients/7/conversation", json!({})).await.ok();
         let (path, body) = good_call(&studio, route.operation).await;
         let call = || {
             let call = app.anonymous(Method::POST, &path).header("X-API-KEY", key);
@@ -314,5 +327,7 @@ async fn every_post_with_a_credential_can_be_repeated() {
             answer["api_key"] = Value::Null;
         }
         assert_eq!(second.body, answer, "{}", route.operation);
+        let applied = &second.body["applied"];
+        assert!(applied.is_null() || *applied == json!(true), "{}: {}", route.operation, second.body);
     }
 }

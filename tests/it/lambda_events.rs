@@ -19,6 +19,7 @@ use tower::ServiceExt;
 use web::access::{Access, ROUTES};
 
 use crate::architecture::{TEMPLATE, files, read};
+use crate::permissions;
 
 /// What the samples are signed with and for.
 const TOKEN: &str = "test-auth-token";
@@ -32,8 +33,14 @@ const CALLS: &[(&str, u16)] = &[
     ("health_db", 200),
     ("onboard", 200),
     ("onboard_status", 200),
+    ("location_put", 200),
+    ("locations", 200),
+    ("staff_put", 200),
+    ("staff_get", 200),
+    ("staffs", 200),
     ("client_put", 200),
     ("client_get", 200),
+    ("clients", 200),
     ("conversation_open", 200),
     ("sms_preview", 200),
     ("sms_send", 200),
@@ -47,6 +54,19 @@ const CALLS: &[(&str, u16)] = &[
     ("message_cancel", 404),
     ("message_retry", 404),
     ("message_retry_older_path", 404),
+    ("message_flag", 404),
+    ("messages_read", 200),
+    ("conversation_note", 200),
+    ("conversation_assign", 200),
+    ("conversation_status", 200),
+    ("conversation_label", 200),
+    ("conversation_history", 200),
+    ("conversation_messages", 200),
+    ("conversation_search", 200),
+    ("conversation_search_older_path", 200),
+    ("conversations", 200),
+    ("conversation_filters", 200),
+    ("client_erase", 202),
 ];
 /// Calls by Twilio: through the gateway, and through function URLs.
 const WEBHOOKS: &[&str] =
@@ -122,7 +142,7 @@ fn no_event_is_left_unread() {
     read.extend(names("http", WEBHOOKS.iter().copied().chain([FALLBACK]), "json"));
     read.extend(names("sqs", BATCHES.iter().map(|(name, _)| *name), "json"));
     read.extend(names("twilio", FORMS.iter().map(|(name, _)| *name), "form"));
-    read.extend(names("schedule", ["sweeper"], "json"));
+    read.extend(names("schedule", ["recounter", "sweeper"], "json"));
     assert_eq!(read, BTreeSet::from_iter(files("events")), "this test on the left, events/ on the right");
 }
 
@@ -158,9 +178,11 @@ async fn every_call_is_answered_as_it_is_over_http() {
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{name} with the key that is in the sample");
             request.headers_mut().insert("x-api-key", HeaderValue::from_str(key).unwrap());
         }
+        local.wire.clear();
         let (status, body) = call(local.router(), request).await;
         assert_eq!(status.as_u16(), *expected, "{name}: {body}");
         assert_ne!(body, r#"{"detail":"Not Found"}"#, "{name} matches no route");
+        permissions::check(event["routeKey"].as_str().unwrap(), &local.wire.calls());
         let body: Value = serde_json::from_str(&body).unwrap();
         if let Some(created) = body["api_key"].as_str() {
             api_key = Some(created.to_owned());
@@ -271,6 +293,13 @@ async fn only_the_records_that_failed_come_back() {
     let failed: Vec<_> =
         read.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     assert_eq!(failed, ids[1..]);
+}
+
+#[test]
+fn the_schedule_asks_the_recounter_for_nothing_in_particular_and_a_person_for_one_business() {
+    let asked = |text: &str| serde_json::from_str::<recounter::Asked>(text).unwrap().business_id;
+    assert_eq!(asked(&read("events/schedule/recounter.json")), None);
+    assert_eq!(asked(r#"{"business_id": 1001}"#).map(|id| id.get()), Some(1001));
 }
 
 #[test]

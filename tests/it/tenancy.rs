@@ -1,9 +1,6 @@
 //! Who may call what, and that nobody learns of, or changes, what is another's.
 
-use domain::access::{Credential, Role};
-use domain::business::Business as StoredBusiness;
-use domain::id::{BusinessId, StaffId};
-use domain::phone::Country;
+use domain::access::Role;
 use http_body_util::BodyExt;
 use local::fake_twilio::Callback;
 use reqwest::{Method, RequestBuilder};
@@ -11,15 +8,15 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use web::access::{Access, ROUTES, Route};
 
-use crate::app::{App, BEGINNING, Business, send, send_raw};
+use crate::app::{App, Business, send, send_raw};
 
 const ADA: &str = "+14155550123";
 /// A business that does not exist.
 const NOBODY: u64 = 999_999;
-/// A client and a message that do not exist.
+/// A client, message and the like that do not exist.
 const NOBODYS: u64 = 5;
 
-/// A body that the operation accepts, about a message or client that may not exist. `None` for those without one.
+/// A body that the operation accepts, about a thing that may not exist. `None` for those without one.
 fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
     let text = json!({"client_id": thing, "to_phone_number": ADA, "message": "Hello"});
     Some(match operation {
@@ -31,6 +28,10 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
             json!({"business_id": business, "channel": "sms", "client_id": thing, "message": "Hello"})
         }
         "upsertClient" => json!({"client_name": "Mallory"}),
+        "upsertStaff" => json!({"staff_name": "Mallory"}),
+        "upsertLocation" => json!({"name": "Mallory"}),
+        "addConversationNote" => json!({"note": "Mallory was here"}),
+        "updateMessagesReadStatus" => json!({"conversation_id": thing}),
         "onboardBusiness" => json!({"business_id": business}),
         "cancelMessage" | "retryMessage" | "retryMessageLegacy" | "createOrGetConversation" => json!({}),
         "getMessage"
@@ -38,9 +39,42 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "getMessagesByRequestId"
         | "getMessagesByRequestIdLegacy"
         | "getClientProfile"
+        | "listClients"
+        | "eraseClient"
+        | "listStaff"
+        | "getStaffProfile"
+        | "listLocations"
+        | "listConversations"
+        | "getConversationFilters"
+        | "listConversationMessages"
+        | "listConversationHistory"
+        | "searchMessages"
+        | "searchMessagesLegacy"
+        | "assignConversation"
+        | "updateConversationStatus"
+        | "labelConversation"
+        | "flagMessage"
         | "getOnboardingStatus" => return None,
         other => panic!("{other} has no case here"),
     })
+}
+
+/// What the operation needs in the address.
+fn query(operation: &str) -> &'static str {
+    match operation {
+        "updateConversationStatus" => "?status=pending",
+        "labelConversation" => "?label=mine",
+        "searchMessages" | "searchMessagesLegacy" => "?query=secret",
+        _ => "",
+    }
+}
+
+/// What a route is about, where client, conversation, member of the staff and location are all called 7.
+fn about(route: &Route, message: u64) -> u64 {
+    let sevens = ["{client_id}", "{conversation_id}", "{staff_id}", "{location_id}"];
+    let of_seven = ["processMessage", "updateMessagesReadStatus"].contains(&route.operation)
+        || sevens.iter().any(|parameter| route.path.contains(parameter));
+    if of_seven { 7 } else { message }
 }
 
 /// What a member of a business is answered who asks for something that it does not have: status and `detail`.
@@ -49,7 +83,16 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
     match operation {
         "getMessage" | "listMessageEvents" | "cancelMessage" | "retryMessage" | "retryMessageLegacy"
         | "updateSmsStatus" => not_found("message"),
-        "createOrGetConversation" => not_found("client"),
+        "flagMessage" => not_found("message"),
+        "createOrGetConversation" | "eraseClient" => not_found("client"),
+        "listConversationMessages"
+        | "listConversationHistory"
+        | "searchMessages"
+        | "searchMessagesLegacy"
+        | "addConversationNote"
+        | "assignConversation"
+        | "updateConversationStatus"
+        | "labelConversation" => not_found("conversation"),
         "processMessage" => (422, None),
         "queueSms"
         | "recordSms"
@@ -57,7 +100,16 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "getMessagesByRequestId"
         | "getMessagesByRequestIdLegacy"
         | "upsertClient"
-        | "getClientProfile" => (200, None),
+        | "getClientProfile"
+        | "listClients"
+        | "listConversations"
+        | "getConversationFilters"
+        | "updateMessagesReadStatus"
+        | "listStaff"
+        | "getStaffProfile"
+        | "upsertStaff"
+        | "listLocations"
+        | "upsertLocation" => (200, None),
         other => panic!("{other} has no case here"),
     }
 }
@@ -69,9 +121,12 @@ fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> R
         .replace("/omega", "")
         .replace("{business_id}", &business.to_string())
         .replace("{client_id}", &thing.to_string())
+        .replace("{conversation_id}", &thing.to_string())
+        .replace("{staff_id}", &thing.to_string())
+        .replace("{location_id}", &thing.to_string())
         .replace("{message_id}", &thing.to_string())
         .replace("{request_id}", request);
-    let call = app.anonymous(route.method.clone(), &path);
+    let call = app.anonymous(route.method.clone(), &format!("{path}{}", query(route.operation)));
     match body(route.operation, business, thing) {
         Some(body) => call.json(&body),
         None => call,
@@ -134,7 +189,7 @@ async fn another_business_is_the_same_as_one_that_does_not_exist() {
     let message = accepted["items"][0]["message_id"].as_u64().unwrap();
     app.local.wire.clear();
     for route in of_a_business() {
-        let thing = if route.path.contains("client") { 7 } else { message };
+        let thing = about(route, message);
         let as_stranger =
             |business| call(&app, route, business, thing, request).header("X-API-KEY", &stranger.key);
 
@@ -162,8 +217,9 @@ async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
         let accepted = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Secret")])).await.ok();
         let request = accepted["request_id"].as_str().unwrap();
         let message = accepted["items"][0]["message_id"].as_u64().unwrap();
-        let about_clients = route.path.contains("client") || route.operation == "processMessage";
-        let theirs = if about_clients { 7 } else { message };
+        let staff = studio.staff(7, json!({"staff_name": "Secret"})).await;
+        let location = studio.put("/locations/7", json!({"name": "Secret"})).await.ok();
+        let theirs = about(route, message);
         let ask = |thing, request| {
             send(call(&app, route, stranger.id, thing, request).header("X-API-KEY", &stranger.key))
         };
@@ -190,7 +246,68 @@ async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
         }
         assert!(!foreign.body.to_string().contains("Secret"), "{}", route.operation);
         assert_eq!(studio.status(message).await, "queued");
-        assert_eq!(studio.client(7).await["client_name"], Value::Null);
+        let client = studio.client(7).await;
+        assert_eq!((&client["client_name"], &client["status"]), (&Value::Null, &json!("open")));
+        assert_eq!((&client["label"], &client["unread_messages_count"]), (&Value::Null, &json!(0)));
+        assert_eq!(studio.get("/staffs/7").await.ok(), staff);
+        assert_eq!(studio.get("/locations").await.ok(), json!([location]));
+    }
+}
+
+/// Lists of a business that has a conversation 7 with two texts, two changes of the label, and two of everything else.
+const LISTS: [&str; 6] = [
+    "/conversations?",
+    "/conversations/7/messages?",
+    "/conversations/7/messages/search?query=secret&",
+    "/conversations/7/history?",
+    "/clients?",
+    "/staffs?",
+];
+
+async fn fill(studio: &Business<'_>, word: &str) {
+    for (id, phone) in [(7, ADA), (8, "+14155550124")] {
+        studio.put(&format!("/clients/{id}"), json!({"client_phone_number": phone})).await.ok();
+        studio.post(&format!("/clients/{id}/conversation"), json!({})).await.ok();
+        studio.put(&format!("/staffs/{id}"), json!({"staff_name": word})).await.ok();
+        studio.post(&format!("/conversations/7/label?label={word}{id}"), json!({})).await.ok();
+        studio.app.text(ADA, &studio.number, word).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_query_a_body_or_a_cursor_names_is_the_callers_own_too() {
+    let app = App::start().await;
+    let (studio, stranger) = (app.business().await, app.business().await);
+    fill(&studio, "secret").await;
+    stranger.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
+    stranger.post("/clients/7/conversation", json!({})).await.ok();
+    let assign = async |staff: u64| {
+        let path = format!("/conversations/7/assign?staff_id={staff}");
+        let refused = stranger.post(&path, json!({})).await;
+        assert_eq!(refused.bad_fields(), [r#"["query","staff_id"]"#]);
+        refused.body.to_string().replace(&staff.to_string(), "?")
+    };
+    assert_eq!(assign(8).await, assign(NOBODYS).await);
+
+    let message = studio.get("/conversations/7/messages").await.ok()["items"][0]["message_id"].clone();
+    for named in [
+        json!({"message_ids": [message]}),
+        json!({"last_read_message_id": message}),
+        json!({"conversation_id": 7, "last_read_message_id": message}),
+        json!({"conversation_id": 8}),
+    ] {
+        let marked = stranger.post("/messages/status", named.clone()).await.ok();
+        assert_eq!((&marked["updated_count"], &marked["applied"]), (&json!(0), &json!(false)), "{named}");
+    }
+    assert_eq!(studio.client(7).await["unread_messages_count"], 2);
+
+    fill(&stranger, "secret").await;
+    for list in LISTS {
+        let first = studio.get(&format!("{list}page_size=1")).await.ok();
+        let cursor = first["next_cursor"].as_str().unwrap_or_else(|| panic!("{list} has one page: {first}"));
+        let path = format!("{list}page_size=1&cursor={cursor}");
+        assert_eq!(stranger.get(&path).await.bad_fields(), [r#"["query","cursor"]"#], "{list}");
+        assert_eq!(studio.get(&path).await.ok()["items"].as_array().map(Vec::len), Some(1), "{list}");
     }
 }
 
@@ -219,46 +336,31 @@ async fn the_cookie_is_as_good_as_the_header_and_the_header_comes_first() {
     assert_eq!(send(read().header("Cookie", format!("Session={}", studio.key))).await.status, 401);
 }
 
-/// Makes a business with one credential of that role.
-async fn somebody(app: &App, id: u64, role: Role) -> String {
-    let now = domain::Timestamp::parse(BEGINNING).expect("an instant");
-    let business = StoredBusiness {
-        business_id: BusinessId::new(id).expect("an id"),
-        business_name: None,
-        country: Country::default(),
-        time_zone: None,
-        from_email: None,
-        from_phone: None,
-        phone_numbers: Vec::new(),
-        subdomain: None,
-        twilio_account_sid: None,
-        inbox_shards: Default::default(),
-        steps: Vec::new(),
-        created_at: now,
+/// The member of the staff whose sessions are tried.
+const STAFF: u64 = 12;
+
+/// Makes a business, and a credential of that role for it: its key, or a session of a member of the staff.
+async fn somebody(app: &App, role: Role) -> (Business<'_>, String) {
+    let studio = app.business().await;
+    let token = match role {
+        Role::Service => studio.key.clone(),
+        Role::Owner | Role::Manager | Role::Staff => {
+            studio.staff(STAFF, json!({"staff_name": "Ada", "role": role})).await;
+            studio.session(STAFF).await
+        }
+        Role::Platform => studio.credential(role, None).await,
     };
-    let credential = Credential {
-        credential_id: format!("{role:?}"),
-        business_id: business.business_id,
-        credential_role: role,
-        staff_id: StaffId::new(1),
-        created_at: now,
-        expires_at: Some(now.plus(std::time::Duration::from_secs(3600))),
-    };
-    let secret = format!("token of {role:?}");
-    let store = &app.local.sweeper().store;
-    assert!(
-        store.insert_business(&business, &credential, &web::api_key_hash(&secret)).await.expect("a table")
-    );
-    secret
+    (studio, token)
 }
 
 #[tokio::test]
 async fn each_role_may_do_what_the_table_says_and_no_more() {
     let app = App::start().await;
-    let office = ["recordSms", "updateSmsStatus", "upsertClient"];
+    let office =
+        ["recordSms", "updateSmsStatus", "upsertClient", "eraseClient", "upsertStaff", "upsertLocation"];
     let roles = [Role::Service, Role::Owner, Role::Manager, Role::Staff, Role::Platform];
-    for (id, role) in (50..).zip(roles) {
-        let token = somebody(&app, id, role).await;
+    for role in roles {
+        let (studio, token) = somebody(&app, role).await;
         for route in guarded() {
             let may = match role {
                 Role::Service | Role::Owner | Role::Manager => matches!(route.access, Access::Business(_)),
@@ -269,7 +371,7 @@ async fn each_role_may_do_what_the_table_says_and_no_more() {
                 Role::Platform => false,
             };
 
-            let asked = call(&app, route, id, NOBODYS, "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11");
+            let asked = call(&app, route, studio.id, NOBODYS, "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11");
             let answer = send(asked.header("Cookie", format!("session={token}"))).await;
 
             let let_in = ![401, 403].contains(&answer.status);
@@ -281,8 +383,9 @@ async fn each_role_may_do_what_the_table_says_and_no_more() {
 #[tokio::test]
 async fn a_session_that_is_over_opens_nothing() {
     let app = App::start().await;
-    let token = somebody(&app, 50, Role::Owner).await;
-    let read = || send(app.anonymous(Method::GET, "/businesses/50/clients/7").header("X-API-KEY", &token));
+    let (studio, token) = somebody(&app, Role::Owner).await;
+    let path = format!("/businesses/{}/clients/7", studio.id);
+    let read = || send(app.anonymous(Method::GET, &path).header("X-API-KEY", &token));
     assert_eq!(read().await.status, 200);
 
     app.clock.advance(std::time::Duration::from_secs(3601));

@@ -31,7 +31,7 @@ pub async fn list(
         paging.open(&List { name: "history", business, conversation }, store.clock().now())?;
     let view = store.client_view(business, conversation).await?;
     let head = view.and_then(|view| view.conversation).ok_or(Error::NotFound("conversation"))?;
-    let before = opened.after.as_deref().and_then(|id| id.parse().ok()).and_then(EntryId::new);
+    let before = opened.behind(|place| place.parse().ok().and_then(EntryId::new))?;
     let most = opened.most();
     let mut events = store.conversation_history(business, head.client_id, before, most + 1).await?;
     let more = events.len() > most;

@@ -2,13 +2,14 @@
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use web::Edge;
 
 mod filter;
 mod handle;
 mod history;
 mod list;
+mod locations;
 mod mark;
 mod messages;
 mod note;
@@ -33,6 +34,8 @@ pub fn routes(state: State) -> Router {
         .route("/omega/businesses/{business_id}/conversations/{conversation_id}/status", post(handle::status))
         .route("/omega/businesses/{business_id}/conversations/{conversation_id}/label", post(handle::label))
         .route("/omega/businesses/{business_id}/messages/status", post(mark::mark))
+        .route("/omega/businesses/{business_id}/locations", get(locations::list))
+        .route("/omega/businesses/{business_id}/locations/{location_id}", put(locations::upsert))
         .route(
             "/omega/businesses/{business_id}/clients/{client_id}/conversation",
             post(open_conversation::open),

@@ -85,7 +85,8 @@ async fn by_activity(
     let overview = store.overview(tenant.id(), tenant.shards());
     let (rows, overview) = futures_util::try_join!(rows, overview)?;
     let total = overview.counts.of(|cell| filter.matches(cell));
-    Ok(page(opened, rows, total, false, &overview.staff))
+    let begun = opened.begun;
+    Ok(page(opened, rows, total, false, &overview.staff).of_changes(begun, Timestamp::EARLIEST))
 }
 
 async fn changed(
@@ -132,7 +133,7 @@ async fn found(
     let views = store.client_views(business, &clients);
     let (views, staff) = futures_util::try_join!(views, store.staff(business))?;
     let place = |view: &ClientView| match since {
-        Some(_) => store::inbox::change_place(view),
+        Some(_) => Some(store::inbox::change_place(view)),
         None => store::inbox::activity_place(view),
     };
     let changed = |view: &ClientView| {

@@ -17,8 +17,8 @@ use web::schemas::message::MessageResponse;
 use web::schemas::words::{CATEGORY, CHANNEL, MESSAGE_FILTER};
 use web::{ApiResult, Edge, Tenant};
 
-/// How often a filtered page is read on when what was read does not fill it: some 1 MB each.
-const MOST_READS: usize = 8;
+/// How often a page is read on when what was read does not fill it: some 1 MB each.
+const MOST_READS: usize = 32;
 
 /// Which list a cursor is of.
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ async fn newest_first(
     filter: &TimelineFilter,
     opened: Opened,
 ) -> ApiResult<Shown> {
-    let mut before = opened.after.as_deref().map(message_id).transpose()?;
+    let mut before = opened.behind(|place| place.parse().ok().and_then(MessageId::new))?;
     let (mut view, mut entries, mut next) = (None, Vec::new(), None);
     for _ in 0..MOST_READS {
         let most = opened.most() - entries.len();
@@ -86,6 +86,7 @@ async fn newest_first(
     let head = view.as_ref().and_then(|view| view.conversation.as_ref());
     let total = match (opened.counted, head) {
         (Some(counted), _) => counted,
+        (None, None) if opened.after.is_some() => return Err(opened.made_up()),
         (None, None) => return Err(Error::NotFound("conversation").into()),
         (None, Some(head)) => match filter {
             TimelineFilter { messages, channel: None, category: None } => match messages {
@@ -121,9 +122,4 @@ async fn changed(
     let next = entries.last().filter(|_| more).map(place);
     let begun = opened.begun;
     Ok((Some(view), opened.page(entries, next, total, false).of_changes(begun, since)))
-}
-
-fn message_id(place: &str) -> ApiResult<MessageId> {
-    let id = place.parse().ok().and_then(MessageId::new);
-    Ok(id.ok_or_else(|| Error::internal("a cursor without a message id"))?)
 }

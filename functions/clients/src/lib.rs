@@ -5,6 +5,8 @@ use axum::extract::FromRef;
 use axum::routing::get;
 use web::Edge;
 
+mod erase;
+mod list;
 mod profile;
 mod upsert;
 
@@ -17,7 +19,9 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    let routes = Router::new()
-        .route("/omega/businesses/{business_id}/clients/{client_id}", get(profile::get).put(upsert::put));
+    let routes = Router::new().route("/omega/businesses/{business_id}/clients", get(list::list)).route(
+        "/omega/businesses/{business_id}/clients/{client_id}",
+        get(profile::get).put(upsert::put).delete(erase::erase),
+    );
     web::authenticated(routes, &state).with_state(state)
 }

@@ -5,12 +5,11 @@ use axum::extract::State;
 use domain::client::{Change, ClientChanges, Personal};
 use domain::phone::{Country, Phone};
 use serde_json::Value;
-use web::read::{JsonBody, Object, PathParams, Problem, boolean, choice, id, integer, text};
+use web::read::{JsonBody, Object, PathParams, Problem, boolean, choice, email, id, integer, text};
 use web::schemas::client::ClientDetails;
 use web::{ApiResult, Edge, Tenant};
 
 const LONGEST_NAME: usize = 200;
-const LONGEST_ADDRESS: usize = 254;
 const LONGEST_URL: usize = 2048;
 
 /// `PUT /omega/businesses/{business_id}/clients/{client_id}`: absent fields keep their value, `null` clears. A phone
@@ -54,22 +53,5 @@ fn read(object: &Object<'_>, country: Country) -> ClientChanges {
         location_id: object.change("location_id", id),
         time_zone: object.change("timezone", text(64)),
         inactive: object.change("inactive", boolean),
-    }
-}
-
-/// Something at something: whether a mailbox is behind it only a mail can tell.
-fn email(value: &Value) -> Result<Personal, Problem> {
-    let address = text(LONGEST_ADDRESS)(value)?;
-    let good = address.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty()
-            && host.contains('.')
-            && !host.starts_with('.')
-            && !host.ends_with('.')
-            && !host.contains('@')
-    });
-    if good && !address.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        Ok(Personal(address))
-    } else {
-        Err(Problem::value("it is not an email address"))
     }
 }

@@ -10,13 +10,18 @@ use store::consent::ConsentChange;
 use store::statuses::Advance;
 use twilio::RemoteMessage;
 
-use crate::{Deps, missing};
+use crate::{Deps, gone};
 
 /// How far Twilio's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(120);
 
 pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<()> {
-    let message = deps.store.message(at).await?.ok_or_else(|| missing(at))?;
+    let Some(message) = deps.store.message(at).await? else {
+        gone(at);
+        return Ok(());
+    };
+    // Where it is by now.
+    let at = message.at;
     let open = matches!(message.delivery_status, Status::Sending | Status::Sent | Status::UnknownOutcome);
     if !open || message.attempt != attempt || message.lease_until.is_some() {
         return Ok(());

@@ -35,7 +35,8 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
     }
 }
 
-/// A job for a message that is not there is poison: no message is ever deleted while jobs for it exist.
-fn missing(at: MessageRef) -> Error {
-    Error::internal(format!("message {} does not exist", at.message))
+/// A message that is not there was erased with its client, and its job has nothing left to do. Nothing else ever deletes
+/// one, so that it is worth a line in the log.
+fn gone(at: MessageRef) {
+    tracing::warn!(message.id = at.message.get(), metric = "job_without_message", "the message is gone");
 }

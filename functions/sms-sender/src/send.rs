@@ -9,7 +9,7 @@ use domain::status::Status;
 use store::sending::{Candidate, Claim, Settled};
 use twilio::TextToSend;
 
-use crate::{Deps, missing};
+use crate::{Deps, gone};
 
 /// How long a text waits for the one before it to be handed over.
 const TURN: Duration = Duration::from_secs(1);
@@ -30,6 +30,8 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
         Now::Wait(delay) => return deps.outbox.send_again(at, attempt, delay, correlation).await,
         Now::Nothing => return Ok(()),
     };
+    // Where it is by now.
+    let at = message.at;
     match deps.store.claim(&message, attempt).await? {
         Claim::Ours => {}
         Claim::NotOurs | Claim::OptedOut => return Ok(()),
@@ -48,7 +50,10 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
 }
 
 async fn look(deps: &Deps, at: MessageRef, attempt: u32) -> Result<Now> {
-    let Candidate { message, behind_another } = deps.store.candidate(at).await?.ok_or_else(|| missing(at))?;
+    let Some(Candidate { message, behind_another }) = deps.store.candidate(at).await? else {
+        gone(at);
+        return Ok(Now::Nothing);
+    };
     let waiting = matches!(message.delivery_status, Status::Queued | Status::Scheduled);
     if !waiting || message.attempt != attempt {
         return Ok(Now::Nothing);

@@ -2,7 +2,12 @@
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::routing::get;
 use web::Edge;
+
+mod list;
+mod profile;
+mod upsert;
 
 /// What this function needs.
 #[derive(Clone, Debug, FromRef)]
@@ -13,5 +18,8 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    Router::new().with_state(state)
+    let routes = Router::new()
+        .route("/omega/businesses/{business_id}/staffs", get(list::list))
+        .route("/omega/businesses/{business_id}/staffs/{staff_id}", get(profile::get).put(upsert::put));
+    web::authenticated(routes, &state).with_state(state)
 }

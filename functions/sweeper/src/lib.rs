@@ -67,6 +67,16 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
             }
         }
     }
+    for shard in 0..keys::DUE_SHARDS {
+        for _ in 0..PAGES {
+            let page = deps.store.due_recounts(shard, PAGE).await?;
+            let last = page.len() < PAGE as usize;
+            swept.counted += deps.store.sum_up(page).await?;
+            if last {
+                break;
+            }
+        }
+    }
     if swept != Swept::default() {
         tracing::info!(
             queued = swept.queued,
@@ -82,18 +92,24 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
 
 async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
     let mut jobs = Vec::new();
-    let mut recounts = Vec::new();
     for due in page {
-        match due {
-            Due::Message(due) => jobs.extend(sweep_message(deps, &due, swept).await?),
-            Due::Recount(recount) => recounts.push(recount),
-            Due::Snooze(snooze) => swept.reopened += usize::from(deps.store.end_snooze(&snooze).await?),
-            Due::Staff(staff) => deps.store.release_assignments(&staff).await?,
-            Due::Merge(merge) => deps.store.go_on_merging(&merge).await?,
-            Due::Erasure(erasure) => deps.store.go_on_erasing(&erasure).await?,
+        let done = match due {
+            Due::Message(due) => {
+                jobs.extend(sweep_message(deps, &due, swept).await?);
+                Ok(())
+            }
+            Due::Snooze(snooze) => {
+                deps.store.end_snooze(&snooze).await.map(|ended| swept.reopened += usize::from(ended))
+            }
+            Due::Staff(staff) => deps.store.release_assignments(&staff).await,
+            Due::Merge(merge) => deps.store.go_on_merging(&merge).await,
+            Due::Erasure(erasure) => deps.store.go_on_erasing(&erasure).await,
+        };
+        if let Err(error) = done {
+            // It stays due, and keeps no message waiting.
+            tracing::error!(error = domain::error::with_causes(&error), "left to the next run");
         }
     }
-    swept.counted += deps.store.sum_up(recounts).await?;
     deps.sms_queue.send(&jobs).await
 }
 

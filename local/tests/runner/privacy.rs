@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::running::{Running, until};
 
-/// The number, the words and the name that no line of the log may hold.
+/// The number, the words, the name and the mail address that no line of the log may hold.
 const NUMBER: &str = "+14155557319";
 const DIGITS: &str = "4155557319";
 const WORDS: &str = "canary-words-of-a-client";
 const NAME: &str = "Canary Clientname";
+const MAIL: &str = "canary@example.com";
 /// The demo business's number, and one that is nobody's.
 const STUDIO: &str = "+14155550100";
 const NOBODY: &str = "+14155559999";
@@ -33,7 +34,11 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     let (status, accepted) = runner.call(Method::POST, "/sms/send", texts(to_ada.clone())).await;
     assert_eq!(status, 200, "{accepted}");
     let sent = accepted["items"][0]["message_id"].as_u64().unwrap();
+    let staff = json!({"staff_name": NAME, "staff_phone_number": NUMBER, "staff_email": MAIL});
+    runner.call(Method::PUT, "/staffs/12", staff).await;
+    runner.call(Method::GET, "/staffs?search=Canary%20Clientname", json!({})).await;
     // What is refused, at every door.
+    runner.call(Method::PUT, "/staffs/12", json!({"staff_name": 7, "staff_email": NAME})).await;
     runner.call(Method::PUT, "/clients/7", json!({"client_name": 7, "client_phone_number": WORDS})).await;
     runner.call(Method::POST, "/sms/send", texts(json!([NUMBER, {"to_phone_number": DIGITS}]))).await;
     runner.call(Method::POST, "/sms/send", json!({"category": WORDS})).await;
@@ -62,7 +67,7 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     let log = runner.kill().await;
     assert!(log.contains("text handed over"), "{log}");
     assert!(log.contains("/omega/businesses/{business_id}/sms/send"), "{log}");
-    let canaries = [NUMBER, DIGITS, WORDS, NAME].into_iter().chain(secrets.iter().map(String::as_str));
+    let canaries = [NUMBER, DIGITS, WORDS, NAME, MAIL].into_iter().chain(secrets.iter().map(String::as_str));
     for canary in canaries {
         let found = log.lines().find(|line| line.contains(canary));
         assert_eq!(found, None, "a line of the log holds {canary}");

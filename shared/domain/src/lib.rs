@@ -5,7 +5,7 @@
 //!
 //! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`]), who takes
 //! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
-//! [`message`], [`note`]), how staff find it ([`inbox`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
+//! [`message`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
 //! producers hand to consumers ([`job`]).
 
 pub mod access;
@@ -21,10 +21,12 @@ pub mod inbox;
 pub mod job;
 pub mod keyword;
 pub mod location;
+pub mod merging;
 pub mod message;
 pub mod note;
 pub mod onboarding;
 pub mod phone;
+pub mod search;
 pub mod segments;
 pub mod sms_error;
 pub mod staff;

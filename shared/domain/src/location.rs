@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client::Change;
+use crate::fold::fold;
 use crate::id::{BusinessId, LocationId};
 use crate::phone::Phone;
 
@@ -24,6 +25,13 @@ pub struct Location {
     /// Time zone name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+}
+
+impl Location {
+    /// Where it stands in a list by name: by its name without case and accents, then by id.
+    pub fn place(&self) -> (String, LocationId) {
+        (fold(&self.label), self.location_id)
+    }
 }
 
 /// What a directory says of a location: fields that are not mentioned keep their value, `null` clears.

@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The earliest instant there is.
+    pub const EARLIEST: Timestamp = Timestamp(-62_167_219_200_000);
+
     /// From milliseconds since 1970, kept within the years 0000 to 9999.
     pub fn from_millis(ms: i64) -> Self {
         Timestamp(ms.clamp(-62_167_219_200_000, 253_402_207_200_000))

@@ -6,6 +6,7 @@ use domain::{BusinessId, Result};
 
 use crate::expression::Write;
 use crate::item::{decode, encode, s, value};
+use crate::keys::attribute::GSI7;
 use crate::{Store, keys};
 
 impl Store {
@@ -22,14 +23,47 @@ impl Store {
         secret_hash: &str,
     ) -> Result<bool> {
         let id = business.business_id;
+        let mut item = encode(keys::business(id), "Business", business)?;
+        item.insert(GSI7.1.to_owned(), s(keys::businesses()));
+        item.insert(GSI7.2.to_owned(), s(id.key()));
         let parts = vec![
-            self.tx_put(encode(keys::business(id), "Business", business)?, Write::new().if_new())?,
+            self.tx_put(item, Write::new().if_new())?,
             self.tx_put(
                 encode(keys::credential(secret_hash), "Credential", credential)?,
                 Write::new().if_new(),
             )?,
         ];
         Ok(self.transact(parts).await?.is_ok())
+    }
+
+    /// The ids of all businesses.
+    pub async fn businesses(&self) -> Result<Vec<BusinessId>> {
+        #[derive(serde::Deserialize)]
+        struct Listed {
+            business_id: BusinessId,
+        }
+        let (mut found, mut next) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .ddb
+                .query()
+                .table_name(&*self.table)
+                .index_name(GSI7.0)
+                .key_condition_expression("#pk = :pk")
+                .expression_attribute_names("#pk", GSI7.1)
+                .expression_attribute_values(":pk", s(keys::businesses()))
+                .set_exclusive_start_key(next)
+                .send()
+                .await
+                .map_err(crate::error::from_sdk)?;
+            for item in answer.items.unwrap_or_default() {
+                found.push(decode::<Listed>(item)?.business_id);
+            }
+            next = answer.last_evaluated_key;
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Stores what onboarding found out: the numbers that lead to the business, the default sender, the steps. `false`

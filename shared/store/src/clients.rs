@@ -4,16 +4,18 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::client::{Client, ClientChanges};
+use domain::client::{Change, Client, ClientChanges};
 use domain::conversation::Conversation;
 use domain::fold::fold;
 use domain::inbox::{Cell, Shards};
-use domain::phone::SmsAddress;
-use domain::{BusinessId, ClientId, Result, Timestamp};
+use domain::phone::{Phone, SmsAddress};
+use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 
+use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, stamp, value};
 use crate::keys::attribute::{GSI6, GSI7};
+use crate::merging::DueMerge;
 use crate::messages::Placing;
 use crate::{Store, keys};
 
@@ -21,6 +23,10 @@ use crate::{Store, keys};
 const MOST_WORDS: usize = 6;
 /// Characters of a word or name that are part of a key.
 const LONGEST_TERM: usize = 80;
+/// Clients with one number who are looked at: a number that more people share says nothing of any of them.
+const MOST_SHARING: usize = 25;
+/// The type of what stands in the place of a client who is being forgotten.
+pub(crate) const ERASING: &str = "Erasing";
 
 /// A client with their conversation, if there is one.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,10 +61,15 @@ pub(crate) enum Profile {
     Here(Box<ClientView>),
     /// The directory named them under another id since.
     Moved(ClientId),
+    /// Nobody any more: what is left of them is being removed.
+    Erasing,
 }
 
 impl Profile {
     pub(crate) fn out_of(item: Item) -> Result<Profile> {
+        if kind(&item) == ERASING {
+            return Ok(Profile::Erasing);
+        }
         match item.get("moved_to") {
             Some(_) => Ok(Profile::Moved(moved_to(&item)?)),
             None => Ok(Profile::Here(Box::new(ClientView::out_of(item)?))),
@@ -72,6 +83,33 @@ fn moved_to(item: &Item) -> Result<ClientId> {
         moved_to: ClientId,
     }
     Ok(decode::<Moved>(item.clone())?.moved_to)
+}
+
+/// With whom a client is one person, as their item says.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+pub(crate) struct Ties {
+    /// Whom a stranger is becoming.
+    #[serde(default)]
+    pub merging_into: Option<ClientId>,
+    /// Strangers who became this client, or are about to.
+    #[serde(default)]
+    pub merged_from: Vec<ClientId>,
+}
+
+/// Whom an id stands for.
+#[derive(Debug)]
+pub(crate) enum Person {
+    /// This client.
+    Here(Box<ClientView>, Ties),
+    /// Somebody who is being forgotten.
+    Erasing(ClientId),
+    /// Nobody yet.
+    Nobody(ClientId),
+}
+
+/// What a write to somebody who is being forgotten is told: a moment later they are a new client.
+pub(crate) fn being_erased() -> Error {
+    Error::Unavailable("the client is being erased".into())
 }
 
 /// What a search finds a client by: every word of the name with what follows it, the mail address, and the digits of
@@ -119,9 +157,83 @@ impl Store {
             match Profile::out_of(item)? {
                 Profile::Here(view) => return Ok(Some(*view)),
                 Profile::Moved(to) => client = to,
+                Profile::Erasing => return Ok(None),
             }
         }
-        Err(domain::Error::internal("a client was moved in a circle"))
+        Err(Error::internal("a client was moved in a circle"))
+    }
+
+    /// Whom an id stands for, when it is about the person as a whole: a stranger who is becoming a client is that client
+    /// already.
+    pub(crate) async fn person(&self, business: BusinessId, client: ClientId) -> Result<Person> {
+        let mut client = client;
+        for _ in 0..4 {
+            let Some(item) = self.get(keys::profile(business, client), true).await? else {
+                return Ok(Person::Nobody(client));
+            };
+            match Profile::out_of(item.clone())? {
+                Profile::Here(view) => match decode::<Ties>(item)? {
+                    Ties { merging_into: Some(into), .. } => client = into,
+                    ties => return Ok(Person::Here(view, ties)),
+                },
+                Profile::Moved(to) => client = to,
+                Profile::Erasing => return Ok(Person::Erasing(client)),
+            }
+        }
+        Err(Error::internal("a client was moved in a circle"))
+    }
+
+    /// Everybody who has this number.
+    async fn clients_with_number(&self, business: BusinessId, phone: &Phone) -> Result<Vec<ClientId>> {
+        let (from, to) = keys::find_exactly(&phone_term(phone.as_str()));
+        let items = self.query_all(keys::find_pk(business), (&from, &to)).await?;
+        items.iter().take(MOST_SHARING).map(client_in).collect()
+    }
+
+    /// Strangers who have this number: they wrote before the directory named anybody with it.
+    async fn strangers_with_number(
+        &self,
+        business: BusinessId,
+        phone: &Phone,
+        client: ClientId,
+    ) -> Result<Vec<ClientId>> {
+        let mut others = self.clients_with_number(business, phone).await?;
+        others.retain(|other| *other != client);
+        let keys = others.iter().map(|other| keys::profile(business, *other)).collect();
+        let mut strangers = Vec::new();
+        for item in self.batch_get(keys).await? {
+            if let Profile::Here(view) = Profile::out_of(item.clone())?
+                && view.client.provisional
+                && decode::<Ties>(item)?.merging_into.is_none()
+            {
+                strangers.push(view.client.client_id);
+            }
+        }
+        Ok(strangers)
+    }
+
+    /// A part of a transaction by which an address does not lead to `ours` any more, who are one person: it leads to
+    /// somebody else who has the same number, or to nobody. `None` when it did not lead to them.
+    pub(crate) async fn tx_release_address(
+        &self,
+        business: BusinessId,
+        address: &SmsAddress,
+        ours: &[ClientId],
+    ) -> Result<Option<TransactWriteItem>> {
+        let holder = self.client_by_address(business, address).await?;
+        let Some(holder) = holder.filter(|holder| ours.contains(holder)) else { return Ok(None) };
+        let heir = match address {
+            SmsAddress::Phone(phone) => {
+                let sharing = self.clients_with_number(business, phone).await?;
+                sharing.into_iter().find(|other| !ours.contains(other))
+            }
+            SmsAddress::ShortCode(_) | SmsAddress::Alphanumeric(_) => None,
+        };
+        let still = Write::new().when("client_id", "=", value(&holder)?);
+        Ok(Some(match heir {
+            Some(heir) => self.tx_put(address_item(business, heir, address)?, still)?,
+            None => self.tx_delete(keys::address(business, address), still)?,
+        }))
     }
 
     /// A part of a transaction that makes sure a search finds a client by a term.
@@ -179,8 +291,8 @@ impl Store {
     }
 
     /// Creates or changes a client as the directory says. A new phone number leads to them from now on, the one it
-    /// replaces does not. Somebody who wrote from the new number before the directory named them is the same person:
-    /// their conversation becomes this client's.
+    /// replaces does not. Somebody who wrote from the number before the directory named them is the same person: their
+    /// conversation becomes this client's.
     pub async fn upsert_client(
         &self,
         business: BusinessId,
@@ -190,33 +302,48 @@ impl Store {
     ) -> Result<ClientView> {
         let mut placing = Placing::begin();
         loop {
-            let old = self.client_view(business, client).await?;
-            // A client who was merged is written to under the id they have now.
-            let client = old.as_ref().map_or(client, |view| view.client.client_id);
+            // Whoever was merged is written to under the id they have now.
+            let (client, old, ties) = match self.person(business, client).await? {
+                Person::Here(view, ties) => (view.client.client_id, Some(*view), ties),
+                Person::Nobody(client) => (client, None, Ties::default()),
+                Person::Erasing(_) => return Err(being_erased()),
+            };
             let now = self.clock().now();
             let mut new = ClientView {
                 client: changes.applied_to(old.as_ref().map(|view| &view.client), business, client, now),
                 conversation: old.as_ref().and_then(|view| view.conversation.clone()),
             };
             let mut rest = Vec::new();
-            let write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
-            let stranger = self.address_changes(old.as_ref(), &new.client, &mut rest).await?;
+            let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
+            let numbers = (old.as_ref().and_then(|view| view.client.phone.as_ref()), changes);
+            let strangers = self.address_changes(&new.client, numbers, &ties, &mut rest).await?;
+            if !strangers.is_empty() {
+                write = write.append("merged_from", value(&strangers)?);
+            }
+            let merges =
+                strangers.into_iter().map(|stranger| DueMerge::new(business, stranger, client, shards));
+            let merges: Vec<DueMerge> = merges.collect();
+            for merge in &merges {
+                rest.extend(self.tx_begin_merge(merge)?);
+            }
             let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
             parts.append(&mut rest);
-            if self.transact(parts).await?.is_ok() {
-                if let Some(stranger) = stranger {
-                    self.merge(business, stranger, client, shards).await?;
-                    return self
-                        .client_view(business, client)
-                        .await?
-                        .ok_or(domain::Error::NotFound("client"));
-                }
-                if let Some(conversation) = &mut new.conversation {
-                    conversation.changed_at = now;
-                }
-                return Ok(new);
+            if self.transact(parts).await?.is_err() {
+                placing.again().await?;
+                continue;
             }
-            placing.again().await?;
+            for merge in &merges {
+                // The entry is stored; what this does not get to is due.
+                let _ = self.merge_at_once(merge).await;
+            }
+            if !merges.is_empty() {
+                let merged = self.client_view(business, client).await?;
+                return merged.ok_or(Error::NotFound("client"));
+            }
+            if let Some(conversation) = &mut new.conversation {
+                conversation.changed_at = now;
+            }
+            return Ok(new);
         }
     }
 
@@ -256,48 +383,45 @@ impl Store {
             old.map(ClientView::cell).as_ref(),
             Some(&cell),
         )?;
-        Ok(match old {
-            Some(view) => write.when("updated_at", "=", s(view.client.updated_at.to_string())),
-            None => write,
+        let Some(Client { phone, updated_at, .. }) = old.map(|view| &view.client) else { return Ok(write) };
+        let write = write.when("updated_at", "=", s(updated_at.to_string()));
+        // A first message brings a number without touching the entry.
+        Ok(match phone {
+            Some(phone) => write.when("phone", "=", s(phone.as_str())),
+            None => write.when_absent("phone"),
         })
     }
 
-    /// What a change of number does to whom the numbers lead to. Returns the stranger who wrote from the new one.
+    /// What an entry with a number does to whom the numbers lead to. Returns the strangers who wrote from it.
     async fn address_changes(
         &self,
-        old: Option<&ClientView>,
         new: &Client,
+        (before, changes): (Option<&Phone>, &ClientChanges),
+        ties: &Ties,
         rest: &mut Vec<TransactWriteItem>,
-    ) -> Result<Option<ClientId>> {
+    ) -> Result<Vec<ClientId>> {
         let (business, client) = (new.business_id, new.client_id);
-        let before = old.and_then(|view| view.client.phone.clone());
-        if before == new.phone {
-            return Ok(None);
+        if let Some(phone) = before.filter(|before| new.phone.as_ref() != Some(*before)) {
+            let mut ours = ties.merged_from.clone();
+            ours.push(client);
+            let address = SmsAddress::Phone(phone.clone());
+            rest.extend(self.tx_release_address(business, &address, &ours).await?);
         }
-        if let Some(phone) = before {
-            let address = SmsAddress::Phone(phone);
-            if self.client_by_address(business, &address).await? == Some(client) {
-                let ours = Write::new().when("client_id", "=", value(&client)?);
-                rest.push(self.tx_delete(keys::address(business, &address), ours)?);
-            }
-        }
-        let Some(phone) = &new.phone else { return Ok(None) };
+        let Change::Set(phone) = &changes.phone else { return Ok(Vec::new()) };
+        let strangers = self.strangers_with_number(business, phone, client).await?;
         let address = SmsAddress::Phone(phone.clone());
-        let holder = self.client_by_address(business, &address).await?.filter(|holder| *holder != client);
-        rest.push(self.tx_put_address(business, client, &address)?);
-        let Some(holder) = holder else { return Ok(None) };
-        let stranger = match self.get(keys::profile(business, holder), true).await? {
-            Some(item) => match Profile::out_of(item)? {
-                Profile::Here(view) => view.client.provisional,
-                Profile::Moved(_) => false,
-            },
-            None => false,
-        };
-        if !stranger {
-            return Ok(None);
+        let holder = self.client_by_address(business, &address).await?;
+        // A number that two clients share leads to whoever was given it last, or was written to last.
+        let is_news = before != Some(phone);
+        let led_astray = holder.is_none_or(|holder| strangers.contains(&holder));
+        if holder != Some(client) && (is_news || led_astray) {
+            let as_seen = match holder {
+                Some(holder) => Write::new().when("client_id", "=", value(&holder)?),
+                None => Write::new().if_new(),
+            };
+            rest.push(self.tx_put(address_item(business, client, &address)?, as_seen)?);
         }
-        rest.push(self.tx_begin_merge(business, holder, client)?);
-        Ok(Some(holder))
+        Ok(strangers)
     }
 
     /// The write of a client whom nobody has heard of, for a message to or from `address`. What belongs with it goes to

@@ -11,7 +11,7 @@ use domain::{BusinessId, ClientId, LocationId, MessageId, Result, Timestamp};
 
 use crate::clients::{ClientView, Profile, changed};
 use crate::expression::Write;
-use crate::item::{Item, s, value};
+use crate::item::{Item, n, s, value};
 use crate::keys::attribute::{GSI1, GSI2, GSI3, GSI4, GSI5};
 use crate::transaction::Refused;
 use crate::{Store, keys};
@@ -138,12 +138,13 @@ impl Store {
                 self.stood(write, message, effect, Some(view), &cell, shards, &mut rest, now)?
             }
         };
-        let write = if effect.unread { write.add("unread_messages_count", 1) } else { write };
+        let write = if effect.unread { one_more_unread(write, head, message.at.message) } else { write };
         let id = value(&message.at.message)?;
         let write = match order {
-            Order::Newest => {
-                preview(write, message)?.set("newest_id", id.clone()).when_absent_or("newest_id", "<", id)
-            }
+            Order::Newest => preview(write, message)?
+                .set("newest_id", id.clone())
+                .when_absent_or("newest_id", "<", id.clone())
+                .when_absent_or("last_message_id", "<", id),
             Order::Shown => preview(write, message)?.when_absent_or("last_message_id", "<", id),
             Order::Hidden => write,
         };
@@ -210,7 +211,7 @@ impl Store {
         let event_id: EntryId = self.ids.next(now);
         let event = ConversationEvent { event_id, at: now, actor, cause, change };
         let key = keys::history(business, client, event_id);
-        self.tx_put(crate::item::encode(key, "ConversationEvent", &event)?, Write::new())
+        self.tx_put(crate::item::encode(key, "ConversationEvent", &event)?, Write::new().if_new())
     }
 }
 
@@ -259,6 +260,19 @@ fn reordered(write: Write, effect: Effect, client: ClientId, now: Timestamp) -> 
     }
 }
 
+/// Everything up to the read mark is read: it goes back behind an unread message whose place is before it.
+fn one_more_unread(write: Write, head: &Head, id: MessageId) -> Write {
+    let write = write.add("unread_messages_count", 1);
+    let Head::Seen(Some(view)) = head else { return write };
+    match view.conversation.as_ref().and_then(|head| head.last_read_message_id) {
+        Some(mark) if mark >= id => {
+            let behind = n(id.get().saturating_sub(1));
+            write.set("last_read_message_id", behind).when("last_read_message_id", "=", n(mark))
+        }
+        _ => write.when_absent_or("last_read_message_id", "<", n(id)),
+    }
+}
+
 fn counted(write: Write) -> Write {
     write.add("version", 1).add("messages_count", 1)
 }
@@ -285,6 +299,8 @@ pub(crate) enum Instead {
     View(Option<Box<ClientView>>),
     /// They have another id now.
     Moved(ClientId),
+    /// They are being forgotten.
+    Erasing,
 }
 
 /// What to assume next, out of the item that refused part `index`.
@@ -292,6 +308,7 @@ pub(crate) fn instead(refused: &mut Refused, index: usize) -> Result<Instead> {
     let item: Option<Item> = refused.item(index);
     Ok(match item.map(Profile::out_of).transpose()? {
         Some(Profile::Moved(to)) => Instead::Moved(to),
+        Some(Profile::Erasing) => Instead::Erasing,
         Some(Profile::Here(view)) => Instead::View(Some(view)),
         None => Instead::View(None),
     })
@@ -299,6 +316,7 @@ pub(crate) fn instead(refused: &mut Refused, index: usize) -> Result<Instead> {
 
 /// A larger id than any of the conversation, and than `fresh`.
 pub(crate) fn larger_id(view: Option<&ClientView>, fresh: MessageId) -> MessageId {
-    let newest = view.and_then(|view| view.conversation.as_ref()).and_then(|head| head.newest_id);
+    let head = view.and_then(|view| view.conversation.as_ref());
+    let newest = head.and_then(|head| head.newest_id.max(head.last_message_id));
     newest.map_or(fresh, |newest| fresh.max(newest.next()))
 }

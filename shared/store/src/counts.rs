@@ -125,7 +125,7 @@ impl Store {
             Recount { business_id: business, shard, from_cell: from.copied(), to_cell: to.copied() };
         let mut item = encode(keys::recount(business, shard, unique), "Recount", &recount)?;
         let due_shard = keys::due_shard(fastrand::u64(..));
-        item.insert(GSI1.1.to_owned(), s(keys::due(due_shard)));
+        item.insert(GSI1.1.to_owned(), s(keys::due_counts(due_shard)));
         let place = keys::due_number(self.clock().now(), business, format_args!("{unique:032x}"));
         item.insert(GSI1.2.to_owned(), s(place));
         self.tx_put(item, Write::new().if_new())

@@ -24,8 +24,6 @@ pub enum Due {
     Message(Box<DueMessage>),
     /// A snoozed conversation comes back.
     Snooze(DueSnooze),
-    /// A client went to another cell, which is not in the sums yet.
-    Recount(DueRecount),
     /// A member of the staff was deactivated, and may have conversations yet.
     Staff(Box<Staff>),
     /// A stranger is to become a client whom the directory named.
@@ -58,6 +56,15 @@ pub struct DueSnooze {
 impl Store {
     /// Up to `most` things of one part of the index that are due now, the longest due first.
     pub async fn due(&self, shard: u64, most: i32) -> Result<Vec<Due>> {
+        self.read_due(keys::due(shard), most).await?.into_iter().map(due_in).collect()
+    }
+
+    /// Up to `most` changes of cell of one part of the index that are not in the sums yet.
+    pub async fn due_recounts(&self, shard: u64, most: i32) -> Result<Vec<DueRecount>> {
+        self.read_due(keys::due_counts(shard), most).await?.into_iter().map(due_recount).collect()
+    }
+
+    async fn read_due(&self, pk: String, most: i32) -> Result<Vec<Item>> {
         let now = self.clock().now();
         let answer = self
             .ddb
@@ -67,13 +74,13 @@ impl Store {
             .key_condition_expression("#pk = :pk AND #sk <= :now")
             .expression_attribute_names("#pk", GSI1.1)
             .expression_attribute_names("#sk", GSI1.2)
-            .expression_attribute_values(":pk", s(keys::due(shard)))
+            .expression_attribute_values(":pk", s(pk))
             .expression_attribute_values(":now", s(keys::due_until(now)))
             .limit(most)
             .send()
             .await
             .map_err(crate::error::from_sdk)?;
-        answer.items.unwrap_or_default().into_iter().map(due_in).collect()
+        Ok(answer.items.unwrap_or_default())
     }
 
     /// Takes a due message for oneself by moving its place in the index to `again`, when it is to be looked at next if
@@ -154,7 +161,6 @@ fn sweeper_event(attempt: u32, reported: Option<Status>, reason: String, now: Ti
 fn due_in(item: Item) -> Result<Due> {
     Ok(match kind(&item) {
         "Snooze" => Due::Snooze(decode(item)?),
-        "Recount" => Due::Recount(due_recount(item)?),
         "Staff" => Due::Staff(Box::new(decode(item)?)),
         "Merge" => Due::Merge(decode(item)?),
         "Erasure" => Due::Erasure(decode(item)?),

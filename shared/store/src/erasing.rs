@@ -1,20 +1,339 @@
 //! Forgetting a client.
+//!
+//! It begins with one transaction: an item that says what is to be done, and a bare mark in the client's place, so that
+//! no list, search or number leads to them and nothing is written to them any more. Then everything that holds their
+//! words or leads to them is removed: what waits to be sent first, and each message together with what belongs to it.
+//! The mark goes last. What dies on the way is due, and the sweeper goes on with it.
+//!
+//! Two things stay on purpose. Opt-outs are kept under a keyed hash of the address: docs/adr/0006. A provider's ids of
+//! texts stay for a month without anything else, because the provider still has the texts, and what is not known by its
+//! id would be taken for new.
 
-use domain::{BusinessId, ClientId, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::inbox::Shards;
+use domain::message::{Channel, Direction, MessageRef, Source};
+use domain::phone::SmsAddress;
+use domain::status::Status;
+use domain::{BusinessId, ClientId, MessageId, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::Store;
+use crate::clients::{ClientView, ERASING, Person, Profile, Ties, terms};
+use crate::expression::Write;
+use crate::item::{Item, decode, encode, n, s, stamp};
+use crate::keys::attribute::{GSI1, PK, SK};
+use crate::keys::span;
+use crate::merging::{as_seen, event_of, key_of};
+use crate::messages::Placing;
+use crate::{Store, keys};
+
+/// Messages that are removed inside the call.
+const AT_ONCE: usize = 300;
+/// Messages that are removed in one run of the sweeper.
+const IN_A_RUN: usize = 2_000;
+/// When the sweeper looks after an erasure that is not done. Longer than a call or a run works on it.
+const AGAIN: Duration = Duration::from_secs(60);
+/// Messages that are looked at together.
+const LOOKED_AT: i32 = 40;
+/// The parts of a transaction.
+const PARTS: usize = 100;
+/// How long a provider's id is still known as one of ours. The provider is asked for the texts of the last day only,
+/// but what is kept aside by a queue can be handed out again two weeks later.
+const KNOWN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// An erasure that is not done yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DueErasure {
     business_id: BusinessId,
     client_id: ClientId,
+    /// Strangers who became this client, or were about to.
+    #[serde(default)]
+    also: Vec<ClientId>,
+}
+
+impl DueErasure {
+    /// Every id of the person.
+    fn ids(&self) -> Vec<ClientId> {
+        let mut ids = self.also.clone();
+        ids.push(self.client_id);
+        ids
+    }
+}
+
+/// What has to be known of an entry to find all that leads to it, of whatever kind it is.
+#[derive(Clone, Debug, Deserialize)]
+struct Entry {
+    message_id: MessageId,
+    #[serde(default)]
+    channel: Option<Channel>,
+    #[serde(default)]
+    direction: Option<Direction>,
+    #[serde(default)]
+    external_id: Option<u64>,
+    #[serde(default)]
+    provider_message_id: Option<String>,
+    #[serde(default)]
+    attempt: u32,
+}
+
+impl Entry {
+    /// The client's address, in the item that the entry is of.
+    fn address(&self, item: &Item) -> Option<SmsAddress> {
+        let side = match self.direction? {
+            Direction::Inbound => "from_address",
+            Direction::Outbound | Direction::Internal => "to_address",
+        };
+        SmsAddress::from_key(item.get(side)?.as_s().ok()?)
+    }
 }
 
 impl Store {
-    /// Goes on with an erasure.
-    pub async fn go_on_erasing(&self, _erasure: &DueErasure) -> Result<()> {
-        todo!()
+    /// Forgets a client, whichever of their ids is given: what is left when this returns, the sweeper removes. `false`
+    /// when there is no such client.
+    pub async fn erase_client(&self, business: BusinessId, client: ClientId, shards: Shards) -> Result<bool> {
+        let mut placing = Placing::begin();
+        let erasure = loop {
+            match self.person(business, client).await? {
+                Person::Nobody(_) => return Ok(false),
+                Person::Erasing(client) => match self.get(keys::erasure(business, client), true).await? {
+                    Some(item) => break decode(item)?,
+                    None => return Ok(true),
+                },
+                Person::Here(view, ties) => {
+                    if let Some(erasure) = self.begin_erasing(&view, ties, shards).await? {
+                        break erasure;
+                    }
+                    placing.again().await?;
+                }
+            }
+        };
+        // They are gone for everybody; what this does not get to is due.
+        let _ = self.erase(&erasure, AT_ONCE).await;
+        Ok(true)
+    }
+
+    /// Goes on with an erasure. What it does not get to is due again.
+    pub async fn go_on_erasing(&self, erasure: &DueErasure) -> Result<()> {
+        let key = keys::erasure(erasure.business_id, erasure.client_id);
+        let again = Write::new().set(GSI1.2, s(self.erasure_due_at(erasure))).if_exists();
+        if self.update(key, again).await?.is_err() {
+            return Ok(());
+        }
+        self.erase(erasure, IN_A_RUN).await
+    }
+
+    fn erasure_due_at(&self, erasure: &DueErasure) -> String {
+        keys::due_number(self.clock().now().plus(AGAIN), erasure.business_id, erasure.client_id)
+    }
+
+    /// Hides a client and whoever is becoming them. `None` when somebody changed meanwhile.
+    async fn begin_erasing(
+        &self,
+        view: &ClientView,
+        ties: Ties,
+        shards: Shards,
+    ) -> Result<Option<DueErasure>> {
+        let (business, client) = (view.client.business_id, view.client.client_id);
+        let erasure = DueErasure { business_id: business, client_id: client, also: ties.merged_from };
+        let mut parts = Vec::new();
+        self.hide(view, shards, &mut parts)?;
+        for hundred in erasure.also.chunks(100) {
+            let others = hundred.iter().map(|other| keys::profile(business, *other)).collect();
+            for item in self.batch_get(others).await? {
+                if let Profile::Here(other) = Profile::out_of(item)? {
+                    self.hide(&other, shards, &mut parts)?;
+                    parts.push(self.tx_delete(keys::merge(business, other.client.client_id), Write::new())?);
+                }
+            }
+        }
+        if let Some(phone) = &view.client.phone {
+            let address = SmsAddress::Phone(phone.clone());
+            parts.extend(self.tx_release_address(business, &address, &erasure.ids()).await?);
+        }
+        let mut item = encode(keys::erasure(business, client), "Erasure", &erasure)?;
+        item.insert(GSI1.1.to_owned(), s(keys::due(keys::due_shard(client.get()))));
+        item.insert(GSI1.2.to_owned(), s(self.erasure_due_at(&erasure)));
+        parts.push(self.tx_put(item, Write::new())?);
+        Ok(self.transact(parts).await?.is_ok().then_some(erasure))
+    }
+
+    /// Parts that put a bare mark in a client's place: no list has it, and no search leads there.
+    fn hide(&self, view: &ClientView, shards: Shards, parts: &mut Vec<TransactWriteItem>) -> Result<()> {
+        let (business, client) = (view.client.business_id, view.client.client_id);
+        let condition = as_seen(Write::new(), view).when("cell", "=", s(view.cell().to_string())).when(
+            "updated_at",
+            "=",
+            s(view.client.updated_at.to_string()),
+        );
+        parts.push(self.tx_put(stamp(keys::profile(business, client), ERASING), condition)?);
+        parts.push(self.tx_recount(business, client, shards, Some(&view.cell()), None)?);
+        parts.push(self.tx_delete(keys::snooze(business, client), Write::new())?);
+        for term in terms(&view.client) {
+            parts.push(self.tx_delete(keys::find(business, &term, client), Write::new())?);
+        }
+        Ok(())
+    }
+
+    /// Removes up to `most` messages, and the rest when they were all.
+    async fn erase(&self, erasure: &DueErasure, most: usize) -> Result<()> {
+        let (business, mut left) = (erasure.business_id, most);
+        for client in erasure.ids() {
+            self.erase_waiting(erasure, client).await?;
+        }
+        for client in erasure.ids() {
+            let pk = keys::profile(business, client).pk;
+            loop {
+                if left == 0 {
+                    return Ok(());
+                }
+                let (items, more) = self.query_some(pk.clone(), span::MESSAGES, LOOKED_AT).await?;
+                left = left.saturating_sub(items.len());
+                let entries: Vec<Entry> = items.iter().cloned().map(decode).collect::<Result<_>>()?;
+                if let Some(last) = entries.last() {
+                    let (from, to) = keys::events_until(last.message_id);
+                    let events = self.query_all(pk.clone(), (&from, &to)).await?;
+                    self.erase_entries(erasure, client, &items, &events).await?;
+                }
+                if !more {
+                    break;
+                }
+            }
+            let stays = [keys::profile(business, client), keys::erasure(business, client)];
+            let mut parts = Vec::new();
+            for item in self.query_all(pk, span::EVERYTHING).await? {
+                let key = key_of(&item)?;
+                if !stays.contains(&key) {
+                    parts.push(self.tx_delete(key, Write::new())?);
+                }
+            }
+            self.transact_all(parts).await?;
+        }
+        let mut parts = Vec::new();
+        for client in erasure.ids() {
+            parts.push(self.tx_delete(keys::profile(business, client), Write::new())?);
+        }
+        parts.push(self.tx_delete(keys::erasure(business, erasure.client_id), Write::new())?);
+        self.transact_all(parts).await
+    }
+
+    /// What waits for a sender goes first, wherever it stands in the timeline: it is not sent any more.
+    async fn erase_waiting(&self, erasure: &DueErasure, client: ClientId) -> Result<()> {
+        let pk = keys::profile(erasure.business_id, client).pk;
+        let mut next = None;
+        loop {
+            let answer = self
+                .ddb
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .filter_expression("#rank = :waiting")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_names("#rank", "status_rank")
+                .expression_attribute_values(":pk", s(pk.clone()))
+                .expression_attribute_values(":from", s(span::MESSAGES.0))
+                .expression_attribute_values(":to", s(span::MESSAGES.1))
+                .expression_attribute_values(":waiting", n(Status::Queued.rank()))
+                .consistent_read(true)
+                .set_exclusive_start_key(next)
+                .send()
+                .await
+                .map_err(crate::error::from_sdk)?;
+            for item in answer.items.unwrap_or_default() {
+                let Entry { message_id, .. } = decode(item.clone())?;
+                let (from, (_, to)) = (keys::event_prefix(message_id), keys::events_until(message_id));
+                let events = self.query_all(pk.clone(), (&from, &to)).await?;
+                self.erase_entries(erasure, client, &[item], &events).await?;
+            }
+            next = answer.last_evaluated_key;
+            if next.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Removes entries of one client, each with its events and everything that leads to it.
+    async fn erase_entries(
+        &self,
+        erasure: &DueErasure,
+        client: ClientId,
+        items: &[Item],
+        events: &[Item],
+    ) -> Result<()> {
+        let business = erasure.business_id;
+        let entries: Vec<Entry> = items.iter().cloned().map(decode).collect::<Result<_>>()?;
+        let addresses: BTreeSet<SmsAddress> =
+            items.iter().zip(&entries).filter_map(|(item, entry)| entry.address(item)).collect();
+        for address in addresses {
+            if let Some(part) = self.tx_release_address(business, &address, &erasure.ids()).await? {
+                // Refused: it leads to somebody else since.
+                let _ = self.transact(vec![part]).await?;
+            }
+        }
+        let mut parts = Vec::new();
+        for (item, entry) in items.iter().zip(entries) {
+            let at = MessageRef { business, client, message: entry.message_id };
+            let mut ids: BTreeMap<String, u32> = BTreeMap::new();
+            if let Some(id) = &entry.provider_message_id {
+                ids.insert(id.clone(), entry.attempt);
+            }
+            let mut own = Vec::new();
+            for event in events {
+                let Some((message, identity)) = event_of(event) else { continue };
+                if message == entry.message_id {
+                    ids.extend(provider_id_in(identity));
+                    own.push(self.tx_delete(key_of(event)?, Write::new())?);
+                }
+            }
+            for (id, attempt) in ids {
+                own.push(self.tx_forget_provider_id(&id, at, attempt, KNOWN)?);
+            }
+            if let (Some(id), Some(channel)) = (entry.external_id, entry.channel) {
+                own.push(self.tx_delete(keys::external(business, channel, id), Write::new())?);
+            }
+            own.push(self.tx_delete(keys::message_pointer(business, entry.message_id), Write::new())?);
+            // Last, so that what dies before it finds the rest again.
+            own.push(self.tx_delete(key_of(item)?, Write::new())?);
+            if parts.len() + own.len() > PARTS {
+                self.transact_all(std::mem::take(&mut parts)).await?;
+            }
+            parts.extend(own);
+        }
+        self.transact_all(parts).await
+    }
+
+    /// Parts without a condition, in order, as many at once as go.
+    async fn transact_all(&self, parts: Vec<TransactWriteItem>) -> Result<()> {
+        for hundred in parts.chunks(PARTS) {
+            if self.transact(hundred.to_vec()).await?.is_err() {
+                return Err(domain::Error::internal("a write without a condition was refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The provider's id of a message, and the attempt it is of, in the identity of a report.
+fn provider_id_in(identity: &str) -> Option<(String, u32)> {
+    let mut parts = identity.split('#');
+    let (source, attempt, id) = (parts.next()?, parts.next()?, parts.next()?);
+    (source == Source::Provider.as_str() && id != "-").then_some(())?;
+    Some((id.to_owned(), attempt.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::message::Report;
+
+    #[test]
+    fn a_report_names_the_providers_id_and_an_event_of_our_own_does_not() {
+        let report = Report::from_twilio("sent", None, Some("SM1".to_owned()), Some(2));
+        assert_eq!(provider_id_in(&report.identity()), Some(("SM1".to_owned(), 2)));
+        let unknown = Report::from_twilio("sent", None, None, Some(2));
+        assert_eq!(provider_id_in(&unknown.identity()), None);
+        assert_eq!(provider_id_in("sender#0001#2026-01-31T12:00:00.000Z#queued"), None);
     }
 }

@@ -69,6 +69,8 @@ pub enum Handled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum To {
     Assignee(Option<StaffId>),
+    /// To nobody, if it is theirs.
+    NotOf(StaffId),
     Status { status: ConversationStatus, snoozed_until: Option<Timestamp> },
     Label(Option<String>),
 }
@@ -77,6 +79,11 @@ impl Store {
     /// Gives a conversation to a member of the staff, or to nobody. Only an active member can have one.
     pub async fn assign(&self, asked: &Asked, assignee: Option<StaffId>) -> Result<Handled> {
         self.handle(asked, &To::Assignee(assignee)).await
+    }
+
+    /// Takes a conversation from a member of the staff. `Same` when it is not theirs.
+    pub(crate) async fn take_from(&self, asked: &Asked, staff: StaffId) -> Result<Handled> {
+        self.handle(asked, &To::NotOf(staff)).await
     }
 
     /// Changes the status. `snoozed_until` is for `snoozed`: the sweeper brings the conversation back then.
@@ -155,7 +162,7 @@ impl Store {
     }
 
     /// Keeps the item by which the sweeper finds a snoozed conversation in line with it.
-    fn snooze_parts(
+    pub(crate) fn snooze_parts(
         &self,
         old: &Conversation,
         new: &Conversation,
@@ -213,23 +220,33 @@ impl Store {
             Some(before) => format!("{}{:016}", keys::HISTORY, before.get().saturating_sub(1)),
             None => format!("{}~", keys::HISTORY),
         };
-        let answer = self
-            .ddb
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", s(keys::profile(business, client).pk))
-            .expression_attribute_values(":first", s(keys::HISTORY))
-            .expression_attribute_values(":last", s(end))
-            .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(crate::error::from_sdk)?;
-        answer.items.unwrap_or_default().into_iter().map(crate::item::decode).collect()
+        let (mut lines, mut next) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .ddb
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":pk", s(keys::profile(business, client).pk))
+                .expression_attribute_values(":first", s(keys::HISTORY))
+                .expression_attribute_values(":last", s(end.clone()))
+                .scan_index_forward(false)
+                .consistent_read(true)
+                .limit(i32::try_from(most - lines.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(next)
+                .send()
+                .await
+                .map_err(crate::error::from_sdk)?;
+            for item in answer.items.unwrap_or_default() {
+                lines.push(crate::item::decode(item)?);
+            }
+            next = answer.last_evaluated_key;
+            if next.is_none() || lines.len() >= most {
+                return Ok(lines);
+            }
+        }
     }
 }
 
@@ -245,7 +262,12 @@ fn changed_to(old: &Conversation, to: &To, actor: Actor, now: Timestamp) -> Opti
     let change = match to {
         To::Assignee(assignee) => {
             new.assigned_to = *assignee;
-            (old.assigned_to != *assignee).then(|| Change::Assignee { from: old.assigned_to, to: *assignee })
+            (old.assigned_to != *assignee).then_some(Change::Assignee { from: old.assigned_to, to: *assignee })
+        }
+        To::NotOf(staff) => {
+            new.assigned_to = None;
+            (old.assigned_to == Some(*staff))
+                .then_some(Change::Assignee { from: old.assigned_to, to: None })
         }
         To::Status { status, snoozed_until } => {
             new.inbox_status = *status;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{Result, Timestamp};
+use domain::{BusinessId, Result, Timestamp};
 use domain::business::NumberRoute;
 use domain::conversation::Effect;
 use domain::id::ClientId;
@@ -14,6 +14,7 @@ use domain::message::{Category, Channel, Direction, Message, MessageRef, Provide
 use domain::phone::{Phone, SmsAddress};
 use domain::status::Status;
 
+use crate::clients::ClientView;
 use crate::consent::ConsentChange;
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::expression::Write;
@@ -55,13 +56,9 @@ impl Store {
             return self.quarantine(sms).await;
         };
         let consent = self.consent_change(sms, route, &from, &to).await?;
-        let known = self.client_by_address(business, &from).await?;
-        let mut client: ClientId = known.unwrap_or_else(|| self.ids.next(now));
-        let mut provisional = known.is_none();
-        let mut view = match known {
-            Some(known) => self.client_view(business, known).await?,
-            None => None,
-        };
+        let mut client: ClientId = self.ids.next(now);
+        let mut view = self.sender_of(business, &from).await?;
+        let mut provisional = view.is_none();
         let effect = Effect::of(Direction::Inbound, Category::Conversation, false);
         let mut placing = Placing::begin();
         loop {
@@ -101,19 +98,33 @@ impl Store {
             if refused.failed(0) {
                 return Ok(Received::Duplicate);
             }
-            if provisional && let Some(winner) = refused.item(4) {
-                // Another text of the same unknown sender was faster: theirs is the client.
-                client = crate::clients::client_in(&winner)?;
-                provisional = false;
-                view = self.client_view(business, client).await?;
+            if provisional && refused.failed(4) {
+                // Another text of the same unknown sender was faster, or the directory: theirs is the client.
+                view = self.sender_of(business, &from).await?;
+                provisional = view.is_none();
             } else if refused.failed(3) {
                 match instead(&mut refused, 3)? {
-                    Instead::View(seen) => view = seen.map(|view| *view),
-                    Instead::Moved(to) => view = self.client_view(business, to).await?,
+                    Instead::View(Some(seen)) => view = Some(*seen),
+                    Instead::View(None) | Instead::Moved(_) | Instead::Erasing => {
+                        client = self.ids.next(now);
+                        view = self.sender_of(business, &from).await?;
+                        provisional = view.is_none();
+                    }
                 }
             }
             placing.again().await?;
         }
+    }
+
+    /// Who writes from an address. Somebody who is being forgotten, or was, is a stranger when they write again.
+    async fn sender_of(&self, business: BusinessId, from: &SmsAddress) -> Result<Option<ClientView>> {
+        let Some(known) = self.client_by_address(business, from).await? else { return Ok(None) };
+        if let Some(view) = self.client_view(business, known).await? {
+            return Ok(Some(view));
+        }
+        let theirs = Write::new().when("client_id", "=", value(&known)?);
+        self.delete(keys::address(business, from), theirs).await?;
+        Ok(None)
     }
 
     /// What a keyword asks for. "Yes" is a word like any other unless the sender opted out, so only it needs a look.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use domain::client::{Client, ClientType};
 use domain::fold::fold;
-use domain::inbox::{Assignment, ConversationFilter, MessageFilter, Shards};
+use domain::inbox::{Assignment, Cell, ConversationFilter, MessageFilter, Shards};
 use domain::phone::{Country, Phone};
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 use futures_util::future::try_join_all;
@@ -19,8 +19,10 @@ use crate::item::{Item, decode, n, s, value};
 use crate::keys::attribute::{GSI1, GSI2, GSI3, GSI4, GSI5, GSI6, GSI7, PK, SK};
 use crate::{Store, keys};
 
-/// The most rows of one part that a call looks at when most of them do not match.
-const MOST_LOOKED_AT: usize = 1_000;
+/// The most rows of one part that a call looks at when most of them do not match: as many as page numbers reach.
+const MOST_LOOKED_AT: usize = 10_000;
+/// Rows that are looked at in one query, some 1 MB.
+const LOOKED_AT_ONCE: usize = 1_000;
 /// The most queries of one part that count what changed since an instant, some 1 MB each.
 const MOST_COUNTED: usize = 32;
 /// The most queries that a search for clients makes, some 7 000 clients each.
@@ -218,6 +220,17 @@ impl Store {
         self.read(Plan::by_change(business, shards, since, of_kind(kind)?), window, listed).await
     }
 
+    /// Every client who changed at `since` or later, with the cell that they say they are counted in.
+    pub(crate) async fn counted_clients(
+        &self,
+        business: BusinessId,
+        shards: Shards,
+        since: Timestamp,
+        window: Window<'_>,
+    ) -> Result<Rows<(ClientView, Cell)>> {
+        self.read(Plan::by_change(business, shards, since, Filter::default()), window, counted).await
+    }
+
     /// How many [`Store::changed_clients`] there are; `None` when they are too many to count.
     pub async fn count_changed_clients(
         &self,
@@ -237,7 +250,31 @@ impl Store {
         search: &str,
         country: Country,
     ) -> Result<Option<Vec<ClientId>>> {
-        let prefix = search_prefix(search, country);
+        let found = self.find_places(business, search, country).await?;
+        Ok(found.map(|found| found.into_iter().map(|(_, client)| client).collect()))
+    }
+
+    /// The same clients, each with their place in that order.
+    pub async fn find_places(
+        &self,
+        business: BusinessId,
+        search: &str,
+        country: Country,
+    ) -> Result<Option<Vec<(String, ClientId)>>> {
+        for prefix in search_prefixes(search, country) {
+            match self.find_by_prefix(business, &prefix).await? {
+                Some(found) if found.is_empty() => {}
+                found => return Ok(found),
+            }
+        }
+        Ok(Some(Vec::new()))
+    }
+
+    async fn find_by_prefix(
+        &self,
+        business: BusinessId,
+        prefix: &str,
+    ) -> Result<Option<Vec<(String, ClientId)>>> {
         let mut found = Vec::new();
         let mut next = None;
         for _ in 0..MOST_SEARCHED {
@@ -249,18 +286,18 @@ impl Store {
                 .expression_attribute_names("#pk", PK)
                 .expression_attribute_names("#sk", SK)
                 .expression_attribute_values(":pk", s(keys::find_pk(business)))
-                .expression_attribute_values(":prefix", s(prefix.clone()))
+                .expression_attribute_values(":prefix", s(prefix))
                 .set_exclusive_start_key(next)
                 .send()
                 .await
                 .map_err(crate::error::from_sdk)?;
             for item in answer.items.unwrap_or_default() {
-                found.push(client_in(&item)?);
+                found.push((crate::merging::key_of(&item)?.sk, client_in(&item)?));
             }
             next = answer.last_evaluated_key;
             if next.is_none() {
                 let mut seen = std::collections::HashSet::new();
-                found.retain(|client| seen.insert(*client));
+                found.retain(|(_, client)| seen.insert(*client));
                 return Ok(Some(found));
             }
         }
@@ -319,11 +356,11 @@ impl Store {
             // Where rows are dropped, a page is looked for among several times as many, and then among many more.
             let limit = match (narrow, looked_at) {
                 (true, _) => want,
-                (false, 0) => (4 * want).min(MOST_LOOKED_AT.max(want)),
-                (false, _) => MOST_LOOKED_AT.max(want),
+                (false, 0) => (4 * want).min(LOOKED_AT_ONCE.max(want)),
+                (false, _) => LOOKED_AT_ONCE.max(want),
             };
             let answer = self.query_part(plan, pk, part.reached.as_deref(), None, Some(limit)).await?;
-            looked_at += limit;
+            looked_at += usize::try_from(answer.scanned_count).unwrap_or(limit);
             for item in answer.items.unwrap_or_default() {
                 part.rows.push((place(&item, plan.index)?, item));
             }
@@ -444,25 +481,31 @@ fn listed(item: Item) -> Result<ListedClient> {
     Ok(ListedClient { client: decode(item)?, has_conversation })
 }
 
+/// A client with the cell that their item says they are counted in.
+pub(crate) fn counted(item: Item) -> Result<(ClientView, Cell)> {
+    let cell = item.get("cell").and_then(|cell| Cell::parse(cell.as_s().ok()?));
+    let cell = cell.ok_or_else(|| Error::internal("a client who is counted in no cell"))?;
+    Ok((ClientView::out_of(item)?, cell))
+}
+
 /// The place of a row in an index.
 fn place(item: &Item, index: (&str, &str, &str)) -> Result<String> {
     let place = item.get(index.2).and_then(|place| place.as_s().ok());
     place.cloned().ok_or_else(|| Error::internal("a row without its place in the index"))
 }
 
-/// What the terms that a search asks for begin with.
-fn search_prefix(search: &str, country: Country) -> String {
-    let digits = search.chars().filter(char::is_ascii_digit).count();
+/// What the terms that a search asks for begin with: the first that finds anybody counts. What can be read as a number
+/// is one, or else the last digits of some.
+fn search_prefixes(search: &str, country: Country) -> Vec<String> {
     if search.contains('@') {
-        return format!("email#{}", begins(&fold(search)));
+        return vec![format!("email#{}", begins(&fold(search)))];
     }
-    if digits >= 3 && !search.chars().any(char::is_alphabetic) {
-        return match Phone::parse(search, country) {
-            Ok(phone) => format!("{}#", phone_term(phone.as_str())),
-            Err(_) => phone_term(search),
-        };
-    }
-    format!("name#{}", begins(&fold(search)))
+    let digits = search.chars().filter(char::is_ascii_digit).count();
+    let last_digits = digits >= 3 && !search.chars().any(char::is_alphabetic);
+    let whole = Phone::parse(search, country).ok().map(|phone| format!("{}#", phone_term(phone.as_str())));
+    let number = whole.into_iter().chain(last_digits.then(|| phone_term(search)));
+    let prefixes: Vec<String> = number.collect();
+    if prefixes.is_empty() { vec![format!("name#{}", begins(&fold(search)))] } else { prefixes }
 }
 
 /// Where a client with this conversation stands in a list by activity: for lists that are put together here.
@@ -471,10 +514,15 @@ pub fn activity_place(view: &ClientView) -> Option<String> {
     Some(keys::activity(conversation.activity_at, view.client.client_id))
 }
 
+/// When a client changed last, in their entry or their conversation.
+pub fn changed_at(view: &ClientView) -> Timestamp {
+    // What there is no conversation with changes with the entry alone.
+    view.conversation.as_ref().map_or(view.client.updated_at, |head| head.changed_at)
+}
+
 /// Where a client stands in a list by last change.
-pub fn change_place(view: &ClientView) -> Option<String> {
-    let conversation = view.conversation.as_ref()?;
-    Some(keys::activity(conversation.changed_at, view.client.client_id))
+pub fn change_place(view: &ClientView) -> String {
+    keys::activity(changed_at(view), view.client.client_id)
 }
 
 #[cfg(test)]
@@ -483,7 +531,7 @@ mod tests {
 
     #[test]
     fn a_search_is_told_by_what_it_looks_like() {
-        let prefix = |search: &str| search_prefix(search, Country::default());
+        let prefix = |search: &str| search_prefixes(search, Country::default())[0].clone();
         assert_eq!(prefix("Zoë Mül"), "name#zoe mul");
         assert_eq!(prefix("Ada@Example.COM"), "email#ada@example.com");
         assert_eq!(prefix("(415) 867-5309"), "phone#90357685141#");

@@ -39,7 +39,7 @@ pub mod attribute {
     pub const GSI5: (&str, &str, &str) = ("gsi5", "gsi5pk", "gsi1sk");
     /// Every client, by the last change of directory entry or conversation.
     pub const GSI6: (&str, &str, &str) = ("gsi6", "gsi6pk", "gsi6sk");
-    /// Every client, by name.
+    /// Every client, by name, and every business, by id.
     pub const GSI7: (&str, &str, &str) = ("gsi7", "gsi7pk", "gsi7sk");
 }
 
@@ -81,6 +81,16 @@ pub fn snooze(business: BusinessId, client: ClientId) -> Key {
     key(client_pk(business, client), "SNOOZE")
 }
 
+/// A stranger's messages are going over to the client whom the directory named.
+pub fn merge(business: BusinessId, stranger: ClientId) -> Key {
+    key(client_pk(business, stranger), "MERGE")
+}
+
+/// A client is being forgotten.
+pub fn erasure(business: BusinessId, client: ClientId) -> Key {
+    key(client_pk(business, client), "ERASURE")
+}
+
 /// One line of a conversation's history.
 pub fn history(business: BusinessId, client: ClientId, event: EntryId) -> Key {
     key(client_pk(business, client), format!("{HISTORY}{}", event.key()))
@@ -102,8 +112,16 @@ pub fn location(business: BusinessId, location: LocationId) -> Key {
     key(business_pk(business), format!("LOC#{}", location.key()))
 }
 
-/// From where to where a business's partition holds one kind of item, or several kinds that are neighbours.
+/// From where to where a partition holds one kind of item, or several kinds that are neighbours.
 pub mod span {
+    /// Events of all messages of a client.
+    pub const EVENTS: (&str, &str) = ("EVENT#", "EVENT#~");
+    /// A client's history.
+    pub const HISTORY: (&str, &str) = ("HISTORY#", "HISTORY#~");
+    /// Messages and notes of a client.
+    pub const MESSAGES: (&str, &str) = ("MSG#", "MSG#~");
+    /// All of a partition.
+    pub const EVERYTHING: (&str, &str) = ("!", "~");
     /// Counts of the first part.
     pub const COUNTS: (&str, &str) = ("COUNT#", "COUNT#~");
     /// Locations.
@@ -138,6 +156,11 @@ pub fn find(business: BusinessId, term: &str, client: ClientId) -> Key {
     key(find_pk(business), format!("{term}#{}", client.key()))
 }
 
+/// From where to where the words of a business lead to clients by exactly this term.
+pub fn find_exactly(term: &str) -> (String, String) {
+    (format!("{term}#"), format!("{term}#~"))
+}
+
 /// The partition of all words that clients of a business are found by.
 pub fn find_pk(business: BusinessId) -> String {
     format!("{}#FIND", business_pk(business))
@@ -156,6 +179,17 @@ pub fn event(at: MessageRef, identity: &str) -> Key {
 /// What the keys of all events of a message begin with.
 pub fn event_prefix(message: MessageId) -> String {
     format!("EVENT#{}#", message.key())
+}
+
+/// From where to where a client's partition holds the events of messages up to this one.
+pub fn events_until(message: MessageId) -> (String, String) {
+    (span::EVENTS.0.to_owned(), format!("{}~", event_prefix(message)))
+}
+
+/// The message and the identity that an event's place is made of.
+pub fn event_of(sk: &str) -> Option<(MessageId, &str)> {
+    let (message, identity) = sk.strip_prefix(span::EVENTS.0)?.split_once('#')?;
+    Some((MessageId::new(message.parse().ok()?)?, identity))
 }
 
 /// From a message id to its client. Also what makes message ids unique in a business.
@@ -247,6 +281,11 @@ pub fn activity(at: Timestamp, client: ClientId) -> String {
     format!("{at}#{}", client.key())
 }
 
+/// All businesses.
+pub fn businesses() -> &'static str {
+    "BUSINESSES"
+}
+
 /// Clients of a business, by name.
 pub fn names(business: BusinessId) -> String {
     format!("BIZ#{}#NAMES", business.key())
@@ -266,6 +305,11 @@ pub fn due_shard(number: u64) -> u64 {
 /// A partition of the due index.
 pub fn due(shard: u64) -> String {
     format!("DUE#{shard:02}")
+}
+
+/// A partition of the due index that holds nothing but counting: a burst of it keeps no message waiting.
+pub fn due_counts(shard: u64) -> String {
+    format!("DUE#COUNT#{shard:02}")
 }
 
 /// Place of a message in the due index.
@@ -311,6 +355,8 @@ mod tests {
             recount(b, 0, 10),
             profile(b, c),
             snooze(b, c),
+            merge(b, c),
+            erasure(b, c),
             history(b, c, EntryId::new(7).unwrap()),
             message(at),
             event(at, "provider#0001#SM1#sent#-"),
@@ -333,8 +379,10 @@ mod tests {
             key(everything(b, 63), activity(noon, c)),
             key(changed(b, 0), activity(noon, c)),
             key(names(b), name("ada", c)),
+            key(businesses(), b.key()),
             key(due(due_shard(m.get())), due_at(noon, at)),
             key(due(due_shard(c.get())), due_number(noon, b, c)),
+            key(due_counts(7), due_number(noon, b, "000a")),
         ];
         let shown: Vec<String> = map.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         assert_eq!(
@@ -348,6 +396,8 @@ mod tests {
                 "BIZ#0000000000001001 | COUNT#D#0000000000000000000000000000000a",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | PROFILE",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | SNOOZE",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | MERGE",
+                "BIZ#0000000000001001#CLIENT#0000000000000501 | ERASURE",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | HISTORY#0000000000000007",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | MSG#0370000000000001",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | EVENT#0370000000000001#provider#0001#SM1#sent#-",
@@ -370,8 +420,10 @@ mod tests {
                 "BIZ#0000000000001001#ALL#63 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#CHANGED#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#NAMES | ada#0000000000000501",
+                "BUSINESSES | 0000000000001001",
                 "DUE#01 | 2026-01-31T12:00:00.000Z#0000000000001001#0370000000000001",
                 "DUE#05 | 2026-01-31T12:00:00.000Z#0000000000001001#501",
+                "DUE#COUNT#07 | 2026-01-31T12:00:00.000Z#0000000000001001#000a",
             ]
         );
     }
@@ -382,7 +434,13 @@ mod tests {
         let (b, c) = (BusinessId::new(1).unwrap(), ClientId::new(2).unwrap());
         let profile = profile(b, c).sk;
         assert!(MESSAGES < profile.as_str());
-        let others = [snooze(b, c).sk, HISTORY.to_owned(), "EVENT#".to_owned()];
+        let others = [
+            snooze(b, c).sk,
+            merge(b, c).sk,
+            erasure(b, c).sk,
+            HISTORY.to_owned(),
+            span::EVENTS.0.to_owned(),
+        ];
         assert!(others.iter().all(|sk| sk.as_str() < MESSAGES || *sk > profile));
     }
 }

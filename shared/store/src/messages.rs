@@ -4,14 +4,14 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::conversation::Effect;
 use domain::inbox::Shards;
 use domain::job::{LONGEST_DELAY, Recording};
-use domain::message::{Message, MessageRef};
+use domain::message::{Channel, Message, MessageRef};
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::clients::ClientView;
+use crate::clients::{ClientView, being_erased};
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::counts::kind;
 use crate::expression::Write;
@@ -139,6 +139,7 @@ impl Store {
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {
                     Instead::Moved(to) => message.at.client = to,
+                    Instead::Erasing => return Err(being_erased()),
                     Instead::View(view) => {
                         message.at.message = larger_id(view.as_deref(), self.new_message_id());
                         head = Head::Seen(view);
@@ -187,9 +188,7 @@ impl Store {
                 self.tx_put_address(at.business, client, address)?
             });
             if let Some(external) = message.external_id {
-                let mut item = stamp(keys::external(at.business, message.channel, external), "External");
-                item.insert("message_id".to_owned(), value(&at.message)?);
-                item.insert("client_id".to_owned(), value(&at.client)?);
+                let item = external_item(at, message.channel, external)?;
                 parts.push(self.tx_put(item, Write::new().if_new())?);
             }
             parts.extend(added.rest);
@@ -216,6 +215,7 @@ impl Store {
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {
                     Instead::Moved(to) => message.at.client = to,
+                    Instead::Erasing => return Err(being_erased()),
                     Instead::View(view) => {
                         (message.at.client, order, head) = Store::seen(view.map(|view| *view), at);
                     }
@@ -283,36 +283,69 @@ impl Store {
         Ok(Some(MessageRef { business, client, message }))
     }
 
-    /// A message, as it is now. A note is none.
+    /// Where a message is that is not at `at`: with the client whom the directory named since. `None` when it is nowhere.
+    pub(crate) async fn moved_from(&self, at: MessageRef) -> Result<Option<MessageRef>> {
+        Ok(self.locate(at.business, at.message).await?.filter(|now| now.client != at.client))
+    }
+
+    /// A message, as it is now, wherever that is. A note is none.
     pub async fn message(&self, at: MessageRef) -> Result<Option<Message>> {
-        let item = self.get(keys::message(at), true).await?;
+        let item = self.entry_item(at).await?;
         item.filter(|item| kind(item) == MESSAGE).map(decode).transpose()
+    }
+
+    /// The item of a message or note, wherever that is.
+    pub(crate) async fn entry_item(&self, at: MessageRef) -> Result<Option<Item>> {
+        if let Some(item) = self.get(keys::message(at), true).await? {
+            return Ok(Some(item));
+        }
+        match self.moved_from(at).await? {
+            Some(now) => self.get(keys::message(now), true).await,
+            None => Ok(None),
+        }
     }
 
     /// Takes back a message that no sender has claimed. `Err` of the inner result is the status it has instead.
     pub async fn cancel(&self, at: MessageRef) -> Result<Result<(), Option<Status>>> {
-        let now = self.clock().now();
-        let write = Write::new()
-            .set("delivery_status", value(&Status::Canceled)?)
-            .set("status_rank", value(&Status::Canceled.rank())?)
-            .set("updated_at", s(now.to_string()))
-            .remove(GSI1.1)
-            .remove(GSI1.2)
-            .if_exists()
-            .when("status_rank", "=", value(&Status::Queued.rank())?)
-            // What another system carries is not ours to take back.
-            .when("attempt", ">", value(&0)?);
-        let event = self.tx_put_event(
-            at,
-            &crate::events::applied(domain::message::Source::Api, 0, Status::Canceled, now),
-        )?;
-        let mut refused = match self.transact(vec![self.tx_update(keys::message(at), write)?, event]).await? {
-            Ok(()) => return Ok(Ok(())),
-            Err(refused) => refused,
-        };
-        let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
-        Ok(Err(stored.map(|message| message.delivery_status)))
+        let (mut at, now) = (at, self.clock().now());
+        loop {
+            let write = Write::new()
+                .set("delivery_status", value(&Status::Canceled)?)
+                .set("status_rank", value(&Status::Canceled.rank())?)
+                .set("updated_at", s(now.to_string()))
+                .remove(GSI1.1)
+                .remove(GSI1.2)
+                .if_exists()
+                .when("status_rank", "=", value(&Status::Queued.rank())?)
+                // What another system carries is not ours to take back.
+                .when("attempt", ">", value(&0)?);
+            let event = self.tx_put_event(
+                at,
+                &crate::events::applied(domain::message::Source::Api, 0, Status::Canceled, now),
+            )?;
+            let parts = vec![self.tx_update(keys::message(at), write)?, event];
+            let mut refused = match self.transact(parts).await? {
+                Ok(()) => return Ok(Ok(())),
+                Err(refused) => refused,
+            };
+            if let Some(stored) = refused.item(0) {
+                let message = (kind(&stored) == MESSAGE).then(|| decode::<Message>(stored)).transpose()?;
+                return Ok(Err(message.map(|message| message.delivery_status)));
+            }
+            match self.moved_from(at).await? {
+                Some(now) => at = now,
+                None => return Ok(Err(None)),
+            }
+        }
     }
+}
+
+/// The item that lets another system's id lead to a message.
+pub(crate) fn external_item(at: MessageRef, channel: Channel, id: u64) -> Result<Item> {
+    let mut item = stamp(keys::external(at.business, channel, id), "External");
+    item.insert("message_id".to_owned(), value(&at.message)?);
+    item.insert("client_id".to_owned(), value(&at.client)?);
+    Ok(item)
 }
 
 /// When the sweeper looks after a message that is to be sent at `send_at`. Beyond the queue's reach there is no job, so

@@ -8,7 +8,7 @@ use domain::message::{Channel, MessageRef, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Write;
-use crate::item::{Item, decode, encode, n, value};
+use crate::item::{Item, decode, encode, n, until, value};
 use crate::{Store, keys};
 
 /// How long a report of a message we do not know waits for us to learn its id. A sender that has an answer stores it
@@ -62,6 +62,20 @@ impl Store {
         let item = encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
         let condition = if over_parked { Write::new() } else { Write::new().when_absent("parked") };
         self.tx_put(item, condition)
+    }
+
+    /// A part of a transaction after which a provider's id is known for a while, and then forgotten: of a message that
+    /// is not there any more.
+    pub(crate) fn tx_forget_provider_id(
+        &self,
+        id: &str,
+        at: MessageRef,
+        attempt: u32,
+        after: Duration,
+    ) -> Result<TransactWriteItem> {
+        let item =
+            encode(keys::provider_message("twilio", id), "ProviderId", &ProviderId { at, attempt })?;
+        self.tx_put(until(item, self.clock().now().plus(after)), Write::new())
     }
 
     /// The message behind a provider's id; a report of an unknown one is parked until the id is known.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::message::{Message, MessageRef};
-use domain::{BusinessId, RequestId, Result};
+use domain::{BusinessId, MessageId, RequestId, Result};
 
 use crate::counts::kind;
 use crate::item::{Item, decode, s};
@@ -12,7 +12,8 @@ use crate::messages::MESSAGE;
 use crate::{Store, keys};
 
 impl Store {
-    /// Every message of a request, in the order of the call: one query, then one batch read for each hundred.
+    /// Every message of a request, in the order of the call: one query, then one batch read for each hundred. What is
+    /// with another client by now costs two more.
     pub async fn request_messages(&self, business: BusinessId, request: RequestId) -> Result<Vec<Message>> {
         let answer = self
             .ddb
@@ -31,17 +32,27 @@ impl Store {
         // A call that names one message twice shows it once; and a batch read takes no key twice.
         let mut seen = HashSet::new();
         refs.retain(|at| seen.insert(at.message));
-        let mut found: HashMap<String, Message> = HashMap::new();
-        for chunk in refs.chunks(100) {
+        let mut found = self.messages_at(&refs).await?;
+        let missing: Vec<MessageId> =
+            refs.iter().map(|at| at.message).filter(|message| !found.contains_key(message)).collect();
+        if !missing.is_empty() {
+            let moved = self.locate_all(business, &missing).await?;
+            found.extend(self.messages_at(&moved).await?);
+        }
+        Ok(refs.iter().filter_map(|at| found.remove(&at.message)).collect())
+    }
+
+    async fn messages_at(&self, places: &[MessageRef]) -> Result<HashMap<MessageId, Message>> {
+        let mut found = HashMap::new();
+        for chunk in places.chunks(100) {
             for item in self.batch_get(chunk.iter().map(|at| keys::message(*at)).collect()).await? {
-                if kind(&item) != MESSAGE {
-                    continue;
+                if kind(&item) == MESSAGE {
+                    let message: Message = decode(item)?;
+                    found.insert(message.at.message, message);
                 }
-                let message: Message = decode(item)?;
-                found.insert(message.at.message.key(), message);
             }
         }
-        Ok(refs.iter().filter_map(|at| found.remove(&at.message.key())).collect())
+        Ok(found)
     }
 }
 

@@ -57,7 +57,18 @@ pub enum Settled {
 
 impl Store {
     /// Reads a message together with those shortly before it: one query tells what to send and whether it is its turn.
+    /// One that is with another client by now is found there, by one read and one query more.
     pub async fn candidate(&self, at: MessageRef) -> Result<Option<Candidate>> {
+        if let Some(candidate) = self.candidate_at(at).await? {
+            return Ok(Some(candidate));
+        }
+        match self.moved_from(at).await? {
+            Some(now) => self.candidate_at(now).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn candidate_at(&self, at: MessageRef) -> Result<Option<Candidate>> {
         let now = self.clock().now();
         let earliest = MessageId::at(at.message.time().minus(ORDER_PATIENCE), 0);
         let first = MessageRef { message: earliest.min(at.message), ..at };
@@ -313,22 +324,30 @@ impl Store {
     /// Starts a failed message over as a new attempt, because a person asked for it. `Err` of the inner result is the
     /// message as it is instead.
     pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
-        let (at, now) = (message.at, self.clock().now());
+        let (mut at, now) = (message.at, self.clock().now());
         let next = message.attempt + 1;
-        let write = requeued(at, next, now, due_for(None, now), now)?
-            .set("retries", n(0))
-            .set("throttled", n(0))
-            .remove("failure")
-            .when("status_rank", "=", n(Status::Failed.rank()))
-            .when("delivery_status", "=", value(&message.delivery_status)?)
-            .when("attempt", "=", n(message.attempt));
-        let event = crate::events::applied(source, next, Status::Queued, now);
-        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
-        let mut refused = match self.transact(parts).await? {
-            Ok(()) => return Ok(Ok(next)),
-            Err(refused) => refused,
-        };
-        Ok(Err(refused.item(0).map(decode).transpose()?))
+        loop {
+            let write = requeued(at, next, now, due_for(None, now), now)?
+                .set("retries", n(0))
+                .set("throttled", n(0))
+                .remove("failure")
+                .when("status_rank", "=", n(Status::Failed.rank()))
+                .when("delivery_status", "=", value(&message.delivery_status)?)
+                .when("attempt", "=", n(message.attempt));
+            let event = crate::events::applied(source, next, Status::Queued, now);
+            let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+            let mut refused = match self.transact(parts).await? {
+                Ok(()) => return Ok(Ok(next)),
+                Err(refused) => refused,
+            };
+            if let Some(stored) = refused.item(0) {
+                return Ok(Err(Some(decode(stored)?)));
+            }
+            match self.moved_from(at).await? {
+                Some(now) => at = now,
+                None => return Ok(Err(None)),
+            }
+        }
     }
 
     /// Takes a retry back that could not be queued: the message is as it was before, original error included.

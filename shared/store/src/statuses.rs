@@ -7,10 +7,12 @@ use domain::status::Status;
 use domain::{Error, Result, Timestamp};
 
 use crate::consent::ConsentChange;
+use crate::counts::kind;
 use crate::events::of_report;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::GSI1;
+use crate::messages::MESSAGE;
 use crate::sending::{comes_back, moved, requeued};
 use crate::{Store, keys};
 
@@ -40,8 +42,28 @@ impl Store {
         report: &Report,
         consent: Option<&ConsentChange>,
     ) -> Result<Advance> {
+        let advance = self.advance_at(at, channel, report, consent).await?;
+        if advance != Advance::Unknown {
+            return Ok(advance);
+        }
+        // The address of a callback names the client whom the message was sent to; the directory may have named another
+        // one since.
+        match self.moved_from(at).await? {
+            Some(now) => self.advance_at(now, channel, report, consent).await,
+            None => Ok(Advance::Unknown),
+        }
+    }
+
+    async fn advance_at(
+        &self,
+        at: MessageRef,
+        channel: Channel,
+        report: &Report,
+        consent: Option<&ConsentChange>,
+    ) -> Result<Advance> {
         let now = self.clock().now();
         let Some(next) = report.status else {
+            let Some(Message { at, .. }) = self.message(at).await? else { return Ok(Advance::Unknown) };
             let fresh =
                 self.put_ignored(at, report, 0, "a status word that omega does not know", now).await?;
             return Ok(if fresh { Advance::Stale(None) } else { Advance::Duplicate(None) });
@@ -76,7 +98,8 @@ impl Store {
             };
             if refused.failed(0) {
                 let repeated = refused.failed(1);
-                let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
+                let stored = refused.item(0).filter(|item| kind(item) == MESSAGE);
+                let stored: Option<Message> = stored.map(decode).transpose()?;
                 if expected && stored.as_ref().is_some_and(|stored| stored.provider_message_id.is_none()) {
                     // The sender's own answer was lost or is late: the id is learned from the report.
                     expected = false;
@@ -152,6 +175,7 @@ impl Store {
         let Some(message) = self.message(at).await? else {
             return Ok(Some(Advance::Unknown));
         };
+        let at = message.at;
         let ours = report.attempt == Some(message.attempt) && message.attempt > 0;
         if !ours || !message.delivery_status.may_become(next, channel) {
             return Ok(None);

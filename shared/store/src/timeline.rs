@@ -15,6 +15,7 @@ use crate::expression::Write;
 use crate::item::{Item, decode, encode, n, s, value};
 use crate::keys::attribute::{PK, SK};
 use crate::messages::{MESSAGE, Placing};
+use crate::recounting::Counters;
 use crate::{Store, keys};
 
 /// The type of a note's item.
@@ -123,12 +124,38 @@ impl Store {
         before: Option<MessageId>,
         most: usize,
     ) -> Result<Option<Timeline>> {
+        let narrow = *filter == TimelineFilter::default();
+        let limit = narrow.then_some(most + 1 + usize::from(before.is_none()));
+        let mut read = self.read_timeline(business, conversation, filter, (before, limit)).await?;
+        if let Some(timeline) = read.as_mut().filter(|timeline| timeline.entries.len() > most) {
+            timeline.entries.truncate(most);
+            timeline.more = timeline.entries.last().map(Entry::id);
+        }
+        Ok(read)
+    }
+
+    /// The newest entries older than `before`, as many as one query gives: some 1 MB. For readers who look into each.
+    pub async fn timeline_megabyte(
+        &self,
+        business: BusinessId,
+        conversation: ClientId,
+        before: Option<MessageId>,
+    ) -> Result<Option<Timeline>> {
+        self.read_timeline(business, conversation, &TimelineFilter::default(), (before, None)).await
+    }
+
+    async fn read_timeline(
+        &self,
+        business: BusinessId,
+        conversation: ClientId,
+        filter: &TimelineFilter,
+        (before, limit): (Option<MessageId>, Option<usize>),
+    ) -> Result<Option<Timeline>> {
         let mut client = conversation;
         for _ in 0..4 {
-            let narrow = *filter == TimelineFilter::default();
-            let limit = narrow.then_some(most + 1 + usize::from(before.is_none()));
             let answer = self.query_timeline(business, client, filter, (before, limit), None).await?;
             let last = answer.last_evaluated_key.as_ref().and_then(entry_id);
+            let nothing = answer.scanned_count == 0;
             let mut timeline = Timeline { view: None, entries: Vec::new(), more: last };
             let mut moved = None;
             for item in answer.items.unwrap_or_default() {
@@ -137,6 +164,7 @@ impl Store {
                     None => match Profile::out_of(item)? {
                         Profile::Here(view) => timeline.view = Some(*view),
                         Profile::Moved(to) => moved = Some(to),
+                        Profile::Erasing => return Ok(None),
                     },
                 }
             }
@@ -147,13 +175,35 @@ impl Store {
             if before.is_none() && timeline.view.is_none() {
                 return Ok(None);
             }
-            if timeline.entries.len() > most {
-                timeline.entries.truncate(most);
-                timeline.more = timeline.entries.last().map(Entry::id);
+            // Who walks on under an id that the client does not have any more.
+            if before.is_some()
+                && timeline.entries.is_empty()
+                && timeline.more.is_none()
+                && let Some(item) = self.get(keys::profile(business, client), true).await?
+                && let Profile::Moved(to) = Profile::out_of(item)?
+            {
+                client = to;
+                continue;
+            }
+            if before.is_some() && nothing {
+                // Behind the oldest one, or everything went to another client since the page before.
+                match self.client_view(business, client).await? {
+                    Some(view) if view.client.client_id != client => {
+                        client = view.client.client_id;
+                        continue;
+                    }
+                    Some(_) => {}
+                    None => return Ok(None),
+                }
             }
             return Ok(Some(timeline));
         }
         Err(domain::Error::internal("a client was moved in a circle"))
+    }
+
+    /// A message or note, as it is now, wherever that is.
+    pub async fn entry(&self, at: MessageRef) -> Result<Option<Entry>> {
+        Ok(self.entry_item(at).await?.map(Entry::out_of).transpose()?.flatten())
     }
 
     /// How many entries of a timeline match a filter.
@@ -171,6 +221,26 @@ impl Store {
             before = answer.last_evaluated_key.as_ref().and_then(entry_id);
         }
         Ok(sum)
+    }
+
+    /// Counts everything in a timeline, read once.
+    pub(crate) async fn count_entries(&self, business: BusinessId, client: ClientId) -> Result<Counters> {
+        let mut counters = Counters { messages: 0, unread: 0, flagged: 0 };
+        let mut before = Some(newest());
+        while before.is_some() {
+            let all = TimelineFilter::default();
+            let answer = self.query_timeline(business, client, &all, (before, None), None).await?;
+            before = answer.last_evaluated_key.as_ref().and_then(entry_id);
+            for item in answer.items.unwrap_or_default() {
+                let is = |name: &str, value: bool| {
+                    item.get(name).and_then(|value| value.as_bool().ok()) == Some(&value)
+                };
+                counters.messages += 1;
+                counters.unread += u64::from(is("is_read", false));
+                counters.flagged += u64::from(is("is_flagged", true));
+            }
+        }
+        Ok(counters)
     }
 
     /// Every entry that changed at `since` or later and matches a filter, oldest change first.
@@ -293,6 +363,7 @@ impl Store {
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {
                     Instead::Moved(to) => at.client = to,
+                    Instead::Erasing => return Ok(None),
                     Instead::View(Some(view)) if view.conversation.is_some() => {
                         at.message = larger_id(Some(&view), self.new_message_id());
                     }
@@ -303,12 +374,6 @@ impl Store {
             }
             placing.again().await?;
         }
-    }
-
-    /// A message or note, as it is now.
-    pub async fn entry(&self, at: MessageRef) -> Result<Option<Entry>> {
-        let item = self.get(keys::message(at), true).await?;
-        Ok(item.map(Entry::out_of).transpose()?.flatten())
     }
 
     /// Flags a message or note, or takes the flag away. `Some(false)` when it was so already, `None` when there is no
@@ -355,7 +420,13 @@ impl Store {
                 Err(refused) => refused,
             };
             if refused.failed(0) {
-                return Ok(refused.item(0).map(|_| false));
+                if refused.item(0).is_some() {
+                    return Ok(Some(false));
+                }
+                match self.moved_from(at).await? {
+                    Some(now) => at = now,
+                    None => return Ok(None),
+                }
             }
             placing.again().await?;
         }
@@ -419,6 +490,10 @@ impl Store {
                     .set("unread_messages_count", n(count))
                     .when_count("unread_messages_count", head.unread_messages_count)
                     .put("last_read_message_id", mark.map(|id| n(id.get())));
+                let write = match head.last_read_message_id {
+                    Some(mark) => write.when("last_read_message_id", "=", n(mark)),
+                    None => write.when_absent("last_read_message_id"),
+                };
                 let (profile, rest) = self.marked(
                     write,
                     (business, &head, shards),

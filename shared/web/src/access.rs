@@ -223,18 +223,23 @@ pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.method == *method && route.path == path)
 }
 
-/// The methods that exist for a path as it was called: what `Allow` says. Empty when there is no such path.
+/// The methods that exist for a path as it was called: what `Allow` says. Empty when there is no such path. Where several
+/// templates match, the one counts that a router chooses: the one whose words are further to the left.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let called: Vec<&str> = path.split('/').collect();
+    let is_parameter = |part: &str| part.starts_with('{');
     let matches = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
         parts.len() == called.len()
             && parts
                 .iter()
                 .zip(&called)
-                .all(|(part, called)| if part.starts_with('{') { !called.is_empty() } else { part == called })
+                .all(|(part, called)| if is_parameter(part) { !called.is_empty() } else { part == called })
     };
-    ROUTES.iter().filter(|route| matches(route.path)).map(|route| route.method.as_str()).collect()
+    let matching = ROUTES.iter().filter(|route| matches(route.path));
+    let chosen = matching.min_by_key(|route| route.path.split('/').map(is_parameter).collect::<Vec<_>>());
+    let chosen = ROUTES.iter().filter(|route| chosen.is_some_and(|chosen| chosen.path == route.path));
+    chosen.map(|route| route.method.as_str()).collect()
 }
 
 #[cfg(test)]
@@ -253,8 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn the_methods_of_a_path_are_those_of_every_route_that_matches() {
+    fn the_methods_of_a_path_are_those_of_the_template_that_it_is_routed_to() {
         assert_eq!(methods_of("/omega/businesses/1/clients/2"), ["GET", "PUT", "DELETE"]);
+        assert_eq!(methods_of("/omega/businesses/1/messages/2"), ["GET"]);
+        assert_eq!(methods_of("/omega/businesses/1/messages/status"), ["POST"]);
+        assert_eq!(methods_of("/omega/businesses/1/messages/requests/cancel"), ["GET"]);
         assert_eq!(methods_of("/omega/nothing"), Vec::<&str>::new());
     }
 }

@@ -67,6 +67,12 @@ async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiEr
     let begun = edge.store().begin(scope(&parts, &caller, &key), &body_hash, fresh()).await?;
     let ticket = match begun {
         Begin::Run(ticket) => ticket,
+        Begin::Replay(answer) if answer.body == ANEW => {
+            parts.extensions.insert(Call { request: fresh(), keyed: false });
+            let mut response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            return Ok(response);
+        }
         Begin::Replay(answer) => return Ok(replay(answer)),
         Begin::InProgress => return Err(Error::InProgress { retry_after: 1 }.into()),
         Begin::OtherBody => {
@@ -152,10 +158,10 @@ async fn keep(edge: &Edge, ticket: &Ticket, response: Response) -> Result<Respon
     }
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.map_err(|error| Error::Internal(error.into()))?.to_bytes();
-    let shown_once = parts.extensions.get::<ShownOnce>();
-    let kept = match shown_once {
-        Some(ShownOnce(kept)) => kept.clone(),
-        None => String::from_utf8_lossy(&bytes).into_owned(),
+    let kept = match (parts.extensions.get::<ShownOnce>(), parts.extensions.get::<AnsweredAnew>()) {
+        (Some(ShownOnce(kept)), _) => kept.clone(),
+        (None, Some(AnsweredAnew)) => ANEW.to_owned(),
+        (None, None) => String::from_utf8_lossy(&bytes).into_owned(),
     };
     edge.store().finish(ticket, &Answer { code: status.as_u16(), body: kept }).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
@@ -164,3 +170,11 @@ async fn keep(edge: &Edge, ticket: &Ticket, response: Response) -> Result<Respon
 /// Put on a response that holds a secret: what to keep of it instead.
 #[derive(Clone, Debug)]
 pub struct ShownOnce(pub String);
+
+/// Put on a response that shows a person: nothing of it is kept, so that nothing outlives them. The call is one that
+/// does the same however often it is run, so a repeated one is run, and answered with what is true by then.
+#[derive(Clone, Copy, Debug)]
+pub struct AnsweredAnew;
+
+/// What is kept in place of such an answer: no JSON, and so nobody's answer.
+const ANEW: &str = "anew";

@@ -24,7 +24,7 @@ pub mod twilio;
 pub use app::{Correlation, app};
 pub use caller::{Caller, PlatformKey, api_key_hash};
 pub use error::{ApiError, ApiResult, unprocessable};
-pub use idempotency::{Call, ShownOnce, idempotent};
+pub use idempotency::{AnsweredAnew, Call, ShownOnce, idempotent};
 pub use tenant::{Platform, Tenant};
 
 use caller::Known;

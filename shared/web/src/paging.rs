@@ -29,10 +29,10 @@ const SETTLED: std::time::Duration = std::time::Duration::from_secs(60);
 pub struct Paging {
     page: u64,
     size: u64,
-    cursor: Option<String>,
+    cursor: Option<Cursor>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
     /// Which list.
     #[serde(rename = "l")]
@@ -66,8 +66,8 @@ impl Paging {
         };
         let page = object.optional("page", from_one(domain::id::MAX)).unwrap_or(1);
         let size = object.optional("page_size", from_one(MOST)).unwrap_or(USUAL);
-        let cursor = object.optional("cursor", text(LONGEST));
-        if cursor.is_none() && page.saturating_mul(size) > LAST_BY_NUMBER {
+        let cursor = object.optional("cursor", cursor);
+        if object.raw("cursor").is_none() && page.saturating_mul(size) > LAST_BY_NUMBER {
             object.refuse(
                 "page",
                 Problem::value(format!(
@@ -99,24 +99,39 @@ impl Paging {
                 begun: now,
             });
         };
-        let read = URL_SAFE_NO_PAD.decode(&cursor).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        match read {
-            Some(Cursor { list: of, after, page, total, begun }) if of == list => Ok(Opened {
-                list,
-                after: Some(after),
-                page,
-                size: self.size as usize,
-                skip: 0,
-                counted: total,
-                begun,
-            }),
-            _ => Err(unprocessable(
-                &["query", "cursor"],
-                cursor.into(),
-                "Value error, it is not a cursor of this list with this filter and order",
-            )),
+        if cursor.list != list {
+            return Err(not_of_this_list(cursor.encoded().into()));
         }
+        Ok(Opened {
+            list,
+            after: Some(cursor.after),
+            page: cursor.page,
+            size: self.size as usize,
+            skip: 0,
+            counted: cursor.total,
+            begun: cursor.begun,
+        })
     }
+}
+
+impl Cursor {
+    fn encoded(&self) -> Option<String> {
+        serde_json::to_vec(self).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+    }
+}
+
+const NOT_OF_THIS_LIST: &str = "it is not a cursor of this list with this filter and order";
+
+/// A cursor as it is passed. Which list it is of shows when the list is known.
+fn cursor(value: &Value) -> Result<Cursor, Problem> {
+    let text = text(LONGEST)(value)?;
+    let read = URL_SAFE_NO_PAD.decode(text).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    read.filter(|read: &Cursor| !read.after.is_empty() && (1..domain::id::MAX).contains(&read.page))
+        .ok_or_else(|| Problem::value(NOT_OF_THIS_LIST))
+}
+
+fn not_of_this_list(input: Value) -> ApiError {
+    unprocessable(&["query", "cursor"], input, format!("Value error, {NOT_OF_THIS_LIST}"))
 }
 
 fn digest(list: &impl Serialize) -> Result<String, ApiError> {
@@ -143,6 +158,19 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Behind which place, in a list whose places are no text; `None` from the beginning.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor that was made up.
+    pub fn behind<T>(&self, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
+        self.after.as_deref().map(|place| read(place).ok_or_else(|| self.made_up())).transpose()
+    }
+
+    /// What a cursor is answered that no page of this list can have had.
+    pub fn made_up(&self) -> ApiError {
+        not_of_this_list(self.after.clone().into())
+    }
+
     /// How many rows to read.
     pub fn most(&self) -> usize {
         self.skip + self.size
@@ -165,9 +193,7 @@ impl Opened {
             page: self.page,
             page_size: size,
             total_pages: total.div_ceil(size),
-            next_cursor: cursor
-                .and_then(|cursor| serde_json::to_vec(&cursor).ok())
-                .map(|json| URL_SAFE_NO_PAD.encode(json)),
+            next_cursor: cursor.and_then(|cursor| cursor.encoded()),
             next_updated_since: None,
         }
     }
@@ -188,13 +214,14 @@ pub struct Page<T> {
     pub total_pages: u64,
     /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
-    /// For a reader of changes: the `updated_since` to ask with next time, so that no change is missed.
+    /// The `updated_since` to ask with after this walk, so that no change is missed: neither one that came meanwhile nor,
+    /// for a reader of changes, one after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_updated_since: Option<Timestamp>,
 }
 
 impl<T> Page<T> {
-    /// The same page of a list of changes since `since`, whose walk began at `begun`. A change is stamped a moment
+    /// The same page of a walk that began at `begun`, over what changed since `since`. A change is stamped a moment
     /// before every index shows it, so the next walk begins somewhat before this one did: a change is seen once or more,
     /// never less.
     pub fn of_changes(self, begun: Timestamp, since: Timestamp) -> Page<T> {
@@ -220,7 +247,14 @@ mod tests {
     use super::*;
 
     fn opened(cursor: Option<String>, list: &str) -> Result<Opened, ApiError> {
-        Paging { page: 1, size: 2, cursor }.open(&(1001, list), Timestamp::from_millis(0))
+        let cursor = cursor.map(|text| super::cursor(&text.into()).map_err(|_| not_of_this_list(Value::Null)));
+        let paging = Paging { page: 1, size: 2, cursor: cursor.transpose()? };
+        paging.open(&(1001, list), Timestamp::from_millis(0))
+    }
+
+    fn made_up(after: &str, page: u64) -> Option<String> {
+        let list = digest(&(1001, "open")).ok()?;
+        Cursor { list, after: after.to_owned(), page, total: None, begun: Timestamp::from_millis(0) }.encoded()
     }
 
     #[test]
@@ -232,5 +266,15 @@ mod tests {
         assert_eq!((next.after.as_deref(), next.page, next.skip), (Some("place"), 2, 0));
         assert!(opened(cursor, "resolved").is_err());
         assert!(opened(Some("nonsense".to_owned()), "open").is_err());
+    }
+
+    #[test]
+    fn a_cursor_that_was_made_up_opens_nothing_it_should_not() {
+        let number = |opened: Opened| opened.behind(|place| place.parse::<u64>().ok());
+        assert_eq!(number(opened(made_up("7", 2), "open").unwrap()).unwrap(), Some(7));
+        assert!(number(opened(made_up("x", 2), "open").unwrap()).is_err());
+        for wrong in [made_up("", 2), made_up("7", 0), made_up("7", u64::MAX)] {
+            assert!(opened(wrong, "open").is_err());
+        }
     }
 }

@@ -10,10 +10,11 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use domain::client::Change;
+use domain::client::{Change, Personal};
 use domain::error::Loc;
 use domain::id::{Id, MAX};
 use domain::message::Metadata;
+use domain::phone::{Country, Phone};
 use domain::{Error, FieldError, Timestamp};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
@@ -24,6 +25,10 @@ use crate::ApiError;
 
 /// The largest body, in bytes: what passes the gateway.
 pub const LARGEST_BODY: usize = 6 * 1024 * 1024;
+/// The longest mail address that mail takes.
+const LONGEST_EMAIL: usize = 254;
+/// Longer than any spelling of a phone number.
+const LONGEST_PHONE: usize = 64;
 
 /// What is wrong with one value.
 #[derive(Clone, Debug)]
@@ -392,6 +397,39 @@ pub fn text(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
         }
         Ok(text.to_owned())
     }
+}
+
+/// A string of 1 to `most` characters, of which some are to be seen.
+pub fn filled(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
+    move |value| {
+        let text = text(most)(value)?;
+        if text.trim().is_empty() {
+            return Err(Problem::new("string_too_short", "String should have at least 1 character"));
+        }
+        Ok(text)
+    }
+}
+
+/// A mail address: something at something. Whether a mailbox is behind it only a mail can tell.
+pub fn email(value: &Value) -> Result<Personal, Problem> {
+    let address = text(LONGEST_EMAIL)(value)?;
+    let good = address.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty()
+            && host.contains('.')
+            && !host.starts_with('.')
+            && !host.ends_with('.')
+            && !host.contains('@')
+    });
+    if good && !address.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        Ok(Personal(address))
+    } else {
+        Err(Problem::value("it is not an email address"))
+    }
+}
+
+/// A phone number in any spelling. One without a country code is of `country`.
+pub fn phone(country: Country) -> impl Fn(&Value) -> Result<Phone, Problem> {
+    move |value| Phone::parse(&text(LONGEST_PHONE)(value)?, country).map_err(Problem::value)
 }
 
 /// A boolean, or one of the words for it that Pydantic takes.

@@ -2,5 +2,7 @@
 
 pub mod client;
 pub mod conversation;
+pub mod location;
 pub mod message;
+pub mod staff;
 pub mod words;

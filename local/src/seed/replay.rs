@@ -1,0 +1,312 @@
+//! Makes a plan come true, through the store that every function uses: as if it had happened then. Nothing is sent.
+//!
+//! What is there already is left alone. A conversation's version counts its changes and a step is one, so that a start
+//! that goes on where another one died knows where that was.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use domain::client::ClientChanges;
+use domain::conversation::{Actor, Cause};
+use domain::delivery::{ErrorClass, Failure};
+use domain::draft::{SmsDraft, SmsEnvelope};
+use domain::inbox::Shards;
+use domain::job::{InboundSms, Recording};
+use domain::message::{Category, Direction, Message, MessageRef, Provider, Text, UserType};
+use domain::note::Note;
+use domain::phone::{Phone, SmsAddress};
+use domain::staff::StaffChanges;
+use domain::status::Status;
+use domain::{BusinessId, ClientId, Clock, MessageId, RequestId, StaffId, Timestamp};
+use store::Store;
+use store::handling::{Asked, Handled};
+use store::timeline::Marking;
+use tokio::task::JoinSet;
+
+use super::plan::{Person, Plan, Step, What};
+use crate::Error;
+
+/// How many conversations are written at the same time.
+const ABREAST: usize = 8;
+/// How long ago the staff was hired, and how long ago somebody went.
+const HIRED: Duration = Duration::from_secs(70 * 24 * 60 * 60);
+const GONE: Duration = Duration::from_secs(20 * 24 * 60 * 60);
+
+/// Where to, and when it is now.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    pub sdk: SdkConfig,
+    pub config: store::Config,
+    pub account_sid: String,
+    pub business: BusinessId,
+    pub now: Timestamp,
+}
+
+impl Replay {
+    /// Does what is not done yet, newest conversations first.
+    pub async fn run(self, plan: Plan) -> Result<(), Error> {
+        let (store, time) = self.store();
+        let Some((last, locations)) = plan.locations.split_last() else { return Ok(()) };
+        if store.locations(self.business).await?.iter().any(|location| location.location_id == last.0) {
+            return Ok(());
+        }
+        let business = store.business(self.business).await?.ok_or("there is no demo business")?;
+        // Where nothing is, nothing has to be looked for.
+        let begun_before = store.staff_member(self.business, plan.gone).await?.is_some();
+        self.set(&time, HIRED);
+        for (location, changes) in locations {
+            store.upsert_location(self.business, *location, changes).await?;
+        }
+        for (staff, changes) in &plan.staff {
+            self.hire(&store, *staff, changes).await?;
+        }
+        self.set(&time, GONE);
+        for (staff, changes) in plan.staff.iter().filter(|(staff, _)| *staff == plan.gone) {
+            let changes = StaffChanges { active: Some(false), ..changes.clone() };
+            store.upsert_staff(self.business, *staff, &changes).await?;
+        }
+        let mut told = JoinSet::new();
+        for (place, person) in plan.people.into_iter().enumerate() {
+            if told.len() == ABREAST {
+                joined(told.join_next().await)?;
+            }
+            let teller =
+                Teller { replay: self.clone(), shards: business.inbox_shards, begun_before, place, person };
+            told.spawn(teller.tell());
+        }
+        while !told.is_empty() {
+            joined(told.join_next().await)?;
+        }
+        self.set(&time, HIRED);
+        store.upsert_location(self.business, last.0, &last.1).await?;
+        Ok(())
+    }
+
+    async fn hire(&self, store: &Store, staff: StaffId, changes: &StaffChanges) -> Result<(), Error> {
+        if store.staff_member(self.business, staff).await?.is_none() {
+            store.upsert_staff(self.business, staff, changes).await?;
+        }
+        Ok(())
+    }
+
+    /// A store that lives in the past, and its time.
+    fn store(&self) -> (Store, Arc<AtomicI64>) {
+        let time = Arc::new(AtomicI64::new(self.now.as_millis()));
+        let now = time.clone();
+        let clock = Clock::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed)));
+        (Store::new(&self.sdk, self.config.clone(), clock), time)
+    }
+
+    fn set(&self, time: &AtomicI64, ago: Duration) {
+        time.store(self.now.minus(ago).as_millis(), Ordering::Relaxed);
+    }
+}
+
+fn joined(ended: Option<Result<Result<(), Error>, tokio::task::JoinError>>) -> Result<(), Error> {
+    ended.map_or(Ok(()), |ended| ended?)
+}
+
+/// Makes one conversation come true.
+struct Teller {
+    replay: Replay,
+    shards: Shards,
+    begun_before: bool,
+    place: usize,
+    person: Person,
+}
+
+impl Teller {
+    async fn tell(self) -> Result<(), Error> {
+        let (store, time) = self.replay.store();
+        let mut done = 0;
+        if let Some((client, entry)) = &self.person.entry {
+            done = self.introduce(&store, &time, *client, entry).await?;
+        }
+        for (index, step) in self.person.steps.iter().enumerate().skip(done) {
+            self.replay.set(&time, step.ago);
+            self.step(&store, index, step).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts somebody into the directory, and says how many steps are done.
+    async fn introduce(
+        &self,
+        store: &Store,
+        time: &AtomicI64,
+        client: ClientId,
+        entry: &ClientChanges,
+    ) -> Result<usize, Error> {
+        let business = self.replay.business;
+        let view = if self.begun_before { store.client_view(business, client).await? } else { None };
+        if view.as_ref().is_none_or(|view| view.client.full_name.is_none()) {
+            self.replay.set(time, self.person.steps.first().map_or(GONE, |step| step.ago + GONE));
+            store.upsert_client(business, client, entry, self.shards).await?;
+        }
+        let version = view.and_then(|view| view.conversation).map_or(0, |head| head.version);
+        Ok(usize::try_from(version).unwrap_or(usize::MAX))
+    }
+
+    async fn step(&self, store: &Store, index: usize, step: &Step) -> Result<(), Error> {
+        let business = self.replay.business;
+        if let What::Heard(words) = &step.what {
+            return self.hear(store, index, words).await;
+        }
+        let Some((client, _)) = self.person.entry else {
+            return Err("a stranger only writes".into());
+        };
+        let actor = Actor::Staff { id: step.staff };
+        let asked = || Asked {
+            business,
+            conversation: client,
+            shards: self.shards,
+            seen: None,
+            actor,
+            cause: Cause::Request { request_id: self.request(index).to_string() },
+        };
+        let became = match &step.what {
+            What::Heard(_) => return Ok(()),
+            What::Before(words) => {
+                let message = self.text(store, (client, index), words, Category::Conversation, step.staff);
+                return self.record(store, heard_before(message), true).await;
+            }
+            What::Wrote { words, category, arrived } => {
+                let message = self.text(store, (client, index), words, *category, step.staff);
+                return self.record(store, wrote(message, *arrived), false).await;
+            }
+            What::Read => {
+                let marking = Marking { read: true, ..Marking::default() };
+                store.mark(business, client, &marking, actor, self.shards).await?;
+                return Ok(());
+            }
+            What::Note(words) => {
+                let now = store.clock().now();
+                let note = Note {
+                    at: MessageRef { business, client, message: MessageId::at(now, 0) },
+                    note: Text(words.clone()),
+                    staff_id: Some(step.staff),
+                    by: actor,
+                    is_flagged: false,
+                    created_at: now,
+                    updated_at: now,
+                };
+                store.add_note(&note, self.request(index), self.shards).await?;
+                return Ok(());
+            }
+            What::Flag => {
+                let head = store.client_view(business, client).await?.and_then(|view| view.conversation);
+                let message = head.and_then(|head| head.last_message_id).ok_or("there is nothing to flag")?;
+                let at = MessageRef { business, client, message };
+                store.flag(at, true, actor, self.shards).await?;
+                return Ok(());
+            }
+            What::Assign(staff) => store.assign(&asked(), Some(*staff)).await?,
+            What::Label(label) => store.set_label(&asked(), Some((*label).to_owned())).await?,
+            What::Status(status, back_in) => {
+                let until = back_in.map(|wait| self.replay.now.plus(wait));
+                store.set_status(&asked(), *status, until).await?
+            }
+        };
+        match became {
+            Handled::Changed(_) | Handled::Same(_) => Ok(()),
+            Handled::Stale(_) | Handled::NoConversation | Handled::NoStaff => {
+                Err("a conversation of the demo business is not what it was".into())
+            }
+        }
+    }
+
+    /// A text from the client, as Twilio hands it over.
+    async fn hear(&self, store: &Store, index: usize, words: &str) -> Result<(), Error> {
+        let route = store.route_of(self.person.ours.as_str()).await?;
+        let text = InboundSms {
+            account_sid: self.replay.account_sid.clone(),
+            message_sid: format!("SM{:032x}", self.request(index).0.as_u128()),
+            from: Text(self.person.theirs.as_str().to_owned()),
+            to: Text(self.person.ours.as_str().to_owned()),
+            body: Text(words.to_owned()),
+            media_urls: Vec::new(),
+            opt_out_type: None,
+            sent_at: Some(store.clock().now()),
+        };
+        store.receive(&text, route.as_ref()).await?;
+        Ok(())
+    }
+
+    async fn record(&self, store: &Store, message: Message, historical: bool) -> Result<(), Error> {
+        let order_at = store.clock().now();
+        let recording = Recording { message, order_at, index: 0, historical, shards: self.shards };
+        store.record(&recording).await?;
+        Ok(())
+    }
+
+    fn text(
+        &self,
+        store: &Store,
+        (client, index): (ClientId, usize),
+        words: &str,
+        category: Category,
+        staff: StaffId,
+    ) -> Message {
+        let by_hand = category == Category::Conversation;
+        let address = |phone: &Phone| SmsAddress::Phone(phone.clone());
+        let envelope = SmsEnvelope {
+            business: self.replay.business,
+            from: address(&self.person.ours),
+            category,
+            notification_type: None,
+            staff_id: by_hand.then_some(staff),
+            sent_by: None,
+            sender_type: Some(if by_hand { UserType::Staff } else { UserType::System }),
+            send_at: None,
+            expires_at: None,
+            shards: self.shards,
+            media_urls: Vec::new(),
+        };
+        let draft = SmsDraft {
+            client,
+            to: address(&self.person.theirs),
+            body: Text(words.to_owned()),
+            wl_user_id: None,
+        };
+        let now = store.clock().now();
+        let mut message = draft.into_message(&envelope, MessageId::at(now, 0), self.request(index), now);
+        message.provider = Some(Provider::Twilio);
+        message.sent_at = Some(now.to_string());
+        message.attempt = 0;
+        message
+    }
+
+    /// A name for a step, the same in every run.
+    fn request(&self, index: usize) -> RequestId {
+        let mut rng = fastrand::Rng::with_seed((self.place * 1000 + index) as u64);
+        RequestId(uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid())
+    }
+}
+
+/// The same text the other way round: it came from the client before omega was there, and was read then.
+fn heard_before(mut message: Message) -> Message {
+    std::mem::swap(&mut message.from_address, &mut message.to_address);
+    message.direction = Direction::Inbound;
+    message.sender_type = Some(UserType::Client);
+    message.staff_id = None;
+    message.segments = None;
+    message.is_read = true;
+    became(message, Status::Received)
+}
+
+fn wrote(mut message: Message, arrived: bool) -> Message {
+    if arrived {
+        message.delivered_at = Some(message.created_at);
+        return became(message, Status::Delivered);
+    }
+    message.failure = Some(Failure::new(ErrorClass::Address, "The phone was switched off for days."));
+    became(message, Status::Undelivered)
+}
+
+fn became(mut message: Message, status: Status) -> Message {
+    message.delivery_status = status;
+    message.status_rank = status.rank();
+    message
+}

@@ -1,0 +1,10 @@
+//! Temporary.
+#![allow(dead_code, unused_imports)]
+mod app;
+mod client_list;
+mod clients;
+mod erasing;
+mod faults;
+mod ledger;
+mod merging;
+mod poison;

@@ -1,0 +1,16 @@
+//! Temporary.
+#![allow(dead_code, unused_imports)]
+mod app;
+mod desk;
+mod faults;
+mod inbox;
+mod inbox_counts;
+mod inbox_cursors;
+mod inbox_history;
+mod inbox_races;
+mod notes;
+mod read_marks;
+mod round_trips;
+mod staff;
+mod sync;
+mod timeline;
