@@ -16,7 +16,11 @@ pub struct System {
 
 impl System {
     pub async fn start() -> Result<System, Error> {
-        let local = Local::start(Options::default()).await?;
+        System::on(Options::default()).await
+    }
+
+    pub async fn on(options: Options) -> Result<System, Error> {
+        let local = Local::start(options).await?;
         let key = seed::demo(&local).await?;
         Ok(System { local, key, http: reqwest::Client::new() })
     }

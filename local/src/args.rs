@@ -16,8 +16,8 @@ Usage: omega [--port N] [--data DIR] [--ready-file FILE] [--empty]
                      the other servers take the ports after it where these are free.
   --data DIR         Keeps table, queues and keys in DIR. Without it all is forgotten at the end.
   --ready-file FILE  Writes addresses and keys as JSON to FILE once everything answers.
-  --empty            Leaves the inbox of the demo business empty. Otherwise it fills up with some 300 conversations in
-                     the first seconds, the newest first.
+  --empty            Leaves the inbox of the demo business empty. Otherwise some 200 conversations are filled in: the
+                     newest in the first two seconds, the rest meanwhile.
   -h, --help         Prints this.
 
 Environment:

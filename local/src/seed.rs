@@ -86,3 +86,6 @@ async fn onboard(local: &Local, business: &Value) -> Result<Value, Error> {
     }
     Err(format!("the demo business cannot be set up: {status} {}", String::from_utf8_lossy(&body)).into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,8 @@ async fn what_is_in_the_data_directory_outlives_the_runner() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_the_tour_works_when_it_is_pasted() {
     let local = Local::start(Options { background: true, ..Options::default() }).await.unwrap();
-    let ready = Ready::new(&local, &seed::demo(&local).await.unwrap());
+    let ready = Ready::new(&local, &seed::demo(&local).await.unwrap(), true);
+    seed::inbox(&local, 30).await.unwrap();
     let mut said = Vec::new();
     for step in tour::steps(&ready) {
         let command = step.command;
@@ -109,6 +110,13 @@ async fn every_command_of_the_tour_works_when_it_is_pasted() {
         "\"unread_messages_count\":1",
         "\"status\":429",
         "\"status\":\"blocked\"",
+        "\"name\":\"Downtown\"",
+        "Zoë",
+        "Note stored",
+        "1 marked read",
+        "\"cause\":\"inbound_message\"",
+        "\"to\":\"resolved\"",
+        "\"highlights\":[{",
     ] {
         assert!(all.contains(part), "{part} is not in {all}");
     }

@@ -3,15 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::ready::Ready;
-use crate::seed::NUMBER;
+use crate::seed::{GUIDE, NUMBER};
 
 /// Somebody to text with. The numbers are of a range that is set aside for fiction.
 const ANA: (u64, &str) = (501, "+14155550123");
 const BEN: (u64, &str) = (502, "+14155550124");
 
+/// The two parts of the tour.
+const TEXTS: &str = "Texts";
+const INBOX: &str = "The inbox";
+
 /// One thing to try.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// Which part of the tour it is in.
+    pub part: &'static str,
     /// What it shows.
     pub title: &'static str,
     /// What to paste. It depends on what the steps before it did, but not on variables or directories.
@@ -21,12 +27,25 @@ pub struct Step {
 /// The tour through a runner with the stand-in for Twilio.
 pub fn steps(ready: &Ready) -> Vec<Step> {
     let shell = Shell { ready, business: format!("{}/businesses/{}", ready.base_url, ready.business_id) };
-    let step = |title, command| Step { title, command };
+    let mut steps = texts(&shell);
+    if ready.has_inbox {
+        steps.extend(inbox(&shell));
+    }
+    steps
+}
+
+fn from(client: (u64, &str), body: &str) -> Value {
+    json!({"from": client.1, "to": NUMBER, "body": body})
+}
+
+/// What a program does.
+fn texts(shell: &Shell<'_>) -> Vec<Step> {
+    let ready = shell.ready;
+    let step = |title, command| Step { part: TEXTS, title, command };
     let text = |to: (u64, &str), message| {
         let messages = [json!({"client_id": to.0, "to_phone_number": to.1, "message": message})];
-        json!({"category": "conversation", "sender_type": "staff", "staff_id": 7, "messages": messages})
+        json!({"category": "conversation", "sender_type": "staff", "staff_id": GUIDE, "messages": messages})
     };
-    let from = |client: (u64, &str), body| json!({"from": client.1, "to": NUMBER, "body": body});
     let last = |path: &str| {
         let id = shell.get(&format!("/clients/{}", ANA.0));
         let message = format!("/messages/$({id} | sed 's/.*\"last_message_id\":\\([0-9]*\\).*/\\1/'){path}");
@@ -76,10 +95,58 @@ pub fn steps(ready: &Ready) -> Vec<Step> {
     ]
 }
 
+/// What staff do.
+fn inbox(shell: &Shell<'_>) -> Vec<Step> {
+    let step = |title, command| Step { part: INBOX, title, command };
+    let ana = |path: &str| format!("/conversations/{}{path}", ANA.0);
+    let only =
+        |fields: &str, path: &str| format!("{} | grep -oE '\"{fields}\":(\"[^\"]*\"|null)'", shell.get(path));
+    let note = json!({"note": "Prefers mornings.", "staff_id": GUIDE});
+    vec![
+        step("See what is in it: every filter, with counts", shell.get("/conversations/filters")),
+        step(
+            "List what is open and unread, newest first",
+            only(
+                "(client_name|last_message_content)",
+                "/conversations?status=open&message_filter=unread&page_size=6",
+            ),
+        ),
+        step(
+            "Find people by the beginning of a name, with or without accents",
+            only("client_name", "/conversations?search=zoe"),
+        ),
+        step("Give Ana's conversation to Noor", shell.order(&ana(&format!("/assign?staff_id={GUIDE}")))),
+        step("Leave a note that no client ever sees", shell.post(&ana("/notes"), &note)),
+        step(
+            "Mark as read what Ana wrote",
+            shell.post("/messages/status", &json!({"conversation_id": ANA.0})),
+        ),
+        step(
+            "Put the conversation off for long",
+            shell.order(&ana("/status?status=snoozed&snoozed_until=2099-01-01T09:00:00Z")),
+        ),
+        step(
+            "Let Ana write: it comes back",
+            shell.fake("clients/send", &from(ANA, "Could we make it Tuesday at ten?")),
+        ),
+        step("Resolve it", shell.order(&ana("/status?status=resolved"))),
+        step("See who changed what, and why", shell.get(&ana("/history"))),
+        step(
+            "Find what was said about Tuesday",
+            shell.get(&ana("/messages/search?query=tuesday&page_size=1")),
+        ),
+    ]
+}
+
 /// The tour as it is printed.
 pub fn printed(ready: &Ready) -> String {
     let mut text = String::new();
+    let mut part = "";
     for step in steps(ready) {
+        if part != step.part {
+            part = step.part;
+            text.push_str(&format!("## {part}\n\n"));
+        }
         text.push_str(&format!("# {}\n{}\n\n", step.title, step.command));
     }
     text
@@ -93,7 +160,14 @@ struct Shell<'a> {
 
 impl Shell<'_> {
     fn get(&self, path: &str) -> String {
-        format!("curl -s {}{path} -H 'X-API-KEY: {}'", self.business, self.ready.api_key)
+        // A shell has a meaning of its own for what separates parameters.
+        let quote = if path.contains('?') { "'" } else { "" };
+        format!("curl -s {quote}{}{path}{quote} -H 'X-API-KEY: {}'", self.business, self.ready.api_key)
+    }
+
+    /// A POST that says everything in its path.
+    fn order(&self, path: &str) -> String {
+        format!("{} -X POST", self.get(path))
     }
 
     fn post(&self, path: &str, body: &Value) -> String {

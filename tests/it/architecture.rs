@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use axum::body::Body;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Request, StatusCode};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 use local::{Local, Options};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
-use web::access::{Access, ROUTES};
+use web::access::ROUTES;
 
 pub(crate) type Set = BTreeSet<String>;
 

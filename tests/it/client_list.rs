@@ -1,8 +1,9 @@
 //! The list of clients: by name, as a search finds them, and what changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ impl Business<'_> {
     }
 
     /// Every page of a list, by its cursor: the ids in order.
-    async fn walk(&self, query: &[(&str, &str)]) -> Vec<u64> {
+    async fn walk_clients(&self, query: &[(&str, &str)]) -> Vec<u64> {
         let mut walked = Vec::new();
         let mut cursor: Option<String> = None;
         let mut pages = 0;
@@ -118,7 +119,7 @@ async fn a_reader_who_walks_meets_everybody_once_in_pages_of_any_size() {
         let mut expected: Option<Vec<u64>> = None;
         for size in ["1", "3", "7", "20", "25", "100"] {
             let query = [list, &[("page_size", size)]].concat();
-            let walked = studio.walk(&query).await;
+            let walked = studio.walk_clients(&query).await;
             let once: BTreeSet<u64> = walked.iter().copied().collect();
             assert_eq!((walked.len(), once.len()), (count, count), "{list:?} by {size}");
             assert_eq!(*expected.get_or_insert(walked.clone()), walked, "{list:?} by {size}");
@@ -370,4 +371,46 @@ async fn the_number_of_clients_is_right_whatever_is_in_the_sums_yet() {
     assert_eq!(totals().await, [6, 1, 3]);
     app.sweep().await;
     assert_eq!(totals().await, [6, 1, 3]);
+}
+
+/// Puts the words that find so many clients straight into the table: the clients themselves would take a minute.
+async fn words_of_many(studio: &Business<'_>, word: &str, count: u64) {
+    let business = domain::BusinessId::new(studio.id).expect("an id");
+    let put = |client: u64| {
+        let key = store::keys::find(
+            business,
+            &format!("name#{word}"),
+            domain::ClientId::new(client).expect("an id"),
+        );
+        let text = |text: String| AttributeValue::S(text);
+        let item = HashMap::from([
+            ("pk".to_owned(), text(key.pk)),
+            ("sk".to_owned(), text(key.sk)),
+            ("type".to_owned(), text("Term".to_owned())),
+            ("client_id".to_owned(), AttributeValue::N(client.to_string())),
+        ]);
+        let put = PutRequest::builder().set_item(Some(item)).build().expect("an item");
+        WriteRequest::builder().put_request(put).build()
+    };
+    let all: Vec<WriteRequest> = (1..=count).map(put).collect();
+    for some in all.chunks(25) {
+        let write = studio.app.local.engine.batch_write_item();
+        write.request_items(&studio.app.local.table, some.to_vec()).send().await.expect("a table");
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_finds_too_many_to_look_at_asks_for_more_before_it_filters() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    words_of_many(&studio, "anna", 1_001).await;
+    words_of_many(&studio, "anne", 1_000).await;
+    let found = studio.listed(&[("search", "anna"), ("page_size", "100")]).await;
+    assert_eq!((&found["total"], &found["total_pages"]), (&json!(1_001), &json!(11)));
+    for filter in [("client_type", "lead"), ("updated_since", "2026-01-01T00:00:00Z")] {
+        let refused =
+            send(studio.request(Method::GET, "/clients").query(&[("search", "anna"), filter])).await;
+        assert_eq!(refused.bad_fields(), [r#"["query","search"]"#]);
+        assert_eq!(studio.listed(&[("search", "anne"), filter]).await["total"], 0, "there are none");
+    }
 }

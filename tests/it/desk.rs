@@ -61,7 +61,8 @@ impl Business<'_> {
 
     /// Stores a note and returns its id.
     pub async fn notes(&self, conversation: u64, note: &str) -> u64 {
-        let answer = self.post(&format!("/conversations/{conversation}/notes"), json!({"note": note})).await.ok();
+        let answer =
+            self.post(&format!("/conversations/{conversation}/notes"), json!({"note": note})).await.ok();
         answer["message_id"].as_u64().expect("an id")
     }
 

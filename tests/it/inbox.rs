@@ -1,5 +1,7 @@
 //! The shared inbox: what its lists show, what they take, and what they refuse.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;
@@ -173,8 +175,16 @@ async fn every_bad_parameter_is_named_at_once() {
                  &assignment=mine&location_id=x&updated_since=yesterday&search={long}"
             ),
             vec![
-                "page", "page_size", "cursor", "status", "channel", "message_filter", "assignment",
-                "location_id", "updated_since", "search",
+                "page",
+                "page_size",
+                "cursor",
+                "status",
+                "channel",
+                "message_filter",
+                "assignment",
+                "location_id",
+                "updated_since",
+                "search",
             ],
         ),
         (
@@ -205,7 +215,8 @@ async fn every_bad_parameter_is_named_at_once() {
     let body = json!({"conversation_id": "x", "client_id": -1, "message_ids": 7, "last_read_message_id": 0.5,
                       "channel": "fax", "is_read": "maybe"});
     let named = refused(studio.post("/messages/status", body.clone()).await);
-    let fields: BTreeSet<String> = body.as_object().unwrap().keys().map(|name| format!("body{name}")).collect();
+    let fields: BTreeSet<String> =
+        body.as_object().unwrap().keys().map(|name| format!("body{name}")).collect();
     assert_eq!(named, fields);
     let note = studio.post("/conversations/7/notes", json!({"note": " ", "staff_id": "x"})).await;
     assert_eq!(refused(note).len(), 2);
@@ -312,7 +323,8 @@ async fn rows_that_hardly_ever_match_are_on_their_pages_all_the_same() {
 /// Copies the item of a client so many times, straight into the table: a big inbox is not made in a second otherwise.
 async fn copies(app: &App, studio: &Business<'_>, client: u64, copies: u64) {
     use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-    let (business, id) = (domain::BusinessId::new(studio.id).unwrap(), domain::ClientId::new(client).unwrap());
+    let (business, id) =
+        (domain::BusinessId::new(studio.id).unwrap(), domain::ClientId::new(client).unwrap());
     let engine = &app.local.engine;
     let key = store::keys::profile(business, id);
     let item = engine.get_item().table_name(&app.local.table);
@@ -322,7 +334,9 @@ async fn copies(app: &App, studio: &Business<'_>, client: u64, copies: u64) {
         let other = domain::ClientId::new(100_000 + n).unwrap();
         let of_other = |value: &AttributeValue| match value {
             AttributeValue::S(text) => AttributeValue::S(text.replace(&id.key(), &other.key())),
-            AttributeValue::N(number) if *number == client.to_string() => AttributeValue::N(other.to_string()),
+            AttributeValue::N(number) if *number == client.to_string() => {
+                AttributeValue::N(other.to_string())
+            }
             same => same.clone(),
         };
         let item = item.iter().map(|(name, value)| (name.clone(), of_other(value))).collect();
@@ -331,7 +345,12 @@ async fn copies(app: &App, studio: &Business<'_>, client: u64, copies: u64) {
     };
     let all: Vec<WriteRequest> = (0..copies).map(copy).collect();
     for some in all.chunks(25) {
-        engine.batch_write_item().request_items(&app.local.table, some.to_vec()).send().await.expect("a table");
+        engine
+            .batch_write_item()
+            .request_items(&app.local.table, some.to_vec())
+            .send()
+            .await
+            .expect("a table");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Walking the inbox page by page, while it changes.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
 use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
@@ -60,8 +62,11 @@ async fn disturb(studio: &Business<'_>, n: u64, what: u64) {
     }
 }
 
+/// Whether a filter asks for the conversation that was made as the n-th.
+type Matches = fn(u64) -> bool;
+
 /// The filters of each index and some of several, and which of the calm ones match.
-const FILTERS: [(&str, fn(u64) -> bool); 11] = [
+const FILTERS: [(&str, Matches); 11] = [
     ("", |_| true),
     ("status=open", |_| true),
     ("assignment=assigned", |client| client.is_multiple_of(2)),
@@ -93,9 +98,9 @@ async fn whoever_stays_is_seen_exactly_once(parts: u64) {
             let path = format!("/conversations?{filter}&page_size={size}{cursor}");
             let page = studio.as_session(&session, Method::GET, &path, json!({}));
             let changes = [dice.roll(10_000), dice.roll(10_000)];
-            let meanwhile = join_all(changes.iter().enumerate().map(|(n, what)| {
-                disturb(&studio, disturbed + n as u64, *what)
-            }));
+            let meanwhile = join_all(
+                changes.iter().enumerate().map(|(n, what)| disturb(&studio, disturbed + n as u64, *what)),
+            );
             let (page, _) = join(page, meanwhile).await;
             disturbed += 2;
             let page = page.ok();
@@ -239,7 +244,9 @@ async fn a_cursor_opens_the_list_it_is_of_and_no_other() {
         let page = studio.get(&format!("{list}&page_size=1")).await.ok();
         cursors.push(page["next_cursor"].as_str().unwrap_or_else(|| panic!("{list}: {page}")).to_owned());
     }
-    for (list, other) in lists.iter().enumerate().flat_map(|(a, list)| (0..lists.len()).map(move |b| ((a, list), b))) {
+    for (list, other) in
+        lists.iter().enumerate().flat_map(|(a, list)| (0..lists.len()).map(move |b| ((a, list), b)))
+    {
         let (own, path) = list;
         let answer = studio.get(&format!("{path}&page_size=7&cursor={}", cursors[other])).await;
         if own == other {
@@ -247,7 +254,12 @@ async fn a_cursor_opens_the_list_it_is_of_and_no_other() {
             let elsewhere = stranger.get(&format!("{path}&page_size=1&cursor={}", cursors[other])).await;
             assert_eq!(elsewhere.bad_fields(), [r#"["query","cursor"]"#], "{path} of another business");
         } else {
-            assert_eq!(answer.bad_fields(), [r#"["query","cursor"]"#], "{path} with that of {}", lists[other]);
+            assert_eq!(
+                answer.bad_fields(),
+                [r#"["query","cursor"]"#],
+                "{path} with that of {}",
+                lists[other]
+            );
         }
     }
 }

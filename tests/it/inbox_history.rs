@@ -1,5 +1,7 @@
 //! What happened to a conversation, by whom and why.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
 use domain::access::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -101,7 +103,10 @@ async fn a_long_history_has_an_exact_total_and_a_cursor() {
     let mut cursor = String::new();
     for (number, size) in [(1, 10), (2, 10), (3, 5)] {
         let page = studio.get(&format!("/conversations/7/history?page_size=10{cursor}")).await.ok();
-        assert_eq!((&page["total"], &page["total_pages"], &page["page"]), (&json!(25), &json!(3), &json!(number)));
+        assert_eq!(
+            (&page["total"], &page["total_pages"], &page["page"]),
+            (&json!(25), &json!(3), &json!(number))
+        );
         assert_eq!(rows(&page).len(), size);
         seen.extend(rows(&page).iter().map(|line| line["to"].as_str().unwrap().to_owned()));
         match page["next_cursor"].as_str() {
@@ -128,7 +133,10 @@ async fn a_reader_of_the_history_is_not_moved_by_new_lines() {
     let next = first["next_cursor"].as_str().unwrap();
     let second = studio.get(&format!("/conversations/7/history?page_size=3&cursor={next}")).await.ok();
     let labels = |page: &Value| rows(page).iter().map(|line| line["to"].clone()).collect::<Vec<_>>();
-    assert_eq!((labels(&first), labels(&second)), (vec![json!("5"), json!("4"), json!("3")], vec![json!("2"), json!("1"), json!("0")]));
+    assert_eq!(
+        (labels(&first), labels(&second)),
+        (vec![json!("5"), json!("4"), json!("3")], vec![json!("2"), json!("1"), json!("0")])
+    );
     assert_eq!((&second["total"], &second["next_cursor"]), (&json!(7), &json!(null)));
 }
 
@@ -143,7 +151,8 @@ async fn every_role_reads_the_history_and_changes_a_conversation() {
         let token = studio.session(staff).await;
         let path = format!("/conversations/7/label?label={word}");
         studio.as_session(&token, Method::POST, &path, json!({})).await.ok();
-        let history = studio.as_session(&token, Method::GET, "/conversations/7/history", json!({})).await.ok();
+        let history =
+            studio.as_session(&token, Method::GET, "/conversations/7/history", json!({})).await.ok();
         let line = &history["items"][0];
         assert_eq!((&line["actor"], &line["actor_id"]), (&json!("staff"), &json!(staff)));
     }

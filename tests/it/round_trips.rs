@@ -1,24 +1,36 @@
 //! What a call may cost: counted on the wire, in a process that has seen the caller before.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
+use std::time::Duration;
+
 use local::Source;
 use local::fake_twilio::{Answer, Callback};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::app::{App, Business, send};
+use crate::desk::rows;
 
 const ADA: &str = "+14155550123";
 
-/// A business whose credential every function has just read.
+/// A business whose credential every function has just read. Its client 7 wrote before.
 async fn warm(app: &App) -> Business<'_> {
     app.clock.freeze();
     let studio = app.business().await;
+    warmed(app, &studio).await;
+    studio
+}
+
+async fn warmed(app: &App, studio: &Business<'_>) {
     studio.put("/clients/7", json!({"client_name": "Ada", "client_phone_number": ADA})).await.ok();
     studio.post("/clients/7/conversation", json!({})).await.ok();
+    studio.receives(ADA, "Hi").await;
     studio.post("/sms/preview", json!({"message": "Hi"})).await.ok();
     studio.get("/messages/requests/6f9619ff-8b86-4d01-b42d-00cf4fc964ff").await.ok();
+    // Ids of one millisecond that two functions make are in no order.
+    app.clock.advance(Duration::from_millis(1));
     app.local.wire.clear();
-    studio
 }
 
 fn dynamodb(app: &App) -> Vec<String> {
@@ -29,12 +41,27 @@ fn sqs(app: &App) -> Vec<String> {
     app.local.wire.operations("sqs")
 }
 
+/// The calls of the table that something causes.
+async fn costs<T>(app: &App, what: impl Future<Output = T>) -> Vec<String> {
+    app.local.wire.clear();
+    what.await;
+    dynamodb(app)
+}
+
+/// So many calls of one kind.
+fn calls(kind: &str, count: usize) -> Vec<String> {
+    vec![kind.to_owned(); count]
+}
+
 #[tokio::test]
-async fn a_profile_is_one_read() {
+async fn a_profile_is_one_read_and_one_more_for_the_assignee() {
     let app = App::start().await;
     let studio = warm(&app).await;
-    studio.client(7).await;
-    assert_eq!(dynamodb(&app), ["Query"]);
+    assert_eq!(costs(&app, studio.client(7)).await, ["GetItem"]);
+    assert_eq!(costs(&app, studio.client(8)).await, ["GetItem"], "of nobody");
+    studio.staff(12, json!({"staff_name": "Zoë"})).await;
+    studio.act("/conversations/7/assign?staff_id=12").await.ok();
+    assert_eq!(costs(&app, studio.client(7)).await, ["GetItem", "GetItem"]);
 }
 
 #[tokio::test]
@@ -44,9 +71,12 @@ async fn queueing_texts_is_one_transaction_each_and_one_call_for_ten_jobs() {
     let texts: Vec<(u64, String)> = (0..25).map(|n| (100 + n, format!("+1415555{:04}", 5000 + n))).collect();
     let body: Vec<(u64, &str, &str)> =
         texts.iter().map(|(client, to)| (*client, to.as_str(), "Hi")).collect();
-    studio.post("/sms/send", studio.send_body(&body)).await.ok();
-    assert_eq!(dynamodb(&app), vec!["TransactWriteItems"; 25]);
-    assert_eq!(sqs(&app), vec!["SendMessageBatch"; 3]);
+    let send = async || studio.post("/sms/send", studio.send_body(&body)).await.ok();
+    // The first text to a client is a transaction more: it finds out that there is none.
+    assert_eq!(costs(&app, send()).await, calls("TransactWriteItems", 50));
+    assert_eq!(sqs(&app), calls("SendMessageBatch", 3));
+    assert_eq!(costs(&app, send()).await, calls("TransactWriteItems", 25));
+    assert_eq!(sqs(&app), calls("SendMessageBatch", 3));
 }
 
 #[tokio::test]
@@ -92,17 +122,22 @@ async fn a_status_callback_is_one_write_when_it_applies_and_two_when_it_is_late(
 }
 
 #[tokio::test]
-async fn an_inbound_text_is_a_route_an_address_and_a_transaction() {
+async fn a_text_comes_in_with_an_address_a_client_and_a_transaction() {
     let app = App::start().await;
     let studio = warm(&app).await;
-    app.text(ADA, &studio.number, "Hi").await;
-    assert_eq!(dynamodb(&app), ["GetItem", "GetItem", "TransactWriteItems"]);
-    app.local.wire.clear();
-    app.text("+14155559876", &studio.number, "Hi from somebody new").await;
-    assert_eq!(dynamodb(&app), ["GetItem", "GetItem", "TransactWriteItems"]);
-    app.local.wire.clear();
-    app.text(ADA, &studio.number, "STOP").await;
-    assert_eq!(dynamodb(&app), ["GetItem", "GetItem", "TransactWriteItems"]);
+    let known = ["GetItem", "GetItem", "TransactWriteItems"];
+    assert_eq!(costs(&app, studio.receives(ADA, "Hi")).await, known);
+    assert_eq!(costs(&app, studio.receives(ADA, "STOP")).await, known);
+    studio.act("/conversations/7/status?status=resolved").await.ok();
+    assert_eq!(costs(&app, studio.receives(ADA, "Wait")).await, known, "and brings back what was resolved");
+    let stranger = studio.receives("+14155559876", "Hi from somebody new");
+    assert_eq!(costs(&app, stranger).await, ["GetItem", "TransactWriteItems"]);
+    // Whom a number leads to is believed for five seconds.
+    app.clock.advance(Duration::from_secs(6));
+    assert_eq!(
+        costs(&app, studio.receives(ADA, "Hi")).await,
+        ["GetItem", "GetItem", "GetItem", "TransactWriteItems"]
+    );
 }
 
 #[tokio::test]
@@ -153,4 +188,162 @@ async fn a_job_of_the_sender_is_smaller_than_a_kilobyte() {
     let bodies = app.local.sqs.bodies(&app.local.feed(Source::Sms).queue);
     assert_eq!(bodies.len(), 1);
     assert!(bodies[0].len() < 1024, "{}", bodies[0]);
+}
+
+/// Fills the inbox: in a hundredth of the time that it would take one by one.
+async fn fill(studio: &Business<'_>, clients: std::ops::Range<u64>) {
+    let numbers: Vec<(u64, String)> =
+        clients.map(|client| (client, format!("+1415556{client:04}"))).collect();
+    for some in numbers.chunks(100) {
+        let texts: Vec<(u64, &str, &str)> =
+            some.iter().map(|(client, to)| (*client, to.as_str(), "Hi")).collect();
+        studio.post("/sms/send", studio.send_body(&texts)).await.ok();
+    }
+}
+
+/// At ten conversations and at three hundred, and in four parts.
+#[tokio::test]
+async fn a_list_is_a_query_for_each_part_and_one_for_its_counts_however_many_there_are() {
+    for (parts, sizes) in [(1u64, [1000..1010, 1010..1300]), (4, [1000..1010, 1010..1030])] {
+        let app = App::start().await;
+        let studio = app.business_in_parts(parts).await;
+        app.clock.freeze();
+        studio.staff(12, json!({"staff_name": "Zoë"})).await;
+        let session = studio.session(12).await;
+        let mut filled = 1;
+        for clients in sizes {
+            filled += clients.end - clients.start;
+            fill(&studio, clients).await;
+            app.local.sweep().await.unwrap();
+            warmed(&app, &studio).await;
+            studio.as_session(&session, Method::GET, "/conversations", json!({})).await.ok();
+            for query in [
+                "",
+                "status=open",
+                "message_filter=unread",
+                "message_filter=flagged",
+                "page_size=5",
+                "page=2&page_size=5",
+                "status=open&assignment=all&message_filter=all",
+                "assignment=unassigned",
+                "channel=sms",
+                "status=open&channel=sms&assignment=unassigned",
+            ] {
+                let page = studio.inbox(query).await;
+                let first = costs(&app, studio.inbox(query)).await;
+                assert_eq!(first, calls("Query", 2 * parts as usize), "{query} of {filled} in {parts}");
+                if let Some(cursor) = page["next_cursor"].as_str() {
+                    let next = costs(&app, studio.inbox(&format!("{query}&cursor={cursor}"))).await;
+                    assert_eq!(next, first, "{query}: the next page");
+                }
+            }
+            let mine = "/conversations?assignment=assigned_to_me";
+            let mine = costs(&app, studio.as_session(&session, Method::GET, mine, json!({}))).await;
+            assert_eq!(mine, calls("Query", 1 + parts as usize), "an assignee's are in one place");
+            let filters = costs(&app, studio.get("/conversations/filters")).await;
+            assert_eq!(filters, calls("Query", parts as usize));
+        }
+        let list = studio.inbox("page_size=100").await;
+        assert_eq!((list["total"].as_u64(), rows(&list).len() as u64), (Some(filled), filled.min(100)));
+    }
+}
+
+#[tokio::test]
+async fn changes_are_listed_and_counted_with_a_query_for_each_part_and_one_for_the_staff() {
+    let app = App::start().await;
+    let studio = app.business_in_parts(3).await;
+    app.clock.freeze();
+    fill(&studio, 1000..1060).await;
+    warmed(&app, &studio).await;
+    let since = "updated_since=2026-01-01T00:00:00Z&page_size=10";
+    assert_eq!(costs(&app, studio.inbox(since)).await, calls("Query", 7));
+    let cursor = studio.inbox(since).await["next_cursor"].as_str().unwrap().to_owned();
+    let next = costs(&app, studio.inbox(&format!("{since}&cursor={cursor}"))).await;
+    assert_eq!(next, calls("Query", 4), "they are counted once");
+}
+
+#[tokio::test]
+async fn a_page_of_a_thread_is_one_query() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    for n in 0..30 {
+        studio.notes(7, &format!("note {n}")).await;
+    }
+    for query in ["", "page_size=5", "page=3&page_size=5", "filter=unread", "filter=flagged"] {
+        assert_eq!(costs(&app, studio.messages(7, query)).await, ["Query"], "{query}");
+    }
+    let cursor = studio.messages(7, "page_size=5").await["next_cursor"].as_str().unwrap().to_owned();
+    assert_eq!(costs(&app, studio.messages(7, &format!("page_size=5&cursor={cursor}"))).await, ["Query"]);
+    // What the head does not count is counted, once.
+    assert_eq!(costs(&app, studio.messages(7, "channel=note&page_size=5")).await, ["Query", "Query"]);
+    let cursor =
+        studio.messages(7, "channel=note&page_size=5").await["next_cursor"].as_str().unwrap().to_owned();
+    let next = format!("channel=note&page_size=5&cursor={cursor}");
+    assert_eq!(costs(&app, studio.messages(7, &next)).await, ["Query"]);
+    assert_eq!(costs(&app, studio.get("/conversations/7/history")).await, ["GetItem", "Query"]);
+}
+
+#[tokio::test]
+async fn what_staff_decide_is_a_read_and_a_transaction() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.staff(12, json!({"staff_name": "Zoë"})).await;
+    let once = ["GetItem", "TransactWriteItems"];
+    let until = app.clock.now().plus(Duration::from_secs(3600));
+    for path in [
+        "assign?staff_id=12",
+        "status?status=resolved",
+        "label?label=vip",
+        &format!("status?status=snoozed&snoozed_until={until}"),
+        "status?status=open",
+        "assign",
+    ] {
+        let path = format!("/conversations/7/{path}");
+        assert_eq!(costs(&app, studio.act(&path)).await, once, "{path}");
+        assert_eq!(costs(&app, studio.act(&path)).await, ["GetItem"], "{path} again");
+        assert_eq!(costs(&app, studio.act_if(&path, "1")).await, ["GetItem"], "{path}, stale");
+    }
+    assert_eq!(costs(&app, studio.notes(7, "psst")).await, ["TransactWriteItems"]);
+    let message = studio.client(7).await["last_message_id"].clone();
+    let flag = format!("/messages/{message}/flag");
+    assert_eq!(costs(&app, studio.act(&flag)).await, ["GetItem", "GetItem", "TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn reading_k_messages_is_a_read_a_query_and_a_transaction_for_each_fifty() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.marks(json!({"conversation_id": 7})).await;
+    let mut stored = 0;
+    for count in [1usize, 50, 51, 120] {
+        let messages: Vec<_> = (0..count)
+            .map(|n| json!({"message_id": stored + n, "client_id": 7, "to_phone_number": studio.number, "message": "Hi"}))
+            .collect();
+        stored += count;
+        for some in messages.chunks(100) {
+            let body = json!({"category": "conversation", "from_phone_number": ADA, "sender_type": "client",
+                              "messages": some});
+            studio.post("/sms/record", body).await.ok();
+        }
+        app.drain().await;
+        app.local.wire.clear();
+        assert_eq!(studio.marks(json!({"conversation_id": 7})).await, count as u64);
+        let mut expected = vec!["GetItem".to_owned(), "Query".to_owned()];
+        expected.extend(calls("TransactWriteItems", count.div_ceil(50)));
+        assert_eq!(dynamodb(&app), expected, "{count}");
+        let again = costs(&app, studio.marks(json!({"conversation_id": 7}))).await;
+        assert_eq!(again, ["GetItem"], "nothing is unread");
+    }
+}
+
+#[tokio::test]
+async fn sums_are_brought_up_to_date_in_bunches() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    fill(&studio, 1000..1060).await;
+    app.local.wire.clear();
+    let swept = app.local.sweep().await.unwrap();
+    assert_eq!(swept.counted, 60);
+    let writes = dynamodb(&app).into_iter().filter(|call| call == "TransactWriteItems").count();
+    assert!(writes <= 8, "{writes}: one for each part of the due index");
 }

@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::extract::Request;
 use domain::access::Role;
 use futures_util::future::join_all;
-use local::wire::Halt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;

@@ -111,7 +111,9 @@ fn locations(counts: &Counts, known: &[domain::location::Location]) -> Vec<Filte
             FilterOption { name, ..option(counts, location.get(), filter) }
         })
         .collect();
-    options.sort_by_key(|option| option.name.as_ref().map(|name| domain::fold::fold(name)).map_or((1, String::new()), |name| (0, name)));
+    options.sort_by_key(|option| {
+        option.name.as_ref().map(|name| domain::fold::fold(name)).map_or((1, String::new()), |name| (0, name))
+    });
     options
 }
 

@@ -27,8 +27,7 @@ pub async fn list(
 ) -> ApiResult<Json<Page<EventResponse>>> {
     let (store, business, conversation) = (edge.store(), tenant.id(), path.id("conversation_id")?);
     let paging = query.read(Paging::read)?;
-    let opened =
-        paging.open(&List { name: "history", business, conversation }, store.clock().now())?;
+    let opened = paging.open(&List { name: "history", business, conversation }, store.clock().now())?;
     let view = store.client_view(business, conversation).await?;
     let head = view.and_then(|view| view.conversation).ok_or(Error::NotFound("conversation"))?;
     let before = opened.behind(|place| place.parse().ok().and_then(EntryId::new))?;

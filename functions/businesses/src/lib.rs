@@ -27,7 +27,10 @@ pub fn routes(state: State) -> Router {
     let routes = Router::new()
         .route("/omega/businesses/{business_id}/conversations", get(list::list))
         .route("/omega/businesses/{business_id}/conversations/filters", get(filter::catalogue))
-        .route("/omega/businesses/{business_id}/conversations/{conversation_id}/messages", get(messages::list))
+        .route(
+            "/omega/businesses/{business_id}/conversations/{conversation_id}/messages",
+            get(messages::list),
+        )
         .route("/omega/businesses/{business_id}/conversations/{conversation_id}/history", get(history::list))
         .route("/omega/businesses/{business_id}/conversations/{conversation_id}/notes", post(note::add))
         .route("/omega/businesses/{business_id}/conversations/{conversation_id}/assign", post(handle::assign))

@@ -7,7 +7,7 @@ use domain::message::{MessageRef, Text};
 use domain::note::Note;
 use domain::{Error, MessageId, StaffId};
 use serde_json::{Value, json};
-use web::read::{JsonBody, Object, PathParams, Problem, id, text};
+use web::read::{JsonBody, Object, PathParams, filled, id};
 use web::{ApiResult, Call, Edge, Tenant};
 
 /// The longest note, in characters.
@@ -48,13 +48,7 @@ pub async fn add(
 }
 
 fn read(object: &Object<'_>) -> Option<(Text, Option<StaffId>)> {
-    let note = object.required("note", |value| {
-        let words = text(LONGEST)(value)?;
-        if words.trim().is_empty() {
-            return Err(Problem::new("string_too_short", "String should have at least 1 character"));
-        }
-        Ok(Text(words))
-    });
+    let note = object.required("note", filled(LONGEST)).map(Text);
     let staff = object.optional("staff_id", id);
     Some((note?, staff))
 }

@@ -11,11 +11,7 @@ use web::{ApiResult, Edge, Tenant};
 
 /// `GET /omega/businesses/{business_id}/clients/{client_id}`: the published flat record; an unknown client is 200
 /// `null`. `ETag` is the version of the conversation, for `If-Match`.
-pub async fn get(
-    tenant: Tenant,
-    path: PathParams,
-    State(edge): State<Edge>,
-) -> ApiResult<Response> {
+pub async fn get(tenant: Tenant, path: PathParams, State(edge): State<Edge>) -> ApiResult<Response> {
     let (store, client) = (edge.store(), path.id("client_id")?);
     let Some(view) = store.client_view(tenant.id(), client).await? else {
         return Ok(Json(None::<ClientDetails>).into_response());

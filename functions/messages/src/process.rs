@@ -171,7 +171,8 @@ async fn record(
     message.is_read = false;
     message.sent_at = asked.sent_at;
     message.provider_metadata = asked.metadata;
-    let recording = Recording { message, order_at, index: 0, historical: false, shards: business.inbox_shards };
+    let recording =
+        Recording { message, order_at, index: 0, historical: false, shards: business.inbox_shards };
     outbox.queue_recordings(vec![recording], correlation).await?;
     Ok(AcceptedItem { index: 0, message_id: None, status: Status::Received, error: None })
 }

@@ -171,8 +171,7 @@ fn route(business: &Business, number: &BusinessNumber) -> NumberRoute {
 /// In how many parts the lists of the business are spread. It can be raised later, and never lowered: a smaller number
 /// than the stored one changes nothing.
 fn shards(value: &Value) -> Result<Shards, Problem> {
-    Shards::new(integer(value)?)
-        .ok_or_else(|| Problem::value(format!("it has to be 1 to {}", Shards::MOST)))
+    Shards::new(integer(value)?).ok_or_else(|| Problem::value(format!("it has to be 1 to {}", Shards::MOST)))
 }
 
 /// Lets the numbers that are asked for lead to the business. Returns those that lead to another one.

@@ -12,7 +12,7 @@ use domain::segments::MAX_CHARACTERS;
 use domain::status::Status;
 use outbox::Outbox;
 use serde_json::Value;
-use web::read::{JsonBody, Object, Problem, id, instant, integer, text};
+use web::read::{JsonBody, Object, Problem, id, instant, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
 use web::{ApiResult, Call, Correlation, Tenant};
@@ -126,7 +126,7 @@ fn read(object: &Object<'_>, business: &Business) -> Option<(SmsEnvelope, Entrie
 /// The number to send from: the one that is asked for, if it is the business's, else its default.
 fn sender(object: &Object<'_>, business: &Business) -> Option<Phone> {
     let asked = object.optional("from_phone_number", |value| {
-        let phone = phone(business)(value)?;
+        let phone = phone(business.country)(value)?;
         if business.owns(&phone) {
             Ok(phone)
         } else {
@@ -143,21 +143,13 @@ fn sender(object: &Object<'_>, business: &Business) -> Option<Phone> {
 fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<SmsDraft> {
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
-    let to = entry.required("to_phone_number", phone(business));
+    let to = entry.required("to_phone_number", phone(business.country));
     let body = entry.required("message", text(MAX_CHARACTERS));
     if body.as_ref().is_some_and(|body| body.trim().is_empty()) && !has_media {
         entry.refuse("message", Problem::value("an empty text needs media"));
         return None;
     }
     Some(SmsDraft { client: client?, to: SmsAddress::Phone(to?), body: Text(body?), wl_user_id })
-}
-
-/// A phone number in any spelling, read in the business's country.
-pub(crate) fn phone(business: &Business) -> impl Fn(&Value) -> Result<Phone, Problem> {
-    move |value| {
-        let spelled = text(64)(value)?;
-        Phone::parse(&spelled, business.country).map_err(Problem::value)
-    }
 }
 
 fn media_url(value: &Value) -> Result<String, Problem> {

@@ -20,7 +20,7 @@ use super::words::{
 use super::{NUMBER, OTHER_NUMBER};
 
 /// How many people the directory of the demo business knows.
-pub const PEOPLE: usize = 300;
+pub const PEOPLE: usize = 210;
 /// The member of the staff in whose name the tour is taken.
 pub const GUIDE: u64 = 7;
 
@@ -136,12 +136,13 @@ const MOODS: [(Mood, [u32; 3]); 6] = [
 
 /// The plan with so many people in its directory.
 pub fn plan(people: usize) -> Plan {
-    let mut rng = Rng::with_seed(SEED);
-    let mut all: Vec<Person> = (0..people).map(|place| person(&mut rng, place, people)).collect();
+    // To each their own, so that who they are does not depend on how many others there are.
+    let rng = |place: usize| Rng::with_seed(SEED + place as u64);
+    let mut all: Vec<Person> = (0..people).map(|place| person(&mut rng(place), place, people)).collect();
     // Strangers wrote lately.
     for (place, words) in STRANGERS.iter().enumerate() {
         let at = (place * 5 + 1).min(all.len());
-        all.insert(at, stranger(&mut rng, place, words));
+        all.insert(at, stranger(&mut rng(place), place, words));
     }
     Plan { locations: locations(), staff: staff(), gone: id(12), people: all }
 }

@@ -30,9 +30,31 @@ pub struct Tongue {
 pub const TONGUES: &[Tongue] = &[
     Tongue {
         given: &[
-            "Amelia", "Ben", "Chloé", "Dónal", "Elif", "Finn", "Grace", "Hugo", "Inés", "Jonas", "Kezia",
-            "Liam", "Maya", "Noah", "Orla", "Priya", "Quinn", "Renée", "Siân", "Theo", "Uma", "Violet",
-            "Wes", "Yara", "Zoë",
+            "Amelia",
+            "Ben",
+            "Chloé",
+            "Dónal",
+            "Elif",
+            "Finn",
+            "Grace",
+            "Hugo",
+            "Inés",
+            "Josephine",
+            "Kezia",
+            "Liam",
+            "Maya",
+            "Noah",
+            "Orla",
+            "Priya",
+            "Quinn",
+            "Renée",
+            "Siân",
+            "Theo",
+            "Uma",
+            "Violet",
+            "Wes",
+            "Yara",
+            "Zoë",
         ],
         family: &[
             "Abara",
@@ -92,7 +114,7 @@ pub const TONGUES: &[Tongue] = &[
     },
     Tongue {
         given: &["Jürgen", "Käthe", "Björn", "Łukasz", "Søren", "Ágnes", "Þóra", "Jiří"],
-        family: &["Größmann", "Šťastný", "Wiśniewska", "Ødegård", "Kővári", "Ásgrímsdóttir"],
+        family: &["Größmann", "Łuczak", "Ødegård", "Kővári", "Åkesson", "Müßig"],
         family_first: false,
         talks: &[
             &[
@@ -108,8 +130,8 @@ pub const TONGUES: &[Tongue] = &[
         ],
     },
     Tongue {
-        given: &["Ελένη", "Νίκος", "Δάφνη"],
-        family: &["Παπαδοπούλου", "Γεωργιάδης", "Αγγελοπούλου"],
+        given: &["Ελένη", "Ζωή", "Δάφνη"],
+        family: &["Παπαδοπούλου", "Γεωργιάδου", "Αγγελοπούλου"],
         family_first: false,
         talks: &[&[
             (C, "Καλησπέρα, υπάρχει θέση για αύριο;"),
@@ -118,7 +140,7 @@ pub const TONGUES: &[Tongue] = &[
         ]],
     },
     Tongue {
-        given: &["Ольга", "Пётр", "Алёна", "Тарас"],
+        given: &["Ольга", "Вера", "Алёна", "Ксения"],
         family: &["Ковалёва", "Снежко", "Журавель"],
         family_first: false,
         talks: &[&[

@@ -5,12 +5,17 @@ use serde_json::{Value, json};
 
 use crate::running::{Running, until};
 
-/// The number, the words, the name and the mail address that no line of the log may hold.
+/// The number, the words, the names, the mail address, and what staff say, that no line of the log may hold.
 const NUMBER: &str = "+14155557319";
 const DIGITS: &str = "4155557319";
 const WORDS: &str = "canary-words-of-a-client";
 const NAME: &str = "Canary Clientname";
 const MAIL: &str = "canary@example.com";
+const NOTE: &str = "canary-note-among-staff";
+const LABEL: &str = "canary-label";
+const PLACE: &str = "Canary Location";
+const LOOKED_FOR: &str = "canary-looked-for";
+const CANARIES: [&str; 9] = [NUMBER, DIGITS, WORDS, NAME, MAIL, NOTE, LABEL, PLACE, LOOKED_FOR];
 /// The demo business's number, and one that is nobody's.
 const STUDIO: &str = "+14155550100";
 const NOBODY: &str = "+14155559999";
@@ -18,7 +23,7 @@ const NOBODY: &str = "+14155559999";
 #[tokio::test]
 async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let runner = Running::start(folder.path(), &[]).await;
+    let runner = Running::start(folder.path(), &["--empty"]).await;
     let fake = runner.word("twilio_url");
     let http = reqwest::Client::new();
     let control = async |path: &str, body: Value| {
@@ -34,11 +39,8 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     let (status, accepted) = runner.call(Method::POST, "/sms/send", texts(to_ada.clone())).await;
     assert_eq!(status, 200, "{accepted}");
     let sent = accepted["items"][0]["message_id"].as_u64().unwrap();
-    let staff = json!({"staff_name": NAME, "staff_phone_number": NUMBER, "staff_email": MAIL});
-    runner.call(Method::PUT, "/staffs/12", staff).await;
-    runner.call(Method::GET, "/staffs?search=Canary%20Clientname", json!({})).await;
+    staff_work(&runner, sent).await;
     // What is refused, at every door.
-    runner.call(Method::PUT, "/staffs/12", json!({"staff_name": 7, "staff_email": NAME})).await;
     runner.call(Method::PUT, "/clients/7", json!({"client_name": 7, "client_phone_number": WORDS})).await;
     runner.call(Method::POST, "/sms/send", texts(json!([NUMBER, {"to_phone_number": DIGITS}]))).await;
     runner.call(Method::POST, "/sms/send", json!({"category": WORDS})).await;
@@ -63,13 +65,67 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     })
     .await;
 
+    let (status, _) = runner.call(Method::DELETE, "/clients/7", json!({})).await;
+    assert!(status < 300, "{status}");
+
     let secrets = ["api_key", "platform_key", "twilio_auth_token"].map(|name| runner.word(name));
     let log = runner.kill().await;
     assert!(log.contains("text handed over"), "{log}");
     assert!(log.contains("/omega/businesses/{business_id}/sms/send"), "{log}");
-    let canaries = [NUMBER, DIGITS, WORDS, NAME, MAIL].into_iter().chain(secrets.iter().map(String::as_str));
-    for canary in canaries {
+    assert!(log.contains("/omega/businesses/{business_id}/conversations/{conversation_id}/notes"), "{log}");
+    for canary in CANARIES.into_iter().chain(secrets.iter().map(String::as_str)) {
         let found = log.lines().find(|line| line.contains(canary));
         assert_eq!(found, None, "a line of the log holds {canary}");
+    }
+}
+
+/// What staff do with the conversation, and with message `sent` of it.
+async fn staff_work(runner: &Running, sent: u64) {
+    let staff = json!({"staff_name": NAME, "staff_phone_number": NUMBER, "staff_email": MAIL});
+    let place = json!({"name": PLACE, "address": PLACE, "phone_number": NUMBER});
+    let good = [
+        (Method::PUT, "/staffs/12".to_owned(), staff),
+        (Method::PUT, "/locations/3".to_owned(), place),
+        (Method::GET, "/staffs?search=Canary%20Clientname".to_owned(), json!({})),
+        (Method::GET, "/clients?search=Canary%20Clientname".to_owned(), json!({})),
+        (Method::GET, format!("/clients?search={DIGITS}"), json!({})),
+        (Method::GET, "/conversations?search=Canary%20Clientname".to_owned(), json!({})),
+        (Method::GET, format!("/conversations?search={LOOKED_FOR}"), json!({})),
+        (Method::GET, "/conversations/filters".to_owned(), json!({})),
+        (Method::POST, "/conversations/7/assign?staff_id=12".to_owned(), json!({})),
+        (Method::POST, format!("/conversations/7/label?label={LABEL}"), json!({})),
+        (Method::POST, "/conversations/7/notes".to_owned(), json!({"note": NOTE, "staff_id": 12})),
+        (Method::POST, format!("/messages/{sent}/flag"), json!({})),
+        (Method::POST, "/messages/status".to_owned(), json!({"conversation_id": 7})),
+        (Method::POST, "/conversations/7/status?status=resolved".to_owned(), json!({})),
+        (Method::GET, "/conversations/7/messages".to_owned(), json!({})),
+        (Method::GET, "/conversations/7/history".to_owned(), json!({})),
+        (Method::GET, format!("/conversations/7/messages/search?query={WORDS}"), json!({})),
+        (Method::GET, format!("/conversations/7/messages/search?query={LOOKED_FOR}"), json!({})),
+        // Somebody who goes, and whose conversations are taken from them.
+        (Method::PUT, "/staffs/12".to_owned(), json!({"staff_name": NAME, "active": false})),
+    ];
+    for (method, path, body) in good {
+        let (status, answer) = runner.call(method, &path, body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+    }
+    let bad = [
+        (Method::PUT, "/staffs/12".to_owned(), json!({"staff_name": 7, "staff_email": NAME})),
+        (Method::PUT, "/locations/3".to_owned(), json!({"name": 7, "phone_number": PLACE})),
+        (
+            Method::GET,
+            format!("/conversations?status={LOOKED_FOR}&cursor={LABEL}&updated_since={NAME}"),
+            json!({}),
+        ),
+        (Method::GET, format!("/clients?page={LOOKED_FOR}"), json!({})),
+        (Method::POST, "/conversations/7/notes".to_owned(), json!({"note": [NOTE]})),
+        (Method::POST, format!("/conversations/7/label?label={}", LABEL.repeat(9)), json!({})),
+        (Method::POST, format!("/conversations/7/assign?staff_id={NAME}"), json!({})),
+        (Method::POST, "/messages/status".to_owned(), json!({"conversation_id": WORDS})),
+        (Method::GET, format!("/conversations/{LOOKED_FOR}/messages/search?query={WORDS}"), json!({})),
+    ];
+    for (method, path, body) in bad {
+        let (status, answer) = runner.call(method, &path, body).await;
+        assert_eq!(status, 422, "{path}: {answer}");
     }
 }

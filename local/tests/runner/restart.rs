@@ -9,7 +9,7 @@ use crate::running::Running;
 async fn data_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let arguments = ["--data", data.to_str().unwrap()];
+    let arguments = ["--empty", "--data", data.to_str().unwrap()];
     let first = Running::start(folder.path(), &arguments).await;
     let texts = json!({"category": "conversation",
                        "messages": [{"client_id": 7, "to_phone_number": "+14155550123", "message": "Hello"}]});

@@ -234,7 +234,8 @@ mod tests {
     use proptest::prelude::*;
 
     pub(crate) fn cells() -> impl Strategy<Value = Cell> {
-        let standing = (0..4usize, proptest::option::of(0..=crate::id::MAX), any::<(bool, bool)>(), 0..5usize);
+        let standing =
+            (0..4usize, proptest::option::of(0..=crate::id::MAX), any::<(bool, bool)>(), 0..5usize);
         let kind = prop_oneof![Just(None), Just(Some(ClientType::Client)), Just(Some(ClientType::Lead))];
         let location = proptest::option::of(0..=crate::id::MAX);
         (kind, location, proptest::option::of(standing)).prop_map(|(client_type, location, standing)| Cell {

@@ -76,7 +76,8 @@ impl Store {
                 .add("version", 1)
                 .set("activity_at", s(now.to_string()))
                 .set(GSI1.2, s(keys::activity(now, client)));
-            let write = changed(placed(write, business, client, &standing, shards), business, client, shards, now);
+            let write =
+                changed(placed(write, business, client, &standing, shards), business, client, shards, now);
             let ids = (business, client, shards);
             let write = self.recounted(write, &mut rest, ids, Some(&view.cell()), Some(&cell))?;
             let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
@@ -103,8 +104,9 @@ impl Store {
         let mut rest = Vec::new();
         let write = counted(changed(Write::new(), business, client, shards, now));
         let write = match head {
-            Head::Usual => reordered(write, effect, client, now)
-                .when("last_channel", "=", value(&message.channel)?),
+            Head::Usual => {
+                reordered(write, effect, client, now).when("last_channel", "=", value(&message.channel)?)
+            }
             Head::Seen(None) => {
                 let new = Client {
                     provisional: stranger.provisional,
@@ -118,7 +120,8 @@ impl Store {
                     location: stranger.location,
                     standing: Some(after(&NEW, message, effect, order)),
                 };
-                let write = self.recounted(created, &mut rest, (business, client, shards), None, Some(&cell))?;
+                let write =
+                    self.recounted(created, &mut rest, (business, client, shards), None, Some(&cell))?;
                 self.stood(write, message, effect, None, &cell, shards, &mut rest, now)?
             }
             Head::Seen(Some(view)) => {

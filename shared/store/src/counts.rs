@@ -15,11 +15,11 @@ use domain::{BusinessId, ClientId, Result, StaffId};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
+use crate::Store;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::keys::{self, Key, span};
-use crate::Store;
 
 /// The most notes in one transaction: each is deleted and touches two sums at most, and a transaction has 100 parts.
 const BUNCH: usize = 33;

@@ -1,9 +1,9 @@
 //! The due index: what needs attention now. Only the sweeper reads it, and nothing else polls.
 
-use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
-use domain::status::Status;
 use domain::inbox::Shards;
+use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
 use domain::staff::Staff;
+use domain::status::Status;
 use domain::{BusinessId, ClientId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

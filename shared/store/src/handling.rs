@@ -71,7 +71,10 @@ enum To {
     Assignee(Option<StaffId>),
     /// To nobody, if it is theirs.
     NotOf(StaffId),
-    Status { status: ConversationStatus, snoozed_until: Option<Timestamp> },
+    Status {
+        status: ConversationStatus,
+        snoozed_until: Option<Timestamp>,
+    },
     Label(Option<String>),
 }
 
@@ -131,7 +134,8 @@ impl Store {
                 Some(&cell(new.standing())),
             )?;
             let write = placed(write, business, client, &new.standing(), asked.shards);
-            let write = changed(write, business, client, asked.shards, now).when("version", "=", n(old.version));
+            let write =
+                changed(write, business, client, asked.shards, now).when("version", "=", n(old.version));
             let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
             let checks_staff = matches!(to, To::Assignee(Some(_)));
             if let To::Assignee(Some(staff)) = to {
@@ -262,12 +266,12 @@ fn changed_to(old: &Conversation, to: &To, actor: Actor, now: Timestamp) -> Opti
     let change = match to {
         To::Assignee(assignee) => {
             new.assigned_to = *assignee;
-            (old.assigned_to != *assignee).then_some(Change::Assignee { from: old.assigned_to, to: *assignee })
+            (old.assigned_to != *assignee)
+                .then_some(Change::Assignee { from: old.assigned_to, to: *assignee })
         }
         To::NotOf(staff) => {
             new.assigned_to = None;
-            (old.assigned_to == Some(*staff))
-                .then_some(Change::Assignee { from: old.assigned_to, to: None })
+            (old.assigned_to == Some(*staff)).then_some(Change::Assignee { from: old.assigned_to, to: None })
         }
         To::Status { status, snoozed_until } => {
             new.inbox_status = *status;

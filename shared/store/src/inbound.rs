@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{BusinessId, Result, Timestamp};
 use domain::business::NumberRoute;
 use domain::conversation::Effect;
 use domain::id::ClientId;
@@ -13,6 +12,7 @@ use domain::keyword::{self, Keyword};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, UserType};
 use domain::phone::{Phone, SmsAddress};
 use domain::status::Status;
+use domain::{BusinessId, Result, Timestamp};
 
 use crate::clients::ClientView;
 use crate::consent::ConsentChange;

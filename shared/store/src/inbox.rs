@@ -368,7 +368,8 @@ impl Store {
                 None => part.reached = None,
                 Some(key) => part.reached = Some(place(&key, plan.index)?),
             }
-            if part.reached.is_none() || part.rows.len() >= want || looked_at >= MOST_LOOKED_AT.max(2 * want) {
+            if part.reached.is_none() || part.rows.len() >= want || looked_at >= MOST_LOOKED_AT.max(2 * want)
+            {
                 return Ok(part);
             }
         }

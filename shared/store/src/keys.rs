@@ -8,9 +8,7 @@ use domain::conversation::ConversationStatus;
 use domain::inbox::Cell;
 use domain::message::{Channel, MessageRef};
 use domain::phone::{Phone, SmsAddress};
-use domain::{
-    BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId, Timestamp,
-};
+use domain::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId, Timestamp};
 
 /// Where an item is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

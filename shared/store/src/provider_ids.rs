@@ -73,8 +73,7 @@ impl Store {
         attempt: u32,
         after: Duration,
     ) -> Result<TransactWriteItem> {
-        let item =
-            encode(keys::provider_message("twilio", id), "ProviderId", &ProviderId { at, attempt })?;
+        let item = encode(keys::provider_message("twilio", id), "ProviderId", &ProviderId { at, attempt })?;
         self.tx_put(until(item, self.clock().now().plus(after)), Write::new())
     }
 

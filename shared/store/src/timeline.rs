@@ -175,16 +175,6 @@ impl Store {
             if before.is_none() && timeline.view.is_none() {
                 return Ok(None);
             }
-            // Who walks on under an id that the client does not have any more.
-            if before.is_some()
-                && timeline.entries.is_empty()
-                && timeline.more.is_none()
-                && let Some(item) = self.get(keys::profile(business, client), true).await?
-                && let Profile::Moved(to) = Profile::out_of(item)?
-            {
-                client = to;
-                continue;
-            }
             if before.is_some() && nothing {
                 // Behind the oldest one, or everything went to another client since the page before.
                 match self.client_view(business, client).await? {
@@ -311,9 +301,7 @@ impl Store {
             used.push(when("category", value(&category)?));
         }
         for (name, attribute, place, value) in used {
-            call = call
-                .expression_attribute_names(name, attribute)
-                .expression_attribute_values(place, value);
+            call = call.expression_attribute_names(name, attribute).expression_attribute_values(place, value);
         }
         if !conditions.is_empty() {
             let matching = conditions.join(" AND ");
@@ -411,8 +399,13 @@ impl Store {
             let write = Write::new()
                 .set("messages_flagged_count", n(count))
                 .when_count("messages_flagged_count", head.messages_flagged_count);
-            let (profile, rest) =
-                self.marked(write, (at.business, &head, shards), (cells(head.standing()), cells(standing)), actor, now)?;
+            let (profile, rest) = self.marked(
+                write,
+                (at.business, &head, shards),
+                (cells(head.standing()), cells(standing)),
+                actor,
+                now,
+            )?;
             let mut parts = vec![self.tx_update(keys::message(at), message)?, profile];
             parts.extend(rest);
             let mut refused = match self.transact(parts).await? {
@@ -533,7 +526,8 @@ impl Store {
     ) -> Result<(Vec<MessageId>, Option<MessageId>)> {
         let (mut found, mut stays) = (Vec::new(), None);
         if let Some(ids) = marking.ids.as_ref().filter(|_| !marking.read) {
-            let at = |id: &MessageId| keys::message(MessageRef { business, client: head.client_id, message: *id });
+            let at =
+                |id: &MessageId| keys::message(MessageRef { business, client: head.client_id, message: *id });
             for hundred in ids.chunks(100) {
                 for item in self.batch_get(hundred.iter().map(at).collect()).await? {
                     if let Some(Entry::Message(message)) = Entry::out_of(item)?
@@ -558,8 +552,7 @@ impl Store {
             None => Some(newest()),
         };
         while unread > 0 && before.is_some() {
-            let answer =
-                self.query_timeline(business, head.client_id, &filter, (before, None), None).await?;
+            let answer = self.query_timeline(business, head.client_id, &filter, (before, None), None).await?;
             before = answer.last_evaluated_key.as_ref().and_then(entry_id);
             for item in answer.items.unwrap_or_default() {
                 let Some(Entry::Message(message)) = Entry::out_of(item)? else { continue };

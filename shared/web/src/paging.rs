@@ -247,14 +247,16 @@ mod tests {
     use super::*;
 
     fn opened(cursor: Option<String>, list: &str) -> Result<Opened, ApiError> {
-        let cursor = cursor.map(|text| super::cursor(&text.into()).map_err(|_| not_of_this_list(Value::Null)));
+        let cursor =
+            cursor.map(|text| super::cursor(&text.into()).map_err(|_| not_of_this_list(Value::Null)));
         let paging = Paging { page: 1, size: 2, cursor: cursor.transpose()? };
         paging.open(&(1001, list), Timestamp::from_millis(0))
     }
 
     fn made_up(after: &str, page: u64) -> Option<String> {
         let list = digest(&(1001, "open")).ok()?;
-        Cursor { list, after: after.to_owned(), page, total: None, begun: Timestamp::from_millis(0) }.encoded()
+        Cursor { list, after: after.to_owned(), page, total: None, begun: Timestamp::from_millis(0) }
+            .encoded()
     }
 
     #[test]

@@ -4,8 +4,8 @@ use domain::client::ClientType;
 use domain::staff::Staff;
 use domain::{ClientId, MessageId, Timestamp};
 use serde::Serialize;
-use store::{ClientView, Store};
 use store::inbox::ListedClient;
+use store::{ClientView, Store};
 
 /// The 22 published fields in the published order. Absent values are `null`, never left out.
 #[derive(Clone, Debug, Serialize)]

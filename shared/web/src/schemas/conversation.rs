@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use domain::conversation::{Actor, Cause, Change, Conversation, ConversationEvent};
-use domain::{ClientId, Error, EntryId, MessageId, Timestamp};
+use domain::{ClientId, EntryId, Error, MessageId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::handling::Handled;
