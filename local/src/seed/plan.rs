@@ -85,11 +85,11 @@ pub struct Step {
 }
 
 /// What can happen.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// The client wrote, and it reached us.
     Heard(String),
-    /// The client wrote, before omega was there.
+    /// The client wrote, and it was filled in later, as read.
     Before(String),
     /// We wrote.
     Wrote { words: String, category: Category, arrived: bool },
@@ -105,12 +105,6 @@ pub enum What {
     Label(&'static str),
     /// Its status changed. Snoozed ones come back in a while from now.
     Status(ConversationStatus, Option<Duration>),
-}
-
-impl std::fmt::Debug for What {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("What")
-    }
 }
 
 /// How a conversation stands.

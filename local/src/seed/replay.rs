@@ -285,7 +285,7 @@ impl Teller {
     }
 }
 
-/// The same text the other way round: it came from the client before omega was there, and was read then.
+/// The same text the other way round: it came from the client, and was read.
 fn heard_before(mut message: Message) -> Message {
     std::mem::swap(&mut message.from_address, &mut message.to_address);
     message.direction = Direction::Inbound;
