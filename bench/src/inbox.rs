@@ -125,16 +125,26 @@ async fn at_size(calls: &Calls<'_>, models: &Models, sizes: &[u64]) -> Result<()
 async fn times(calls: &Calls<'_>, asked: &[(Business, Vec<Question>)]) -> Result<Vec<Vec<f64>>, Error> {
     let questions = asked.first().map_or(0, |(_, questions)| questions.len());
     let mut times = vec![vec![Vec::with_capacity(ROUNDS); asked.len()]; questions];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         for (nth, times) in times.iter_mut().enumerate() {
-            for ((business, questions), times) in asked.iter().zip(times) {
+            // In another order each time: what a call leaves behind makes the next one faster or slower.
+            let mut order: Vec<usize> = (0..asked.len()).collect();
+            order.sort_by_key(|at| mixed((at + asked.len() * (round + ROUNDS * nth)) as u64));
+            for at in order {
+                let (business, questions) = &asked[at];
                 let begun = Instant::now();
                 calls.get(business, &questions[nth].path).await?;
-                times.push(begun.elapsed().as_secs_f64());
+                times[at].push(begun.elapsed().as_secs_f64());
             }
         }
     }
     Ok(times.into_iter().map(|times| times.into_iter().map(lower_quartile).collect()).collect())
+}
+
+/// Numbers in no order.
+fn mixed(number: u64) -> u64 {
+    let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32
 }
 
 fn lower_quartile(mut times: Vec<f64>) -> f64 {
