@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::Effect;
 use crate::inbox::Shards;
-use crate::message::{Message, MessageRef, Text};
+use crate::message::{Message, MessageRef, Provider, Text};
 use crate::time::Timestamp;
 
 /// The version that producers write.
@@ -57,6 +57,21 @@ pub enum Work {
     Record(Box<Recording>),
     /// Store a text that reached us on a side entrance.
     ReceiveSms(InboundSms),
+    /// Send a stored mail.
+    SendEmail {
+        /// Which.
+        #[serde(flatten)]
+        message: MessageRef,
+        /// The attempt to make. A message that is past it ignores the job.
+        attempt: u32,
+    },
+    /// Store a mail that was sent or received elsewhere, and is too large for a job: a [`Recording`] in object storage.
+    RecordStored {
+        /// Under which key.
+        object: String,
+    },
+    /// Store a mail from a client.
+    ReceiveEmail(InboundEmail),
 }
 
 /// A message to store that another system carried.
@@ -106,6 +121,26 @@ pub struct InboundSms {
     pub sent_at: Option<Timestamp>,
 }
 
+/// A mail that reached us, as the provider's envelope tells of it. What the mail itself says is in object storage, and
+/// nobody has looked at it yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboundEmail {
+    /// Under which key the mail lies in object storage, as it came over the wire.
+    pub object: String,
+    /// Who took it in.
+    pub provider: Provider,
+    /// The sender in the envelope. Empty for notices that nobody may answer.
+    pub sender: Text,
+    /// The receivers in the envelope. Empty where the provider does not tell.
+    pub recipients: Vec<Text>,
+    /// The provider takes it for spam.
+    #[serde(default)]
+    pub spam: bool,
+    /// The provider found a virus.
+    #[serde(default)]
+    pub virus: bool,
+}
+
 impl Job {
     /// A job of the current version.
     pub fn new(request: impl Into<String>, work: Work) -> Job {
@@ -115,8 +150,13 @@ impl Job {
     /// The message whose turn it is, for jobs that go in the order of their messages: those to one client.
     pub fn in_turn(&self) -> Option<MessageRef> {
         match &self.work {
-            Work::SendSms { message, .. } => Some(*message),
-            Work::CheckSms { .. } | Work::BackfillInbound {} | Work::Record(_) | Work::ReceiveSms(_) => None,
+            Work::SendSms { message, .. } | Work::SendEmail { message, .. } => Some(*message),
+            Work::CheckSms { .. }
+            | Work::BackfillInbound {}
+            | Work::Record(_)
+            | Work::RecordStored { .. }
+            | Work::ReceiveSms(_)
+            | Work::ReceiveEmail(_) => None,
         }
     }
 }

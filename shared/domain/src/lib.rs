@@ -3,9 +3,9 @@
 //! Nothing here does IO, is async, reads the environment or asks for the time: "now" is always an argument.
 //! Every other crate depends on this one, and this one on none of them.
 //!
-//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`]), who takes
+//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`], [`email`]), who takes
 //! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
-//! [`message`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
+//! [`message`], [`mail`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
 //! producers hand to consumers ([`job`]).
 
 pub mod access;
@@ -14,6 +14,8 @@ pub mod client;
 pub mod conversation;
 pub mod delivery;
 pub mod draft;
+pub mod email;
+pub mod email_event;
 pub mod error;
 pub mod fold;
 pub mod id;
@@ -21,6 +23,7 @@ pub mod inbox;
 pub mod job;
 pub mod keyword;
 pub mod location;
+pub mod mail;
 pub mod merging;
 pub mod message;
 pub mod note;
