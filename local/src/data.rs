@@ -55,6 +55,11 @@ impl Data {
         self.directory.join("omega.db")
     }
 
+    /// Where attachments and mail are.
+    pub fn objects(&self) -> PathBuf {
+        self.directory.join("objects")
+    }
+
     /// The secrets of the last start.
     ///
     /// # Errors

@@ -5,12 +5,19 @@ use aws_types::SdkConfig;
 use axum::Router;
 use domain::Clock;
 use outbox::Outbox;
+use fetch::Fetcher;
+use objects::Objects;
 use queue::Queue;
+use ses::Mailer;
+use signature::token;
 use store::Store;
 use web::{Edge, PlatformKey};
 
+use crate::pump::Source;
 use crate::template::Template;
-use crate::{Error, TwilioAccount};
+use crate::{
+    BUCKET, CONFIGURATION_SET, EMAIL_TOKEN_KEY, Error, INBOUND_DOMAIN, Providers, SNS_TOPIC, TwilioAccount,
+};
 
 /// Where functions find what they need.
 pub(crate) struct Surroundings<'a> {
@@ -18,8 +25,15 @@ pub(crate) struct Surroundings<'a> {
     pub dynamodb: &'a SdkConfig,
     pub sqs: &'a SdkConfig,
     pub table: &'a str,
-    pub sms_queue_url: &'a str,
-    pub record_queue_url: &'a str,
+    pub s3: &'a SdkConfig,
+    pub ses: &'a SdkConfig,
+    /// Where SES's and SNS's stand-ins are.
+    pub ses_url: &'a str,
+    /// The origin of everything behind the gateway.
+    pub api_url: &'a str,
+    /// In the order of [`Source`].
+    pub queue_urls: &'a [String; 4],
+    pub providers: &'a Providers,
     pub opt_out_hash_key: &'a str,
     pub platform_key: &'a str,
     pub twilio: &'a TwilioAccount,
@@ -36,6 +50,8 @@ pub(crate) struct Functions {
     pub fallback: Router,
     pub sender: sms_sender::Deps,
     pub recorder: message_recorder::Deps,
+    pub email_sender: email_sender::Deps,
+    pub email_receiver: email_receiver::Deps,
     pub sweeper: sweeper::Deps,
     pub recounter: recounter::Deps,
 }
@@ -56,7 +72,7 @@ impl Functions {
             webhook: webhook(&twilio.public_base_url),
         };
         let fallback = twilio_fallback::State {
-            record_queue: around.record_queue(),
+            record_queue: around.queue(Source::Record),
             webhook: webhook(around.fallback_base_url),
         };
         let settings = onboarding::Settings {
@@ -79,6 +95,14 @@ impl Functions {
                 edge: Edge::new(around.store("onboarding")?, platform_key),
                 settings,
             }))
+            .merge(email::routes(email::State {
+                edge: around.edge("email")?,
+                outbox: around.outbox("email")?,
+                objects: around.objects(),
+                tokens: around.tokens()?,
+                origins: email::TrustedOrigins(around.trusted_origins()),
+            }))
+            .merge(email_webhooks::routes(around.email_webhooks()?))
             .merge(twilio_webhooks::routes(webhooks));
         Ok(Functions {
             router: web::app(routes),
@@ -93,9 +117,37 @@ impl Functions {
                 }),
                 outbox: around.outbox("sms-sender")?,
             },
-            recorder: message_recorder::Deps { store: around.store("message-recorder")? },
+            recorder: message_recorder::Deps {
+                store: around.store("message-recorder")?,
+                objects: around.objects(),
+            },
+            email_sender: email_sender::Deps {
+                store: around.store("email-sender")?,
+                mailer: Mailer::new(around.ses, ses::Settings::default()),
+                objects: around.objects(),
+                fetcher: Fetcher::new(fetch::Config { trusted_origins: around.trusted_origins() }),
+                outbox: around.outbox("email-sender")?,
+                links: email_sender::Links {
+                    tokens: around.tokens()?,
+                    inbound_domain: Some(INBOUND_DOMAIN.to_owned()),
+                    api_base_url: around.api_url.to_owned(),
+                    configuration_set: Some(CONFIGURATION_SET.to_owned()),
+                },
+            },
+            email_receiver: email_receiver::Deps {
+                store: around.store("email-receiver")?,
+                objects: around.objects(),
+                bucket: BUCKET.to_owned(),
+                tokens: around.tokens()?,
+                inbound_domain: Some(INBOUND_DOMAIN.to_owned()),
+            },
             recounter: recounter::Deps { store: around.store("recounter")? },
-            sweeper: sweeper::Deps { store: around.store("sweeper")?, sms_queue: around.sms_queue() },
+            sweeper: sweeper::Deps {
+                store: around.store("sweeper")?,
+                sms_queue: around.queue(Source::Sms),
+                email_queue: around.queue(Source::Email),
+                objects: around.objects(),
+            },
         })
     }
 }
@@ -115,14 +167,49 @@ impl Surroundings<'_> {
     }
 
     fn outbox(&self, function: &str) -> Result<Outbox, Error> {
-        Ok(Outbox { store: self.store(function)?, sms: self.sms_queue(), record: self.record_queue() })
+        Ok(Outbox {
+            store: self.store(function)?,
+            sms: self.queue(Source::Sms),
+            email: self.queue(Source::Email),
+            record: self.queue(Source::Record),
+        })
     }
 
-    fn sms_queue(&self) -> Queue {
-        Queue::new(self.sqs, self.sms_queue_url)
+    fn queue(&self, source: Source) -> Queue {
+        Queue::new(self.sqs, &self.queue_urls[source as usize])
     }
 
-    fn record_queue(&self) -> Queue {
-        Queue::new(self.sqs, self.record_queue_url)
+    fn objects(&self) -> Objects {
+        Objects::new(self.s3, BUCKET.to_owned())
+    }
+
+    fn tokens(&self) -> Result<token::Keys, Error> {
+        Ok(token::Keys::new(EMAIL_TOKEN_KEY, None).ok_or("the key of mail links is too short")?)
+    }
+
+    /// What is on this machine can be an attachment: the stand-ins have nothing to hide.
+    fn trusted_origins(&self) -> Vec<String> {
+        vec![self.ses_url.to_owned()]
+    }
+
+    fn email_webhooks(&self) -> Result<email_webhooks::State, Error> {
+        let providers = self.providers;
+        Ok(email_webhooks::State {
+            store: self.store("email-webhooks")?,
+            received: self.queue(Source::EmailEvents),
+            objects: self.objects(),
+            fetcher: Fetcher::new(fetch::Config { trusted_origins: self.trusted_origins() }),
+            settings: email_webhooks::Settings {
+                sns_topics: vec![SNS_TOPIC.to_owned()],
+                sns_version_1: false,
+                sns_endpoint: Some(format!("{}/sns", self.ses_url)),
+                sendgrid_public_key: Some(providers.sendgrid_public_key.clone()),
+                sendgrid_credentials: Some(providers.sendgrid_credentials.clone()),
+                mailgun_signing_key: Some(providers.mailgun_signing_key.clone()),
+                postmark_credentials: Some(providers.postmark_credentials.clone()),
+                bucket: BUCKET.to_owned(),
+            },
+            certificates: email_webhooks::Certificates::default(),
+        })
     }
 }

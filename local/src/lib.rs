@@ -6,15 +6,18 @@
 
 pub mod args;
 mod data;
+pub mod fake_ses;
 pub mod fake_twilio;
 mod functions;
 mod options;
 mod pump;
+mod providers;
 pub mod ready;
 pub mod seed;
 mod servers;
 pub mod sqs;
 mod start;
+pub mod storage;
 mod table;
 mod template;
 pub mod tour;
@@ -30,13 +33,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use data::{Data, Keys};
+use fake_ses::FakeSes;
 use fake_twilio::FakeTwilio;
 use functions::Functions;
 use pump::Pump;
 use sqs::Sqs;
+use storage::Storage;
 use wire::Wire;
 
 pub use options::{Options, TwilioAccount};
+pub use providers::Providers;
 pub use pump::Source;
 pub use template::Feed;
 
@@ -45,6 +51,16 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The key of the hashes of opt-outs. No secret: what it protects is on this machine.
 pub const OPT_OUT_HASH_KEY: &str = "local-opt-out-hash-key";
+/// The bucket for attachments and mail.
+pub const BUCKET: &str = "omega-objects";
+/// The domain whose mail is received.
+pub const INBOUND_DOMAIN: &str = "inbound.example.com";
+/// The topic that SES publishes to.
+pub const SNS_TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:omega-email-events";
+/// SES's configuration set.
+pub const CONFIGURATION_SET: &str = "omega";
+/// What reply addresses and unsubscribe links are sealed with. No secret: it is on this machine.
+pub const EMAIL_TOKEN_KEY: &str = "local-email-token-key";
 /// How long a stop waits for batches under way.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
@@ -78,6 +94,16 @@ pub struct Local {
     pub record_dead_letter_queue_url: String,
     /// The stand-in for Twilio.
     pub twilio_url: String,
+    /// The stand-in for SES, and its mailbox.
+    pub ses_url: String,
+    /// Object storage, by way of [`Local::wire`].
+    pub s3_endpoint: String,
+    /// The stand-in for SES, to script and to read.
+    pub ses: FakeSes,
+    /// Object storage, to look into.
+    pub storage: Storage,
+    /// With what providers of mail prove who they are.
+    pub providers: Providers,
     /// The account in use: the stand-in's, unless a real one was given.
     pub twilio_account: TwilioAccount,
     /// The stand-in for Twilio, to script and to read.
@@ -89,8 +115,8 @@ pub struct Local {
     /// Where "now" comes from.
     pub clock: Clock,
     functions: Functions,
-    pumps: [Pump; 2],
-    feeds: [Feed; 2],
+    pumps: [Pump; 4],
+    feeds: [Feed; 4],
     data: Option<Arc<Data>>,
     stopping: watch::Sender<bool>,
     /// Ends by itself after `stopping`.
@@ -123,17 +149,20 @@ impl Local {
         }
     }
 
-    /// Works until nothing more is due now: both queues have nothing to offer, and Twilio's stand-in has nothing more
-    /// to report. Jobs whose time has not come stay, and so do failed ones: the queue hides them for a while.
+    /// Works until nothing more is due now: no queue has anything to offer, and the stand-ins of the providers have
+    /// nothing more to report. Jobs whose time has not come stay, and so do failed ones: the queue hides them for a while.
     ///
     /// # Errors
     /// When a queue cannot be polled.
     pub async fn drain(&self) -> Result<(), Error> {
         loop {
             self.twilio.idle().await;
-            let sms = self.deliver_once(Source::Sms).await?;
-            let record = self.deliver_once(Source::Record).await?;
-            if sms.is_none() && record.is_none() {
+            self.ses.idle().await;
+            let mut delivered = false;
+            for source in Source::ALL {
+                delivered |= self.deliver_once(source).await?.is_some();
+            }
+            if !delivered {
                 return Ok(());
             }
         }
@@ -144,11 +173,7 @@ impl Local {
     /// # Errors
     /// When the queue cannot be polled, or what is done not deleted.
     pub async fn deliver_once(&self, source: Source) -> Result<Option<SqsBatchResponse>, Error> {
-        let pump = match source {
-            Source::Sms => &self.pumps[0],
-            Source::Record => &self.pumps[1],
-        };
-        pump.once().await
+        self.pumps[source as usize].once().await
     }
 
     /// Runs the sweeper once.
@@ -174,6 +199,16 @@ impl Local {
         &self.functions.sender
     }
 
+    /// The address of a queue.
+    pub fn queue_url(&self, source: Source) -> String {
+        sqs::queue_url(&self.sqs_endpoint, &self.feed(source).queue)
+    }
+
+    /// What `email-sender` works with.
+    pub fn email_sender(&self) -> &email_sender::Deps {
+        &self.functions.email_sender
+    }
+
     /// What `message-recorder` works with.
     pub fn recorder(&self) -> &message_recorder::Deps {
         &self.functions.recorder
@@ -194,10 +229,7 @@ impl Local {
 
     /// The names of a queue and of its dead-letter queue, as [`Local::sqs`] knows them.
     pub fn feed(&self, source: Source) -> &Feed {
-        match source {
-            Source::Sms => &self.feeds[0],
-            Source::Record => &self.feeds[1],
-        }
+        &self.feeds[source as usize]
     }
 
     /// The key of the demo business from an earlier start.

@@ -28,6 +28,25 @@ pub enum Source {
     Sms,
     /// Messages to store: `message-recorder`.
     Record,
+    /// Mail to send: `email-sender`.
+    Email,
+    /// What became of mail, and mail from clients: `email-receiver`.
+    EmailEvents,
+}
+
+impl Source {
+    /// Every queue that feeds a function.
+    pub const ALL: [Source; 4] = [Source::Sms, Source::Record, Source::Email, Source::EmailEvents];
+
+    /// The function that it feeds.
+    pub fn function(self) -> &'static str {
+        match self {
+            Source::Sms => "sms-sender",
+            Source::Record => "message-recorder",
+            Source::Email => "email-sender",
+            Source::EmailEvents => "email-receiver",
+        }
+    }
 }
 
 /// Takes from one queue.
@@ -98,6 +117,14 @@ impl Pump {
             Source::Sms => batch::run(event, |job| sms_sender::handle(&self.functions.sender, job)).await,
             Source::Record => {
                 batch::run(event, |job| message_recorder::handle(&self.functions.recorder, job)).await
+            }
+            Source::Email => {
+                batch::run(event, |job| email_sender::handle(&self.functions.email_sender, job)).await
+            }
+            Source::EmailEvents => {
+                let receiver = &self.functions.email_receiver;
+                let read = email_receiver::read;
+                batch::run_read(event, read, |job| email_receiver::handle(receiver, job)).await
             }
         };
         let failed: BTreeSet<_> =

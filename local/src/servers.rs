@@ -1,15 +1,23 @@
 //! Ports, and what listens on them besides the functions.
 
 use std::io;
+use std::sync::Arc;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use aws_types::SdkConfig;
+use axum::Router;
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::data::Data;
+use crate::BUCKET;
+use crate::fake_ses::{FakeSes, FakeSesConfig};
 use crate::fake_twilio::{FakeTwilio, FakeTwilioConfig};
+use crate::providers::{SNS_CERTIFICATE, SNS_CERTIFICATE_PATH};
+use crate::sqs::Sqs;
+use crate::storage::Storage;
 use crate::wire::Now;
 
 /// The account of the stand-in for Twilio.
@@ -32,6 +40,8 @@ pub(crate) struct Ports {
     pub fallback: Port,
     pub dynamodb: Port,
     pub sqs: Port,
+    pub ses: Port,
+    pub s3: Port,
 }
 
 impl Ports {
@@ -46,6 +56,8 @@ impl Ports {
             fallback: near(api, 2).await?,
             dynamodb: near(api, 3).await?,
             sqs: near(api, 4).await?,
+            ses: near(api, 5).await?,
+            s3: near(api, 6).await?,
         })
     }
 }
@@ -102,6 +114,40 @@ pub(crate) async fn resolve(endpoint: &str) -> Result<SocketAddr, Error> {
     let host = endpoint.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
     let address = tokio::net::lookup_host(host).await.map_err(|_| wrong())?.next();
     Ok(address.ok_or_else(wrong)?)
+}
+
+/// Object storage: in the data directory, or gone with the runner.
+pub(crate) fn storage(data: Option<&Data>) -> Result<Storage, Error> {
+    match data {
+        Some(data) => Storage::open(&data.objects(), BUCKET),
+        None => Storage::temporary(BUCKET),
+    }
+}
+
+/// The stand-in for SES. What it publishes goes to the queue as its topic would put it there, and what it receives into
+/// object storage.
+pub(crate) fn fake_ses(storage: &Storage, sqs: &Sqs, queue: &str, now: Now) -> FakeSes {
+    let (storage, sqs, queue) = (storage.clone(), sqs.clone(), queue.to_owned());
+    FakeSes::new(FakeSesConfig {
+        now,
+        bucket: BUCKET.to_owned(),
+        put: Arc::new(move |key, raw| {
+            let put = storage.write(&key, &raw);
+            Box::pin(std::future::ready(put))
+        }),
+        events: Arc::new(move |json| {
+            sqs.put(&queue, &json);
+            Box::pin(std::future::ready(()))
+        }),
+    })
+}
+
+/// What is behind SNS's address: its certificate, and what confirms a subscription.
+pub(crate) fn fake_sns() -> Router {
+    let confirmed = "<ConfirmSubscriptionResponse/>";
+    Router::new()
+        .route(SNS_CERTIFICATE_PATH, get(async || SNS_CERTIFICATE))
+        .route("/", get(async move || confirmed))
 }
 
 /// The stand-in for Twilio, with its webhooks pointing here.

@@ -184,6 +184,14 @@ impl Sqs {
         self.look(name, bodies).unwrap_or_default()
     }
 
+    /// Puts a message into the queue, as a topic does that writes to it. Nothing if there is no such queue.
+    pub fn put(&self, name: &str, body: &str) {
+        self.look(name, |queue, now| {
+            let _ = messages::send(queue, &serde_json::json!({"MessageBody": body}), now);
+        });
+        self.0.arrivals.notify_waiters();
+    }
+
     /// Makes the messages in flight visible at once, as if their consumer had crashed long ago.
     pub fn redeliver(&self, name: &str) {
         self.look(name, |queue, now| {

@@ -15,7 +15,7 @@ use crate::servers::{self, FAKE_ACCOUNT_SID, FAKE_AUTH_TOKEN, Ports, sdk_config}
 use crate::sqs::{self, Sqs};
 use crate::template::{Feed, Template};
 use crate::wire::{self, Now, Wire};
-use crate::{Error, Local, OPT_OUT_HASH_KEY, Options, TwilioAccount, fake_twilio, table};
+use crate::{Error, Local, OPT_OUT_HASH_KEY, Options, Providers, TwilioAccount, fake_ses, fake_twilio, table};
 
 /// How often the sweeper runs. In Lambda it is every minute; a person who tries something should not wait that long.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -50,17 +50,27 @@ impl Local {
         let sqs = queues(&template, data.as_deref(), now.clone())?;
         let sqs_endpoint = ports.sqs.origin;
         servers.spawn(wire::serve(ports.sqs.listener, wire.layer("sqs", sqs::router(sqs.clone()))));
-        let feeds = [template.feed("sms-sender")?, template.feed("message-recorder")?];
+        let [sms, record, email, email_events] = Source::ALL.map(|source| template.feed(source.function()));
+        let feeds = [sms?, record?, email?, email_events?];
         let urls = feeds.each_ref().map(|feed| sqs::queue_url(&sqs_endpoint, &feed.queue));
         let dead = feeds.each_ref().map(|feed| sqs::queue_url(&sqs_endpoint, &feed.dead_letters));
 
         let (origin, fallback_url, twilio_url) =
             (ports.api.origin, ports.fallback.origin, ports.twilio.origin);
-        let twilio = servers::fake_twilio(&origin, &fallback_url, now);
+        let twilio = servers::fake_twilio(&origin, &fallback_url, now.clone());
         let fake = wire.layer("twilio", fake_twilio::router(twilio.clone()));
         servers.spawn(wire::serve(ports.twilio.listener, fake));
         let stand_in = || stand_in_account(&twilio_url, &origin, &fallback_url);
         let twilio_account = options.twilio.unwrap_or_else(stand_in);
+
+        let storage = servers::storage(data.as_deref())?;
+        let (ses_url, s3_endpoint) = (ports.ses.origin, ports.s3.origin);
+        servers.spawn(wire::serve(ports.s3.listener, wire.layer("s3", storage.router()?)));
+        let ses = servers::fake_ses(&storage, &sqs, &feeds[Source::EmailEvents as usize].queue, now);
+        let fake = wire.layer("ses", fake_ses::api(ses.clone()));
+        let fake = fake.merge(fake_ses::people(ses.clone())).nest("/sns", servers::fake_sns());
+        servers.spawn(wire::serve(ports.ses.listener, fake));
+        let providers = Providers::new()?;
 
         let platform_key = platform_key(options.platform_key, data.as_deref())?;
         let sqs_config = sdk_config("SQS", &sqs_endpoint);
@@ -69,8 +79,12 @@ impl Local {
             dynamodb: &sdk_config("DYNAMODB", &dynamodb_endpoint),
             sqs: &sqs_config,
             table: &table,
-            sms_queue_url: &urls[0],
-            record_queue_url: &urls[1],
+            s3: &sdk_config("S3", &s3_endpoint),
+            ses: &sdk_config("SESV2", &ses_url),
+            ses_url: &ses_url,
+            api_url: &origin,
+            queue_urls: &urls,
+            providers: &providers,
             opt_out_hash_key: OPT_OUT_HASH_KEY,
             platform_key: &platform_key,
             twilio: &twilio_account,
@@ -88,9 +102,9 @@ impl Local {
             batch_size: feed.batch_size,
             functions: functions.clone(),
         };
-        let pumps = [pump(Source::Sms, &urls[0], &feeds[0]), pump(Source::Record, &urls[1], &feeds[1])];
-        let [sms_queue_url, record_queue_url] = urls;
-        let [sms_dead_letter_queue_url, record_dead_letter_queue_url] = dead;
+        let pumps = Source::ALL.map(|source| pump(source, &urls[source as usize], &feeds[source as usize]));
+        let [sms_queue_url, record_queue_url, ..] = urls;
+        let [sms_dead_letter_queue_url, record_dead_letter_queue_url, ..] = dead;
 
         let mut local = Local {
             base_url: format!("{origin}/omega"),
@@ -109,6 +123,11 @@ impl Local {
             twilio_url,
             twilio_account,
             twilio,
+            ses_url,
+            s3_endpoint,
+            ses,
+            storage,
+            providers,
             sqs,
             wire,
             clock,

@@ -94,7 +94,7 @@ impl App {
     /// Works until nothing is due now, and fails when a message was given up.
     pub async fn drain(&self) {
         self.local.drain().await.expect("the queues can be polled");
-        for source in [Source::Sms, Source::Record] {
+        for source in Source::ALL {
             let dead = &self.local.feed(source).dead_letters;
             assert_eq!(self.local.sqs.bodies(dead), Vec::<String>::new(), "dead letters of {source:?}");
         }
@@ -112,11 +112,17 @@ impl App {
         let n = self.next.fetch_add(1, Ordering::SeqCst);
         let id = 1000 + n;
         let number = format!("+1415555{:04}", 100 + n);
-        let body = json!({"business_id": id, "business_name": "Studio", "from_phone_number": number});
+        let email = format!("studio{id}@example.com");
+        let body = json!({
+            "business_id": id,
+            "business_name": "Studio",
+            "from_phone_number": number,
+            "from_email": email,
+        });
         let answer = self.platform(Method::POST, "/business/onboard").json(&body);
         let created = send(answer).await.ok();
         let key = created["api_key"].as_str().expect("a key, once").to_owned();
-        Business { app: self, id, number, key }
+        Business { app: self, id, number, email, key }
     }
 
     /// A call by whoever runs omega.

@@ -13,7 +13,7 @@ const BOB: &str = "+14155550124";
 /// The profile of whoever writes from an address.
 async fn profile_of(app: &App, studio: &Business<'_>, from: &str) -> Value {
     let business = domain::BusinessId::new(studio.id).expect("an id");
-    let address = domain::phone::SmsAddress::from_key(from).expect("an address");
+    let address = domain::address::Address::from_key(from).expect("an address");
     let found = app.local.sender().store.client_by_address(business, &address).await;
     let client = found.expect("the table answers").expect("the sender is known");
     studio.client(client.get()).await

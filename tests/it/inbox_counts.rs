@@ -6,15 +6,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::business::NumberRoute;
+use domain::business::InboundRoute;
 use domain::client::{Change, ClientChanges, ClientType, Personal};
 use domain::conversation::{Actor, Cause, ConversationStatus};
-use domain::draft::{SmsDraft, SmsEnvelope};
+use domain::draft::{Draft, Envelope};
 use domain::inbox::{Assignment, ConversationFilter, MessageFilter, Shards};
 use domain::job::{InboundSms, Recording};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text};
 use domain::note::Note;
-use domain::phone::{Country, SmsAddress};
+use domain::address::Address;
+use domain::phone::Country;
 use domain::staff::StaffChanges;
 use domain::{BusinessId, MessageId, RequestId};
 use futures_util::StreamExt;
@@ -142,7 +143,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 struct Studio {
     business: BusinessId,
     shards: Shards,
-    route: NumberRoute,
+    route: InboundRoute,
     /// Each makes its own ids.
     stores: [Store; 2],
     clock: TestClock,
@@ -154,12 +155,12 @@ fn id<K>(number: u64) -> domain::id::Id<K> {
     domain::id::Id::new(number).expect("a small number")
 }
 
-fn address(client: u64) -> SmsAddress {
-    SmsAddress::parse(&format!("+1415555{:04}", 1000 + client), Country::default()).expect("a number")
+fn address(client: u64) -> Address {
+    Address::parse_sms(&format!("+1415555{:04}", 1000 + client), Country::default()).expect("a number")
 }
 
-fn ours() -> SmsAddress {
-    SmsAddress::parse("+14155550100", Country::default()).expect("a number")
+fn ours() -> Address {
+    Address::parse_sms("+14155550100", Country::default()).expect("a number")
 }
 
 fn request() -> RequestId {
@@ -172,7 +173,7 @@ impl Studio {
     async fn new(app: &App, number: u64, shards: u64) -> Studio {
         let business = id(1_000_000 + number);
         let shards = Shards::new(shards).expect("a count");
-        let route = NumberRoute {
+        let route = InboundRoute {
             business_id: business,
             location_id: Some(id(1)),
             country: Country::default(),
@@ -215,7 +216,7 @@ impl Studio {
     }
 
     fn message(&self, client: u64, category: Category) -> Message {
-        let envelope = SmsEnvelope {
+        let envelope = Envelope {
             business: self.business,
             from: ours(),
             category,
@@ -229,7 +230,7 @@ impl Studio {
             media_urls: Vec::new(),
         };
         let body = Text("Hello".to_owned());
-        let draft = SmsDraft { client: id(client), to: address(client), body, wl_user_id: None };
+        let draft = Draft { client: id(client), to: address(client), body, wl_user_id: None, mail: None, recipients: Default::default() };
         let now = self.clock.now();
         draft.into_message(&envelope, self.stores[0].new_message_id(), request(), now)
     }

@@ -27,7 +27,7 @@ async fn stranger(studio: &Business<'_>, from: &str, texts: &[&str]) -> u64 {
         assert_eq!(sent.status, Some(200), "{sent:?}");
     }
     let business = domain::BusinessId::new(studio.id).expect("an id");
-    let address = domain::phone::SmsAddress::from_key(from).expect("an address");
+    let address = domain::address::Address::from_key(from).expect("an address");
     let found = studio.app.local.sender().store.client_by_address(business, &address).await;
     found.expect("the table answers").expect("the sender is known").get()
 }

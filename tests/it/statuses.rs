@@ -224,6 +224,7 @@ fn the_tables_condition_decides_as_the_pure_rule_does() {
                         provider_message_id: None,
                         failure: None,
                         metadata: None,
+                        recipient: None,
                     };
                     store.advance(at, Channel::Sms, &report, None).await.unwrap();
                     let this_attempt = said.attempt.is_none_or(|attempt| attempt == 1);

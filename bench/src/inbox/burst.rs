@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use domain::conversation::ConversationStatus;
 use domain::inbox::Shards;
 use domain::message::MessageRef;
-use domain::phone::{Phone, SmsAddress};
+use domain::address::Address;
+use domain::phone::Phone;
 use domain::{ClientId, MessageId, StaffId};
 use local::fake_twilio::ClientText;
 use local::seed;
@@ -62,7 +63,7 @@ fn writes(from: From, text: &Text, shards: Shards, head: f64) -> Result<Vec<Writ
     let shard = shards.of(client);
     let mut writes = Vec::new();
     let mut to = |place, what, partition, units| writes.push(Write { place, what, partition, units });
-    to(TABLE, "Twilio's id", keys::provider_message("twilio", &format!("SM{}", at.message)).pk, 2.0);
+    to(TABLE, "Twilio's id", keys::provider_message(domain::message::Provider::Twilio, &format!("SM{}", at.message)).pk, 2.0);
     to(TABLE, "message id", keys::message_pointer(business, at.message).pk, 2.0);
     // Message and head.
     to(TABLE, "client", keys::message(at).pk, 2.0);
@@ -81,7 +82,7 @@ fn writes(from: From, text: &Text, shards: Shards, head: f64) -> Result<Vec<Writ
     }
     if from == From::Stranger {
         let address =
-            SmsAddress::Phone(Phone::from_e164(&phone(client.get() % 1_000_000)).ok_or("no phone number")?);
+            Address::Phone(Phone::from_e164(&phone(client.get() % 1_000_000)).ok_or("no phone number")?);
         to(TABLE, "address", keys::address(business, &address).pk, 2.0);
         to(TABLE, "words of the search", keys::find_pk(business), 2.0);
         to(attribute::GSI7.0, "list by name", keys::names(business), 1.0);

@@ -12,7 +12,8 @@ use domain::client::Client;
 use domain::conversation::Conversation;
 use domain::fold::fold;
 use domain::inbox::{Cell, ConversationFilter, Shards};
-use domain::phone::{Phone, SmsAddress};
+use domain::address::Address;
+use domain::phone::Phone;
 use domain::{BusinessId, ClientId, Timestamp};
 use local::fake_twilio::{Callback, ClientText};
 use local::{Local, seed};
@@ -198,7 +199,7 @@ impl Models {
             let Key { pk, sk } = keys::profile(business, client(number));
             found.extend(stored(local, pk, Some(sk)).await?.iter().map(shown));
             let phone = Phone::from_e164(&Person::of(number).phone).ok_or("a phone number is none")?;
-            let Key { pk, sk } = keys::address(business, &SmsAddress::Phone(phone));
+            let Key { pk, sk } = keys::address(business, &Address::Phone(phone));
             found.extend(stored(local, pk, Some(sk)).await?.iter().map(shown));
         }
         found.extend(stored(local, keys::find_pk(business), None).await?.iter().map(shown));
@@ -434,7 +435,7 @@ impl Model {
         for term in terms(&person) {
             leads_to(keys::find(business, &term, id), "Term");
         }
-        leads_to(keys::address(business, &SmsAddress::Phone(phone)), "Address");
+        leads_to(keys::address(business, &Address::Phone(phone)), "Address");
         Ok(items)
     }
 }

@@ -3,6 +3,7 @@
 
 use domain::job::{InboundSms, Job, Recording, Work};
 use domain::{Error, Result};
+use objects::Objects;
 use store::{Accepted, Received, Store};
 
 /// What this consumer needs.
@@ -10,6 +11,8 @@ use store::{Accepted, Received, Store};
 pub struct Deps {
     /// The store.
     pub store: Store,
+    /// Where recordings lie that are too large for a job.
+    pub objects: Objects,
 }
 
 /// Does one job. A job that was done before changes nothing.
@@ -20,10 +23,14 @@ pub struct Deps {
 pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
     match job.work {
         Work::Record(recording) => record(deps, &recording).await,
+        Work::RecordStored { object } => record_stored(deps, &object).await,
         Work::ReceiveSms(sms) => receive(deps, &sms).await,
-        Work::SendSms { .. } | Work::CheckSms { .. } | Work::BackfillInbound {} => {
-            Err(Error::internal("a job of another queue"))
-        }
+        Work::SendSms { .. }
+        | Work::CheckSms { .. }
+        | Work::BackfillInbound {}
+        | Work::SendEmail { .. }
+        | Work::ReceiveEmail(_)
+        | Work::SesNotice { .. } => Err(Error::internal("a job of another queue")),
     }
 }
 
@@ -33,6 +40,14 @@ async fn record(deps: &Deps, recording: &Recording) -> Result<()> {
         tracing::info!(message.id = id.get(), "message recorded");
     }
     Ok(())
+}
+
+/// The recording stays in object storage, where its time ends by itself: the job may be handed out again.
+async fn record_stored(deps: &Deps, object: &str) -> Result<()> {
+    let stored = deps.objects.get(object).await?;
+    let stored = stored.ok_or_else(|| Error::internal("a recording is not in object storage"))?;
+    let recording = serde_json::from_slice(&stored).map_err(|error| Error::Internal(error.into()))?;
+    record(deps, &recording).await
 }
 
 async fn receive(deps: &Deps, sms: &InboundSms) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use objects::Objects;
 use runtime::Config;
 use runtime::aws::sdk_config;
 use store::Store;
@@ -15,8 +16,9 @@ async fn main() -> Result<(), Error> {
         opt_out_hash_key: config.required("OPT_OUT_HASH_KEY").into_bytes(),
     };
     let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
+    let objects = Objects::new(&sdk_config(&config, "S3"), config.required("OBJECTS_BUCKET"));
     config.check()?;
-    let deps = message_recorder::Deps { store };
+    let deps = message_recorder::Deps { store, objects };
     deps.store.warm().await;
     let run = async |event: LambdaEvent<SqsEvent>| {
         Ok::<_, Error>(runtime::batch::run(event.payload, |job| message_recorder::handle(&deps, job)).await)

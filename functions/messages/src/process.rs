@@ -2,20 +2,29 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use domain::address::Address;
 use domain::business::Business;
-use domain::draft::{SmsDraft, SmsEnvelope};
+use domain::draft::{Draft, Envelope};
+use domain::email::Email;
 use domain::job::Recording;
-use domain::message::{Category, Direction, Metadata, Provider, Text, UserType};
-use domain::phone::{Phone, SmsAddress};
+use domain::mail::{Attachment, LONGEST_STORED_BODY, Mail, Recipients};
+use domain::message::{Category, Channel, Direction, Metadata, Provider, Text, UserType};
 use domain::segments::MAX_CHARACTERS;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, RequestId, StaffId, Timestamp};
-use outbox::Outbox;
-use serde_json::json;
-use web::read::{JsonBody, Object, Problem, id, integer, metadata, text};
+use outbox::{Outbox, Recorded};
+use serde_json::{Value, json};
+use web::read::{JsonBody, Object, Problem, https_url, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, USER_TYPE, notification_type};
 use web::{ApiError, ApiResult, Call, Correlation, Tenant, unprocessable};
+
+/// A recording that is longer than this as a job, in bytes, is not queued.
+const LONGEST_JOB: usize = 1_800;
+/// Attachments of one mail.
+const MOST_ATTACHMENTS: usize = 50;
+/// A subject longer than a line of a mail may be (RFC 5322, 2.1.1) is none.
+const LONGEST_SUBJECT: usize = 998;
 
 struct Request {
     business: BusinessId,
@@ -27,12 +36,14 @@ struct Request {
     notification_type: Option<String>,
     provider: Option<Provider>,
     body: Text,
+    /// For a mail alone.
+    mail: Option<Mail>,
     sent_at: Option<String>,
     metadata: Option<Metadata>,
 }
 
 /// `POST /omega/messages/process`: a message of the client is recorded, any other is queued for sending. The client's
-/// number is the one the directory has.
+/// address is the one the directory has.
 pub async fn process(
     tenant: Tenant,
     Call { request, .. }: Call,
@@ -42,14 +53,8 @@ pub async fn process(
 ) -> ApiResult<Json<AcceptedResponse>> {
     let asked = body.read(read)?;
     let tenant = tenant.of_body(asked.business)?;
-    let ours = tenant.business().from_phone.clone().ok_or_else(|| {
-        unprocessable(
-            &["body", "business_id"],
-            json!(asked.business),
-            "Value error, the business has no number to send from",
-        )
-    })?;
-    let theirs = phone_of(&outbox, &tenant, asked.client).await?;
+    let ours = our_address(tenant.business(), &asked)?;
+    let theirs = their_address(&outbox, &tenant, &asked).await?;
     let item = if asked.sender_type == Some(UserType::Client) {
         record(&outbox, tenant.business(), asked, (theirs, ours), request, &correlation).await?
     } else {
@@ -61,9 +66,11 @@ pub async fn process(
 fn read(body: &Object<'_>) -> Option<Request> {
     let business = body.required("business_id", id);
     let channel = body.required("channel", |value| match value.as_str() {
-        Some("sms") => Ok(()),
-        _ => Err(Problem::new("enum", "Input should be 'sms'")),
+        Some("sms") => Ok(Channel::Sms),
+        Some("email") => Ok(Channel::Email),
+        _ => Err(Problem::new("enum", "Input should be 'sms' or 'email'")),
     });
+    let is_mail = channel == Some(Channel::Email);
     let client = body.required("client_id", id);
     let wl_user_id = body.optional("wl_user_id", integer);
     let staff_id = body.optional("staff_id", id);
@@ -71,10 +78,12 @@ fn read(body: &Object<'_>) -> Option<Request> {
     let category = body.optional("category", CATEGORY).unwrap_or(Category::Conversation);
     let notification_type = body.optional("notification_type", notification_type);
     let provider = body.optional("provider", PROVIDER);
-    let text = body.required("message", |value| match text(MAX_CHARACTERS)(value)? {
-        empty if empty.trim().is_empty() => Err(Problem::value("an empty text cannot be sent")),
+    let longest = if is_mail { LONGEST_STORED_BODY } else { MAX_CHARACTERS };
+    let text = body.required("message", |value| match text(longest)(value)? {
+        empty if empty.trim().is_empty() => Err(Problem::value("an empty message cannot be sent")),
         text => Ok(text),
     });
+    let mail = if is_mail { mail(body, sender_type == Some(UserType::Client)) } else { None };
     let sent_at = body.optional("sent_at", web::read::text(64));
     let metadata = body.optional("provider_metadata", metadata);
     channel?;
@@ -88,26 +97,70 @@ fn read(body: &Object<'_>) -> Option<Request> {
         notification_type,
         provider,
         body: Text(text?),
+        mail,
         sent_at,
         metadata,
     })
 }
 
-async fn phone_of(outbox: &Outbox, tenant: &Tenant, client: ClientId) -> Result<Phone, ApiError> {
-    let known = outbox.store.client_view(tenant.id(), client).await?;
-    known.and_then(|view| view.client.phone).ok_or_else(|| {
-        unprocessable(
-            &["body", "client_id"],
-            json!(client),
-            "Value error, no phone number is known of this client",
-        )
+/// What a mail has besides. Attachments are named by their address here: content goes to the operation that queues mail.
+fn mail(body: &Object<'_>, from_client: bool) -> Option<Mail> {
+    let line = |value: &Value| match text(LONGEST_SUBJECT)(value)? {
+        line if line.chars().any(char::is_control) => Err(Problem::value("it has to be one line")),
+        line => Ok(line),
+    };
+    let subject = body.optional("subject", line);
+    let attachments = body.every("attachments", MOST_ATTACHMENTS, |object| {
+        let url = if from_client {
+            object.required("url", text(LONGEST_SUBJECT))
+        } else {
+            object.required("url", https_url)
+        };
+        Some(Attachment {
+            filename: object.optional("filename", line).map(Text),
+            content_type: object.optional("content_type", text(127)),
+            url: Some(Text(url?)),
+            ..Attachment::default()
+        })
+    });
+    Some(Mail {
+        subject: Text(subject.unwrap_or_default()),
+        attachments: attachments?,
+        ..Mail::default()
     })
 }
 
-fn envelope(business: &Business, asked: &Request, from: Phone) -> SmsEnvelope {
-    SmsEnvelope {
+fn missing(field: &str, input: Value, said: &str) -> ApiError {
+    unprocessable(&["body", field], input, &format!("Value error, {said}"))
+}
+
+fn our_address(business: &Business, asked: &Request) -> Result<Address, ApiError> {
+    let (address, said) = match asked.mail {
+        Some(_) => (business.from_email.clone().map(Address::Email), "the business has no mailbox to send from"),
+        None => (business.from_phone.clone().map(Address::Phone), "the business has no number to send from"),
+    };
+    address.ok_or_else(|| missing("business_id", json!(asked.business), said))
+}
+
+async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Result<Address, ApiError> {
+    let known = outbox.store.client_view(tenant.id(), asked.client).await?.map(|view| view.client);
+    let (address, said) = match asked.mail {
+        Some(_) => {
+            let email = known.and_then(|client| Email::parse(&client.email?.0).ok());
+            (email.map(Address::Email), "no email address is known of this client")
+        }
+        None => {
+            let phone = known.and_then(|client| client.phone);
+            (phone.map(Address::Phone), "no phone number is known of this client")
+        }
+    };
+    address.ok_or_else(|| missing("client_id", json!(asked.client), said))
+}
+
+fn envelope(business: &Business, asked: &Request, from: Address) -> Envelope {
+    Envelope {
         business: business.business_id,
-        from: SmsAddress::Phone(from),
+        from,
         category: asked.category,
         notification_type: asked.notification_type.clone(),
         staff_id: asked.staff_id,
@@ -120,59 +173,68 @@ fn envelope(business: &Business, asked: &Request, from: Phone) -> SmsEnvelope {
     }
 }
 
+fn draft(asked: Request, to: Address) -> Draft {
+    Draft {
+        client: asked.client,
+        to,
+        body: asked.body,
+        wl_user_id: asked.wl_user_id,
+        mail: asked.mail.map(Box::new),
+        recipients: Recipients::new(),
+    }
+}
+
 async fn send(
     outbox: &Outbox,
     business: &Business,
     asked: Request,
-    (from, to): (Phone, Phone),
+    (from, to): (Address, Address),
     request: RequestId,
     correlation: &str,
 ) -> Result<AcceptedItem, ApiError> {
     let envelope = envelope(business, &asked, from);
-    let draft = SmsDraft {
-        client: asked.client,
-        to: SmsAddress::Phone(to),
-        body: asked.body,
-        wl_user_id: asked.wl_user_id,
-    };
-    let outcomes = outbox.queue_sms(&envelope, vec![(0, draft)], request, correlation).await;
+    let channel = if asked.mail.is_some() { Channel::Email } else { Channel::Sms };
+    let outcomes = outbox.queue_messages(&envelope, vec![(0, draft(asked, to))], request, correlation).await;
     let accepted = outcomes
         .into_iter()
         .next()
         .map(|(_, accepted)| accepted)
         .unwrap_or_else(|| Err(domain::Error::internal("a draft had no outcome")))?;
-    Ok(AcceptedItem::queued(0, &accepted, Status::Queued))
+    Ok(AcceptedItem::queued(0, channel, &accepted, Status::Queued))
 }
 
 async fn record(
     outbox: &Outbox,
     business: &Business,
     asked: Request,
-    (from, to): (Phone, Phone),
+    (from, to): (Address, Address),
     request: RequestId,
     correlation: &str,
 ) -> Result<AcceptedItem, ApiError> {
     let now = outbox.store.clock().now();
     let order_at = asked.sent_at.as_deref().and_then(Timestamp::parse).filter(|at| *at <= now).unwrap_or(now);
     let envelope = envelope(business, &asked, from);
-    let draft = SmsDraft {
-        client: asked.client,
-        to: SmsAddress::Phone(to),
-        body: asked.body,
-        wl_user_id: asked.wl_user_id,
-    };
-    let mut message = draft.into_message(&envelope, MessageId::at(order_at, 0), request, now);
+    let (provider, sent_at) = (asked.provider, asked.sent_at.clone());
+    let metadata = asked.metadata.clone();
+    let mut message = draft(asked, to).into_message(&envelope, MessageId::at(order_at, 0), request, now);
     message.direction = Direction::Inbound;
     message.delivery_status = Status::Received;
     message.status_rank = Status::Received.rank();
-    message.provider = Some(asked.provider.unwrap_or(Provider::External));
+    message.provider = Some(provider.unwrap_or(Provider::External));
     message.attempt = 0;
     message.segments = None;
     message.is_read = false;
-    message.sent_at = asked.sent_at;
-    message.provider_metadata = asked.metadata;
+    message.sent_at = sent_at;
+    message.provider_metadata = metadata;
     let recording =
         Recording { message, order_at, index: 0, historical: false, shards: business.inbox_shards };
-    outbox.queue_recordings(vec![recording], correlation).await?;
-    Ok(AcceptedItem { index: 0, message_id: None, status: Status::Received, error: None })
+    let job = serde_json::to_vec(&recording).map_err(|error| domain::Error::Internal(error.into()))?;
+    let mut message_id = None;
+    if job.len() <= LONGEST_JOB {
+        outbox.queue_recordings(vec![Recorded::Whole(recording)], correlation).await?;
+    } else {
+        // A job stays small. One mail is stored as quickly as it is put elsewhere.
+        message_id = outbox.store.record(&recording).await?.id();
+    }
+    Ok(AcceptedItem { index: 0, message_id, status: Status::Received, error: None })
 }

@@ -3,14 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::business::{Business, BusinessNumber, NumberRoute};
+use domain::business::{Business, BusinessNumber, InboundRoute};
+use domain::email::Email;
 use domain::inbox::Shards;
 use domain::onboarding::{Step, StepName, StepState};
 use domain::phone::{Country, Phone};
 use domain::{BusinessId, Error, Result};
 use serde_json::Value;
 use store::Store;
-use web::read::{JsonBody, Object, Problem, id, integer, text};
+use web::read::{JsonBody, Object, Problem, id, integer, mailbox, text};
 use web::{ApiResult, Edge, Platform, ShownOnce, api_key_hash};
 
 use crate::Settings;
@@ -28,7 +29,7 @@ const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
 struct Request {
     business: BusinessId,
     business_name: Option<String>,
-    from_email: Option<String>,
+    from_email: Option<Email>,
     time_zone: Option<String>,
     country: Country,
     subdomain: Option<String>,
@@ -96,7 +97,7 @@ fn read(object: &Object<'_>, known: Option<Country>, settings: &Settings) -> Opt
     });
     Some(Request {
         business_name: object.optional("business_name", text(200)),
-        from_email: object.optional("from_email", text(254)),
+        from_email: object.optional("from_email", mailbox),
         time_zone: object.optional("timezone", text(64)),
         subdomain: object.optional("subdomain", text(63)),
         from_phone: object.optional("from_phone_number", number),
@@ -117,7 +118,7 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         business_name: asked.business_name.clone(),
         country: asked.country,
         time_zone: asked.time_zone.clone(),
-        from_email: asked.from_email.clone(),
+        from_email: None,
         from_phone: None,
         phone_numbers: Vec::new(),
         subdomain: asked.subdomain.clone(),
@@ -149,7 +150,9 @@ async fn go_on(
     for _ in 0..RACES {
         let before = business.phone_numbers.clone();
         let refused = claim_numbers(store, &mut business, asked).await?;
+        let mailbox = claim_mailbox(store, &mut business, asked).await?;
         business.steps = steps(&business, &refused, settings);
+        business.steps.extend(mailbox);
         if store.put_onboarding(&business, &before).await? {
             return Ok(business);
         }
@@ -159,10 +162,25 @@ async fn go_on(
     Err(Error::Unavailable("too many calls set this business up at once".into()))
 }
 
-fn route(business: &Business, number: &BusinessNumber) -> NumberRoute {
-    NumberRoute {
+/// Lets the default mailbox lead to the business. Mail to it is theirs from then on, where its domain is received by
+/// omega, and mail is sent from it, where SES may.
+async fn claim_mailbox(store: &Store, business: &mut Business, asked: &Request) -> Result<Option<Step>> {
+    let Some(mailbox) = asked.from_email.clone().or_else(|| business.from_email.clone()) else {
+        return Ok(None);
+    };
+    if !store.claim_mailbox(&mailbox, &route(business, None)).await? {
+        let reason = format!("{} belongs to another business.", mailbox.as_str());
+        return Ok(Some(Step::failed(StepName::SenderEmail, reason, "Repeat the call with another from_email.")));
+    }
+    let next = format!("At SES, verify the domain {} with DKIM in the region of omega.", mailbox.domain());
+    business.from_email = Some(mailbox);
+    Ok(Some(Step::pending(StepName::SenderEmail, "omega cannot see whether SES may send from it.", next)))
+}
+
+fn route(business: &Business, number: Option<&BusinessNumber>) -> InboundRoute {
+    InboundRoute {
         business_id: business.business_id,
-        location_id: number.location_id,
+        location_id: number.and_then(|number| number.location_id),
         country: business.country,
         inbox_shards: business.inbox_shards,
     }
@@ -183,14 +201,14 @@ async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) 
         // More parts: what arrives at the numbers we have has to know it as well.
         business.inbox_shards = shards;
         for number in &business.phone_numbers {
-            store.claim_number(&number.phone, &route(business, number)).await?;
+            store.claim_number(&number.phone, &route(business, Some(number))).await?;
         }
     }
     for number in asked.numbers.iter().cloned().chain(default) {
         if business.owns(&number.phone) {
             continue;
         }
-        if store.claim_number(&number.phone, &route(business, &number)).await? {
+        if store.claim_number(&number.phone, &route(business, Some(&number))).await? {
             business.phone_numbers.push(number);
         } else {
             refused.push(number.phone);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::delivery::ErrorClass;
-use domain::message::{Channel, Message, MessageRef, Report};
+use domain::message::{Channel, Message, MessageRef, Provider, Report};
 use domain::status::Status;
 use domain::{Result, Timestamp};
-use store::consent::ConsentChange;
+use store::consent::{ConsentChange, TextConsent};
 use store::statuses::Advance;
 use twilio::RemoteMessage;
 
@@ -56,12 +56,12 @@ pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<(
 /// Twilio refused the text because its receiver said STOP to the sender, and nobody had told us.
 fn opted_out(message: &Message, report: &Report) -> Option<ConsentChange> {
     report.failure.as_ref().filter(|failure| failure.class == ErrorClass::Consent)?;
-    Some(ConsentChange {
+    Some(ConsentChange::Texts(TextConsent {
         address: message.to_address.clone(),
         sender: message.from_address.clone(),
         opted_out: true,
         evidence: report.provider_message_id.clone()?,
-    })
+    }))
 }
 
 /// The one text at Twilio that can only be this one: same numbers, same words, made between acceptance and the moment
@@ -77,7 +77,7 @@ async fn look_up(deps: &Deps, message: &Message) -> Result<Option<RemoteMessage>
         let ours = remote.direction.starts_with("outbound")
             && remote.body.as_deref() == Some(message.body.0.as_str())
             && made.is_some_and(|made| since <= made && made <= until)
-            && !deps.store.knows_provider_id("twilio", &remote.sid).await?;
+            && !deps.store.knows_provider_id(Provider::Twilio, &remote.sid).await?;
         if ours {
             candidates.push(remote);
         }

@@ -31,7 +31,12 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
         Work::SendSms { message, attempt } => send::send(deps, message, attempt, &job.request).await,
         Work::CheckSms { message, attempt } => check::check(deps, message, attempt).await,
         Work::BackfillInbound {} => backfill::backfill(deps, &job.request).await,
-        Work::Record(_) | Work::ReceiveSms(_) => Err(Error::internal("a job of another queue")),
+        Work::SendEmail { .. }
+        | Work::Record(_)
+        | Work::RecordStored { .. }
+        | Work::ReceiveSms(_)
+        | Work::ReceiveEmail(_)
+        | Work::SesNotice { .. } => Err(Error::internal("a job of another queue")),
     }
 }
 

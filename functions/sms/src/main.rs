@@ -20,6 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let outbox = Outbox {
         store: store.clone(),
         sms: Queue::new(&sqs, config.required("SMS_QUEUE_URL")),
+        email: Queue::new(&sqs, config.required("EMAIL_QUEUE_URL")),
         record: Queue::new(&sqs, config.required("RECORD_QUEUE_URL")),
     };
     let state = sms::State { edge: Edge::new(store.clone(), None), outbox };

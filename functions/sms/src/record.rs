@@ -6,17 +6,16 @@ use axum::extract::State;
 use domain::business::Business;
 use domain::job::Recording;
 use domain::message::{Channel, Direction, Message, MessageRef, Provider, Text, UserType};
-use domain::phone::{Country, SmsAddress};
+use domain::address::Address;
+use domain::phone::Country;
 use domain::status::Status;
 use domain::{FieldError, MessageId, RequestId, Timestamp};
-use outbox::Outbox;
+use outbox::{Outbox, Recorded};
 use serde_json::Value;
 use web::read::{JsonBody, Object, Problem, boolean, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, STATUS, USER_TYPE, notification_type};
 use web::{ApiResult, Call, Correlation, Tenant};
-
-use crate::send::said;
 
 /// Messages in one call.
 const MOST: usize = 100;
@@ -36,7 +35,7 @@ pub async fn record(
     let entries = body.read(|object| read(object, tenant.business(), request, now))?;
     let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
     let place = |(index, entry): (usize, Result<Recording, _>)| Some(Recording { index, ..entry.ok()? });
-    let recordings = entries.into_iter().enumerate().filter_map(place).collect();
+    let recordings = entries.into_iter().enumerate().filter_map(place).map(Recorded::Whole).collect();
     outbox.queue_recordings(recordings, &correlation).await?;
     Ok(Json(AcceptedResponse { message: "Queued for recording", request_id: request, items }))
 }
@@ -46,9 +45,7 @@ fn item(index: usize, entry: &Result<Recording, Vec<FieldError>>) -> AcceptedIte
         Ok(recording) => {
             AcceptedItem { index, message_id: None, status: recording.message.delivery_status, error: None }
         }
-        Err(problems) => {
-            AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said(problems)) }
-        }
+        Err(problems) => AcceptedItem::refused(index, problems),
     }
 }
 
@@ -98,6 +95,8 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             to_address: to?,
             body: Text(body?),
             media_urls: Vec::new(),
+            mail: None,
+            recipients: Default::default(),
             delivery_status: status,
             status_rank: status.rank(),
             attempt: 0,
@@ -126,6 +125,6 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
 }
 
 /// An address a text came from or went to, in any spelling.
-fn address(country: Country) -> impl Fn(&Value) -> Result<SmsAddress, Problem> {
-    move |value| SmsAddress::parse(&text(64)(value)?, country).map_err(Problem::value)
+fn address(country: Country) -> impl Fn(&Value) -> Result<Address, Problem> {
+    move |value| Address::parse_sms(&text(64)(value)?, country).map_err(Problem::value)
 }

@@ -5,14 +5,14 @@ use axum::Json;
 use axum::extract::State;
 use domain::FieldError;
 use domain::business::Business;
-use domain::draft::{SmsDraft, SmsEnvelope};
-use domain::message::Text;
-use domain::phone::{Phone, SmsAddress};
+use domain::draft::{Draft, Envelope};
+use domain::message::{Channel, Text};
+use domain::address::Address;
+use domain::phone::Phone;
 use domain::segments::MAX_CHARACTERS;
-use domain::status::Status;
 use outbox::Outbox;
 use serde_json::Value;
-use web::read::{JsonBody, Object, Problem, id, instant, integer, phone, text};
+use web::read::{JsonBody, Object, Problem, https_url, id, instant, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
 use web::{ApiResult, Call, Correlation, Tenant};
@@ -21,7 +21,6 @@ use web::{ApiResult, Call, Correlation, Tenant};
 const MOST: usize = 100;
 /// Pictures and the like of one text.
 const MOST_MEDIA: usize = 10;
-const LONGEST_URL: usize = 2048;
 
 /// `POST /omega/businesses/{business_id}/sms/send`: each text is checked, stored as queued and queued for the sender
 /// before the answer. Nothing is sent inside the call. A bad entry is refused alone; when every entry is bad, the call
@@ -34,64 +33,23 @@ pub async fn send(
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
     let (envelope, entries) = body.read(|object| read(object, tenant.business()))?;
-    let mut items: Vec<Option<AcceptedItem>> = Vec::new();
-    let mut drafts = Vec::new();
+    let (mut refused, mut drafts) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
-        items.push(entry.as_ref().err().map(|problems| refused(index, problems)));
-        drafts.extend(entry.ok().map(|draft| (index, draft)));
+        match entry {
+            Ok(draft) => drafts.push((index, draft)),
+            Err(problems) => refused.push(AcceptedItem::refused(index, &problems)),
+        }
     }
-    let now = outbox.store.clock().now();
-    let waiting =
-        if envelope.send_at.is_some_and(|at| at > now) { Status::Scheduled } else { Status::Queued };
-    let outcomes = outbox.queue_sms(&envelope, drafts, request, &correlation).await;
-    let mut trouble = None;
-    let mut stored = false;
-    for (index, outcome) in outcomes {
-        items[index] = Some(match outcome {
-            Ok(accepted) => {
-                stored |= accepted.id().is_some();
-                AcceptedItem::queued(index, &accepted, waiting)
-            }
-            Err(error) => {
-                trouble = Some(error);
-                uncertain(index)
-            }
-        });
-    }
-    match trouble {
-        // Repeated under its key, the call finishes what is missing. Without a key a repetition would send again what
-        // is stored, so the answer says what is.
-        Some(error) if keyed || !stored => Err(error.into()),
-        _ => Ok(Json(AcceptedResponse {
-            message: "Queued for sending",
-            request_id: request,
-            items: items.into_iter().flatten().collect(),
-        })),
-    }
+    let waiting = envelope.waiting(outbox.store.clock().now());
+    let outcomes = outbox.queue_messages(&envelope, drafts, request, &correlation).await;
+    let channel = Channel::Sms;
+    Ok(Json(AcceptedResponse::queued(request, channel, waiting, keyed, refused, outcomes)?))
 }
 
-fn uncertain(index: usize) -> AcceptedItem {
-    let error = "It could not be stored, or the answer was lost: see the messages of this request before sending it again.";
-    AcceptedItem { index, message_id: None, status: Status::Failed, error: Some(error.to_owned()) }
-}
-
-fn refused(index: usize, problems: &[FieldError]) -> AcceptedItem {
-    AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said(problems)) }
-}
-
-/// Why an entry is refused: each bad field by its name.
-pub(crate) fn said(problems: &[FieldError]) -> String {
-    let one = |problem: &FieldError| match problem.loc.last() {
-        Some(domain::error::Loc::Name(name)) => format!("{name}: {}", problem.message),
-        _ => problem.message.clone(),
-    };
-    problems.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-type Entries = Vec<Result<SmsDraft, Vec<FieldError>>>;
+type Entries = Vec<Result<Draft, Vec<FieldError>>>;
 
 /// Everything of the request, checked.
-fn read(object: &Object<'_>, business: &Business) -> Option<(SmsEnvelope, Entries)> {
+fn read(object: &Object<'_>, business: &Business) -> Option<(Envelope, Entries)> {
     let category = object.required("category", CATEGORY);
     let notification_type = object.optional("notification_type", notification_type);
     let staff_id = object.optional("staff_id", id);
@@ -104,12 +62,12 @@ fn read(object: &Object<'_>, business: &Business) -> Option<(SmsEnvelope, Entrie
     {
         object.refuse("expires_at", Problem::value("it ends before it begins at send_at"));
     }
-    let media_urls = object.list("media_urls", MOST_MEDIA, media_url);
+    let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
     let from = sender(object, business);
     let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
-    let envelope = SmsEnvelope {
+    let envelope = Envelope {
         business: business.business_id,
-        from: SmsAddress::Phone(from?),
+        from: Address::Phone(from?),
         category: category?,
         notification_type,
         staff_id,
@@ -140,7 +98,7 @@ fn sender(object: &Object<'_>, business: &Business) -> Option<Phone> {
     asked.or_else(|| business.from_phone.clone().filter(|_| absent))
 }
 
-fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<SmsDraft> {
+fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Draft> {
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
     let to = entry.required("to_phone_number", phone(business.country));
@@ -149,14 +107,5 @@ fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Sms
         entry.refuse("message", Problem::value("an empty text needs media"));
         return None;
     }
-    Some(SmsDraft { client: client?, to: SmsAddress::Phone(to?), body: Text(body?), wl_user_id })
-}
-
-fn media_url(value: &Value) -> Result<String, Problem> {
-    let url = text(LONGEST_URL)(value)?;
-    let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
-    match host {
-        Some(host) if !host.is_empty() && !host.contains('@') && url.is_ascii() => Ok(url),
-        _ => Err(Problem::new("url_scheme", "URL should be a valid https address")),
-    }
+    Some(Draft { client: client?, to: Address::Phone(to?), body: Text(body?), wl_user_id, mail: None, recipients: Default::default() })
 }

@@ -31,6 +31,7 @@ pub async fn update(
             provider_message_id: None,
             failure: None,
             metadata,
+            recipient: None,
         };
         Some((message?, report))
     })?;
@@ -40,12 +41,5 @@ pub async fn update(
         Advance::Stale(status) | Advance::Duplicate(status) => (false, status),
         Advance::Unknown => return Err(Error::NotFound("message").into()),
     };
-    let message = if applied { "Status updated" } else { "The message is past this status" };
-    Ok(Json(UpdateResponse {
-        success: true,
-        message: message.to_owned(),
-        updated_count: u64::from(applied),
-        applied,
-        status: status.map(Status::as_str),
-    }))
+    Ok(Json(UpdateResponse::of_status(applied, status)))
 }

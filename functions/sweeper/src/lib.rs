@@ -2,20 +2,24 @@
 //!
 //! - stored but not queued, or waiting for its time: queued for the sender;
 //! - claimed, and the lease ran out: of unknown outcome, and never claimed again by itself;
-//! - silent for too long, or of unknown outcome: the sender is asked to ask the provider, once;
+//! - silent for too long, or of unknown outcome: the sender is asked to ask the provider, once. SES cannot be asked;
 //! - snoozed until now: the conversation comes back;
 //! - counted elsewhere since: the sums are brought up to date;
 //! - the conversations of a deactivated member of the staff, a stranger whom the directory named, a client to be
-//!   forgotten: worked on until it is done.
+//!   forgotten: worked on until it is done;
+//! - what came with a message that is forgotten: removed from object storage.
 
 use std::time::Duration;
 
 use domain::Result;
 use domain::delivery::LOOK_UP_AFTER;
 use domain::job::{Job, Work};
+use domain::message::Channel;
 use domain::status::Status;
+use objects::Objects;
 use queue::Queue;
 use store::due::{Due, DueMessage};
+use store::erasing::Discarded;
 use store::{Store, keys};
 
 /// Messages taken from one part of the index at a time.
@@ -34,6 +38,10 @@ pub struct Deps {
     pub store: Store,
     /// Jobs of the text sender.
     pub sms_queue: Queue,
+    /// Jobs of the mail sender.
+    pub email_queue: Queue,
+    /// Where attachments are.
+    pub objects: Objects,
 }
 
 /// What one run did.
@@ -91,10 +99,11 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
 }
 
 async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
-    let mut jobs = Vec::new();
+    let (mut texts, mut mails) = (Vec::new(), Vec::new());
     for due in page {
         let done = match due {
             Due::Message(due) => {
+                let jobs = if due.message.channel == Channel::Email { &mut mails } else { &mut texts };
                 jobs.extend(sweep_message(deps, &due, swept).await?);
                 Ok(())
             }
@@ -104,13 +113,23 @@ async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
             Due::Staff(staff) => deps.store.release_assignments(&staff).await,
             Due::Merge(merge) => deps.store.go_on_merging(&merge).await,
             Due::Erasure(erasure) => deps.store.go_on_erasing(&erasure).await,
+            Due::Discarded(discarded) => discard(deps, &discarded).await,
         };
         if let Err(error) = done {
             // It stays due, and keeps no message waiting.
             tracing::error!(error = domain::error::with_causes(&error), "left to the next run");
         }
     }
-    deps.sms_queue.send(&jobs).await
+    deps.sms_queue.send(&texts).await?;
+    deps.email_queue.send(&mails).await
+}
+
+/// Removes objects, and then the note that says so: what dies between does it again.
+async fn discard(deps: &Deps, discarded: &Discarded) -> Result<()> {
+    for object in &discarded.objects {
+        deps.objects.delete(object).await?;
+    }
+    deps.store.forget_discarded(discarded).await
 }
 
 /// What a due message needs: a job, or an end to waiting.
@@ -120,13 +139,17 @@ async fn sweep_message(deps: &Deps, due: &DueMessage, swept: &mut Swept) -> Resu
         Status::Queued | Status::Scheduled => {
             if deps.store.claim_due(due, AGAIN).await? {
                 swept.queued += 1;
-                return Ok(Some(Job::new("sweeper", Work::SendSms { message, attempt })));
+                return Ok(Some(Job::new("sweeper", Work::send(due.message.channel, message, attempt))));
             }
         }
         Status::Sending if due.message.lease_until.is_some() => {
             if deps.store.give_up_lease(due, LOOK_UP_AFTER).await? {
                 swept.given_up += 1;
             }
+        }
+        Status::Sending | Status::Sent | Status::UnknownOutcome if due.message.channel == Channel::Email => {
+            let why = "A day went by without a report, and SES cannot be asked about a mail.";
+            deps.store.stop_asking(message, attempt, why).await?;
         }
         Status::Sending | Status::Sent | Status::UnknownOutcome => {
             if deps.store.claim_due(due, ASKED).await? {

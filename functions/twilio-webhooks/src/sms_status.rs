@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use domain::id::{Id, kind};
-use domain::message::{Channel, MessageRef, Report};
-use domain::phone::SmsAddress;
+use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::address::Address;
 use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
 use store::Store;
-use store::consent::ConsentChange;
+use store::consent::{ConsentChange, TextConsent};
 use store::provider_ids::Placed;
 use store::statuses::Advance;
 use web::ApiResult;
@@ -21,9 +21,10 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
     let sid = form.required("MessageSid")?;
     let word = form.field("MessageStatus").or_else(|| form.field("SmsStatus")).unwrap_or("unknown");
     let code = form.field("ErrorCode").and_then(|code| code.parse::<u32>().ok());
+    let report = Report::from_twilio(word, code, Some(sid.to_owned()), None);
     let (at, attempt) = match addressed(&form) {
         Some(addressed) => addressed,
-        None => match store.place("twilio", sid, word, code).await? {
+        None => match store.place(Provider::Twilio, sid, &report).await? {
             Placed::Found(at, attempt) => (at, attempt),
             Placed::Parked => {
                 tracing::info!(twilio.sid = sid, "report of an unknown text parked");
@@ -31,7 +32,7 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
             }
         },
     };
-    let report = Report::from_twilio(word, code, Some(sid.to_owned()), Some(attempt));
+    let report = Report { attempt: Some(attempt), ..report };
     let consent = opted_out(&form, code);
     match store.advance(at, Channel::Sms, &report, consent.as_ref()).await? {
         Advance::Applied(status) => {
@@ -66,10 +67,10 @@ fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
 /// Twilio refused the text because its receiver said STOP to the sender, which we may not have heard ourselves.
 fn opted_out(form: &Form, code: Option<u32>) -> Option<ConsentChange> {
     (code == Some(OPTED_OUT)).then_some(())?;
-    Some(ConsentChange {
-        address: SmsAddress::from_key(form.field("To")?)?,
-        sender: SmsAddress::from_key(form.field("From")?)?,
+    Some(ConsentChange::Texts(TextConsent {
+        address: Address::from_key(form.field("To")?)?,
+        sender: Address::from_key(form.field("From")?)?,
         opted_out: true,
         evidence: form.field("MessageSid")?.to_owned(),
-    })
+    }))
 }

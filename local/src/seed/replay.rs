@@ -11,12 +11,13 @@ use aws_types::SdkConfig;
 use domain::client::ClientChanges;
 use domain::conversation::{Actor, Cause};
 use domain::delivery::{ErrorClass, Failure};
-use domain::draft::{SmsDraft, SmsEnvelope};
+use domain::draft::{Draft, Envelope};
 use domain::inbox::Shards;
 use domain::job::{InboundSms, Recording};
 use domain::message::{Category, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::note::Note;
-use domain::phone::{Phone, SmsAddress};
+use domain::address::Address;
+use domain::phone::Phone;
 use domain::staff::StaffChanges;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Clock, MessageId, RequestId, StaffId, Timestamp};
@@ -250,8 +251,8 @@ impl Teller {
         staff: StaffId,
     ) -> Message {
         let by_hand = category == Category::Conversation;
-        let address = |phone: &Phone| SmsAddress::Phone(phone.clone());
-        let envelope = SmsEnvelope {
+        let address = |phone: &Phone| Address::Phone(phone.clone());
+        let envelope = Envelope {
             business: self.replay.business,
             from: address(&self.person.ours),
             category,
@@ -264,11 +265,13 @@ impl Teller {
             shards: self.shards,
             media_urls: Vec::new(),
         };
-        let draft = SmsDraft {
+        let draft = Draft {
             client,
             to: address(&self.person.theirs),
             body: Text(words.to_owned()),
             wl_user_id: None,
+            mail: None,
+            recipients: Default::default(),
         };
         let now = store.clock().now();
         let mut message = draft.into_message(&envelope, MessageId::at(now, 0), self.request(index), now);

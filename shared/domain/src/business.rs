@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::email::Email;
 use crate::id::{BusinessId, LocationId};
 use crate::inbox::Shards;
 use crate::onboarding::Step;
@@ -33,7 +34,7 @@ pub struct Business {
     pub time_zone: Option<String>,
     /// Default mail sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from_email: Option<String>,
+    pub from_email: Option<Email>,
     /// Default number for texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_phone: Option<Phone>,
@@ -63,9 +64,9 @@ impl Business {
     }
 }
 
-/// Whom one of our numbers belongs to.
+/// Whom one of our numbers or mailboxes belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NumberRoute {
+pub struct InboundRoute {
     /// The business.
     pub business_id: BusinessId,
     /// The location.

@@ -2,6 +2,8 @@
 //!
 //! A client has exactly one conversation in a business, and its id is the client's: docs/adr/0004.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, EntryId, MessageId, StaffId};
@@ -109,9 +111,22 @@ pub struct Conversation {
     /// Its label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// When mail reopened it, the last times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reopened_at: Vec<Timestamp>,
+    /// What an answer to the last mail from the client refers to: `Message-ID`s, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mail_thread: Vec<String>,
 }
 
 impl Conversation {
+    /// Whether mail may reopen it now. Two machines that answer each other without saying so reopen a conversation
+    /// for ever, so that mail does it [`MOST_REOPENINGS`] times an hour.
+    pub fn mail_may_reopen(&self, now: Timestamp) -> bool {
+        let lately = self.reopened_at.iter().filter(|at| now.since(**at) < REOPENING_HOUR);
+        lately.count() < MOST_REOPENINGS
+    }
+
     /// How it is counted.
     pub fn standing(&self) -> Standing {
         Standing {
@@ -123,6 +138,10 @@ impl Conversation {
         }
     }
 }
+
+/// How often mail reopens a conversation within an hour.
+pub const MOST_REOPENINGS: usize = 5;
+const REOPENING_HOUR: Duration = Duration::from_secs(3600);
 
 /// Who did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

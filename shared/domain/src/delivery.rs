@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::email_event::SOFT_BOUNCE;
+use crate::message::Channel;
+
 /// Why a message failed or waits. Decides retry and advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,9 +70,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The client said STOP to the sender.
-    pub fn opted_out() -> Self {
-        Failure::new(ErrorClass::Consent, "The client has opted out of texts from this number.")
+    /// The client does not want it: they said STOP to the number, or mail to their address is suppressed.
+    pub fn unwanted(channel: Channel) -> Self {
+        let reason = match channel {
+            Channel::Email => "Mail of this kind to this address is suppressed: it bounced, was called spam, or was unsubscribed from.",
+            Channel::Sms | Channel::Voice | Channel::Note => "The client has opted out of texts from this number.",
+        };
+        Failure::new(ErrorClass::Consent, reason)
     }
 
     /// A failure that no provider code names.
@@ -109,6 +116,18 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The word for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Later { .. } => "later",
+            Outcome::Unknown { .. } => "unknown",
+            Outcome::Refused { .. } => "refused",
+        }
+    }
+}
+
 /// How often a transient failure is tried again by itself.
 pub const MAX_RETRIES: u32 = 3;
 /// How often a throttled message is tried again before it fails: some ten hours, the longest that Twilio keeps a
@@ -120,6 +139,8 @@ pub const LEASE: Duration = Duration::from_secs(90);
 pub const SILENCE: Duration = Duration::from_secs(24 * 3600);
 /// How long a message of unknown outcome waits for its callback before the provider is asked.
 pub const LOOK_UP_AFTER: Duration = Duration::from_secs(15 * 60);
+/// How long after a soft bounce a mail is tried again, once: the provider has tried for hours itself.
+pub const AFTER_SOFT_BOUNCE: Duration = Duration::from_secs(4 * 3600);
 /// How long a message waits for the one before it to the same client.
 pub const ORDER_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -149,6 +170,9 @@ pub fn retry_after(
             full.mul_f64(0.5 + 0.5 * jitter)
         }
         ErrorClass::Transient if tries.retries < MAX_RETRIES => {
+            if failure.code.as_deref() == Some(SOFT_BOUNCE) {
+                return (tries.retries == 0).then(|| AFTER_SOFT_BOUNCE.mul_f64(0.9 + 0.2 * jitter));
+            }
             let unreachable = failure.code.as_deref() == Some("30003");
             let base = if unreachable {
                 1800 * (tries.retries as u64 + 1)

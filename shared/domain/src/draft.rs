@@ -1,20 +1,21 @@
-//! A text that somebody wants sent, checked, and the message it becomes.
+//! A message that somebody wants sent, checked, and the message it becomes.
 
+use crate::address::Address;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::inbox::Shards;
+use crate::mail::{Mail, Recipients};
 use crate::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
-use crate::phone::SmsAddress;
 use crate::segments;
 use crate::status::Status;
 use crate::time::Timestamp;
 
-/// What is the same for all texts of one call.
+/// What is the same for all messages of one call.
 #[derive(Clone, Debug)]
-pub struct SmsEnvelope {
+pub struct Envelope {
     /// Whose.
     pub business: BusinessId,
-    /// Our number.
-    pub from: SmsAddress,
+    /// Our number or mailbox.
+    pub from: Address,
     /// What for.
     pub category: Category,
     /// The caller's finer word for it.
@@ -35,40 +36,57 @@ pub struct SmsEnvelope {
     pub media_urls: Vec<String>,
 }
 
-/// One text of a call.
+impl Envelope {
+    /// How a message stands that is stored now: waiting for its time, or for a sender.
+    pub fn waiting(&self, now: Timestamp) -> Status {
+        match self.send_at {
+            Some(at) if at > now => Status::Scheduled,
+            _ => Status::Queued,
+        }
+    }
+}
+
+/// One message of a call.
 #[derive(Clone, Debug)]
-pub struct SmsDraft {
+pub struct Draft {
     /// To whom.
     pub client: ClientId,
     /// Where.
-    pub to: SmsAddress,
+    pub to: Address,
     /// The words.
     pub body: Text,
     /// The client's id in the caller's user system.
     pub wl_user_id: Option<u64>,
+    /// What a mail has besides. Without it, it is a text.
+    pub mail: Option<Box<Mail>>,
+    /// Further receivers of a mail who get no copy.
+    pub recipients: Recipients,
 }
 
-impl SmsDraft {
+impl Draft {
     /// The message to store: queued, or scheduled when its time is still to come.
     pub fn into_message(
         self,
-        envelope: &SmsEnvelope,
+        envelope: &Envelope,
         id: MessageId,
         request: RequestId,
         now: Timestamp,
     ) -> Message {
-        let status = match envelope.send_at {
-            Some(at) if at > now => Status::Scheduled,
-            _ => Status::Queued,
+        let status = envelope.waiting(now);
+        let (channel, provider, segments) = match &self.mail {
+            Some(_) => (Channel::Email, Provider::Ses, None),
+            None => {
+                let counted = segments::count(&self.body.0).segments;
+                (Channel::Sms, Provider::Twilio, u32::try_from(counted).ok())
+            }
         };
-        let counted = segments::count(&self.body.0).segments;
         Message {
             at: MessageRef { business: envelope.business, client: self.client, message: id },
-            channel: Channel::Sms,
+            channel,
             direction: Direction::Outbound,
             category: envelope.category,
             notification_type: envelope.notification_type.clone(),
-            provider: Some(Provider::Twilio),
+            provider: Some(provider),
             sender_type: envelope.sender_type,
             sent_by: envelope.sent_by,
             staff_id: envelope.staff_id,
@@ -79,6 +97,8 @@ impl SmsDraft {
             to_address: self.to,
             body: self.body,
             media_urls: envelope.media_urls.clone(),
+            mail: self.mail,
+            recipients: self.recipients,
             delivery_status: status,
             status_rank: status.rank(),
             attempt: 1,
@@ -87,7 +107,7 @@ impl SmsDraft {
             provider_message_id: None,
             provider_status: None,
             failure: None,
-            segments: u32::try_from(counted).ok(),
+            segments,
             sent_at: None,
             created_at: now,
             updated_at: now,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::Effect;
 use crate::inbox::Shards;
-use crate::message::{Message, MessageRef, Provider, Text};
+use crate::message::{Channel, Message, MessageRef, Provider, Text};
 use crate::time::Timestamp;
 
 /// The version that producers write.
@@ -72,6 +72,21 @@ pub enum Work {
     },
     /// Store a mail from a client.
     ReceiveEmail(InboundEmail),
+    /// What SES published, as it came. Never queued by omega itself: SES's topic writes to the queue.
+    SesNotice {
+        /// The words of SES.
+        notice: String,
+    },
+}
+
+impl Work {
+    /// Send a stored message, by the sender of its channel.
+    pub fn send(channel: Channel, message: MessageRef, attempt: u32) -> Work {
+        match channel {
+            Channel::Email => Work::SendEmail { message, attempt },
+            Channel::Sms | Channel::Voice | Channel::Note => Work::SendSms { message, attempt },
+        }
+    }
 }
 
 /// A message to store that another system carried.
@@ -156,7 +171,8 @@ impl Job {
             | Work::Record(_)
             | Work::RecordStored { .. }
             | Work::ReceiveSms(_)
-            | Work::ReceiveEmail(_) => None,
+            | Work::ReceiveEmail(_)
+            | Work::SesNotice { .. } => None,
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Nothing here does IO, is async, reads the environment or asks for the time: "now" is always an argument.
 //! Every other crate depends on this one, and this one on none of them.
 //!
-//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`], [`email`]), who takes
+//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`], [`email`],
+//! [`address`]), who takes
 //! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
 //! [`message`], [`mail`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
 //! producers hand to consumers ([`job`]).
 
 pub mod access;
+pub mod address;
 pub mod business;
 pub mod client;
 pub mod conversation;
@@ -34,7 +36,9 @@ pub mod segments;
 pub mod sms_error;
 pub mod staff;
 pub mod status;
+pub mod threading;
 pub mod time;
+pub mod unsubscribe;
 
 pub use error::{Error, FieldError};
 pub use id::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId};

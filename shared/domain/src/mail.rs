@@ -53,6 +53,14 @@ pub struct Mail {
     pub suspicions: Vec<Suspicion>,
 }
 
+impl Mail {
+    /// The keys of all that lies in object storage.
+    pub fn objects(&self) -> Vec<String> {
+        let attachments = self.attachments.iter().filter_map(|attachment| attachment.object.clone());
+        attachments.chain(self.body_object.clone()).collect()
+    }
+}
+
 /// A body that is too long for the table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredBody {
@@ -126,7 +134,8 @@ pub type Recipients = BTreeMap<String, Status>;
 
 /// How far a mail has come as a whole: as far as the receiver who is least far, and failed when it failed for one.
 pub fn worst(recipients: &Recipients) -> Option<Status> {
-    let failed = recipients.values().filter(|status| status.is_failure()).max_by_key(|status| severity(**status));
+    let failed =
+        recipients.values().filter(|status| status.is_failure()).max_by_key(|status| severity(**status));
     failed.or_else(|| recipients.values().min_by_key(|status| status.rank())).copied()
 }
 

@@ -75,6 +75,11 @@ pub fn joined(
         activity_at: own.activity_at.max(strangers.activity_at),
         resolved_by: resolved_by.filter(|_| status == ConversationStatus::Resolved),
         label: own.label.clone().or_else(|| strangers.label.clone()),
+        mail_thread: if own.mail_thread.is_empty() {
+            strangers.mail_thread.clone()
+        } else {
+            own.mail_thread.clone()
+        },
         ..own.clone()
     };
     let told = changes(before, &joined).len() as u64;
@@ -162,6 +167,8 @@ mod tests {
             updated_by: None,
             resolved_by: None,
             label: None,
+            mail_thread: Vec::new(),
+            reopened_at: Vec::new(),
         }
     }
 

@@ -4,9 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Address;
 use crate::delivery::{ErrorClass, Failure};
+use crate::email::Email;
+use crate::email_event::EmailEvent;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
-use crate::phone::SmsAddress;
+use crate::mail::{Mail, Recipients};
 use crate::status::Status;
 use crate::time::Timestamp;
 
@@ -35,6 +38,17 @@ impl Channel {
             Channel::Email => "email",
             Channel::Voice => "voice",
             Channel::Note => "note",
+        }
+    }
+}
+
+impl Channel {
+    /// Who carries what omega sends on it.
+    pub fn provider(self) -> Provider {
+        match self {
+            Channel::Sms | Channel::Voice => Provider::Twilio,
+            Channel::Email => Provider::Ses,
+            Channel::Note => Provider::External,
         }
     }
 }
@@ -91,6 +105,20 @@ pub enum Provider {
     Postmark,
     /// Any other, outside omega.
     External,
+}
+
+impl Provider {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Provider::Twilio => "twilio",
+            Provider::Ses => "ses",
+            Provider::Sendgrid => "sendgrid",
+            Provider::Mailgun => "mailgun",
+            Provider::Postmark => "postmark",
+            Provider::External => "external",
+        }
+    }
 }
 
 /// Words of a person. Stored and sent as they are, never printed: `Debug` shows the length alone.
@@ -166,14 +194,20 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<u64>,
     /// Sender address.
-    pub from_address: SmsAddress,
+    pub from_address: Address,
     /// Receiver address.
-    pub to_address: SmsAddress,
+    pub to_address: Address,
     /// The words.
     pub body: Text,
     /// Addresses of pictures and the like, https.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media_urls: Vec<String>,
+    /// What a mail has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<Mail>>,
+    /// How far the copy of each receiver has come, for a mail to several. Only those of whom something was reported.
+    #[serde(default, skip_serializing_if = "Recipients::is_empty")]
+    pub recipients: Recipients,
     /// How far it has come.
     pub delivery_status: Status,
     /// [`Status::rank`] of it, for the table's conditions.
@@ -229,11 +263,32 @@ pub struct Message {
 
 impl Message {
     /// The client's address: the receiver of what goes out, the sender of what came in.
-    pub fn client_address(&self) -> &SmsAddress {
+    pub fn client_address(&self) -> &Address {
         match self.direction {
             Direction::Inbound => &self.from_address,
             Direction::Outbound | Direction::Internal => &self.to_address,
         }
+    }
+
+    /// Whose id [`Message::provider_message_id`] is.
+    pub fn provider_of_id(&self) -> Provider {
+        self.provider.unwrap_or(self.channel.provider())
+    }
+
+    /// Everybody whom a mail goes to: to, cc and bcc, each once, but those whose mail is suppressed. What is no address
+    /// in one from elsewhere is left out.
+    pub fn addressed(&self) -> Vec<Email> {
+        let mail = self.mail.as_deref();
+        let others = mail.into_iter().flat_map(|mail| mail.cc.iter().chain(&mail.bcc));
+        let others = others.filter_map(|address| Email::parse(&address.0).ok());
+        let mut all: Vec<Email> = Vec::new();
+        for email in self.to_address.email().cloned().into_iter().chain(others) {
+            let suppressed = self.recipients.get(&email.key()) == Some(&Status::Blocked);
+            if !suppressed && !all.contains(&email) {
+                all.push(email);
+            }
+        }
+        all
     }
 
     /// Whether a sender still has to deal with it: it is waiting or being sent.
@@ -274,7 +329,7 @@ impl Source {
 }
 
 /// Something reported of a message, from whichever side.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Who reports.
     pub source: Source,
@@ -290,6 +345,9 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// What else to keep beside the message.
     pub metadata: Option<Metadata>,
+    /// Of a mail to several: whose copy it is about. `None`: all of them.
+    #[serde(default)]
+    pub recipient: Option<Email>,
 }
 
 impl Report {
@@ -304,19 +362,43 @@ impl Report {
             provider_message_id: sid,
             failure: code.filter(|code| *code != 0).map(|code| crate::sms_error::failure(code, None)),
             metadata: None,
+            recipient: None,
         }
+    }
+
+    /// What a mail provider says of a mail, and of which attempt where that is known: one report for each copy.
+    pub fn from_email_event(event: &EmailEvent, attempt: Option<u32>) -> Vec<Report> {
+        let report = |recipient: Option<&Email>| Report {
+            source: Source::Provider,
+            attempt,
+            status: event.kind.status(),
+            provider_status: Some(event.word.clone()),
+            provider_message_id: event.provider_message_id.clone(),
+            failure: event.kind.failure(),
+            metadata: None,
+            recipient: recipient.cloned(),
+        };
+        if event.addressed == Some(1) || event.recipients.is_empty() {
+            return vec![report(None)];
+        }
+        event.recipients.iter().map(|recipient| report(Some(recipient))).collect()
     }
 
     /// What makes two reports the same one: a repeated delivery of it is recognised by this.
     pub fn identity(&self) -> String {
         let word = self.provider_status.as_deref().or(self.status.map(Status::as_str)).unwrap_or("-");
         let code = self.failure.as_ref().and_then(|failure| failure.code.as_deref()).unwrap_or("-");
-        format!(
+        let mut identity = format!(
             "{}#{:04}#{}#{word}#{code}",
             self.source.as_str(),
             self.attempt.unwrap_or(0),
             self.provider_message_id.as_deref().unwrap_or("-"),
-        )
+        );
+        if let Some(recipient) = &self.recipient {
+            identity.push('#');
+            identity.push_str(&recipient.key());
+        }
+        identity
     }
 }
 

@@ -14,6 +14,8 @@ pub enum StepName {
     PhoneNumbers,
     /// Twilio calls us for its numbers.
     TwilioWebhooks,
+    /// Its mailbox leads to it, and SES may send from there.
+    SenderEmail,
 }
 
 impl StepName {
@@ -24,6 +26,7 @@ impl StepName {
             StepName::ApiKey => "api_key",
             StepName::PhoneNumbers => "phone_numbers",
             StepName::TwilioWebhooks => "twilio_webhooks",
+            StepName::SenderEmail => "sender_email",
         }
     }
 }
@@ -97,7 +100,7 @@ pub enum Progress {
 impl Progress {
     /// Read off the steps.
     pub fn of(steps: &[Step]) -> Progress {
-        let ours = |step: &&Step| step.step != StepName::TwilioWebhooks;
+        let ours = |step: &&Step| !matches!(step.step, StepName::TwilioWebhooks | StepName::SenderEmail);
         if steps.iter().any(|step| step.state == StepState::Failed) {
             Progress::Failed
         } else if steps.is_empty() || steps.iter().filter(ours).any(|step| step.state == StepState::Pending) {

@@ -1,4 +1,4 @@
-//! Telephone numbers, and the other addresses that a text can come from or go to.
+//! Telephone numbers.
 //!
 //! People and systems spell one number in many ways; [`Phone::parse`] brings all of them to one, so that one
 //! line is one client. Which numbers exist is Google's libphonenumber metadata, through the `phonenumber` crate.
@@ -166,148 +166,6 @@ impl<'de> Deserialize<'de> for Phone {
     }
 }
 
-/// An address that a text can come from or go to.
-///
-/// The kinds never mix: a short code is no line, and nobody can answer a sender name. Serialised as the text
-/// that Twilio uses; `Debug` shows its last two characters only.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SmsAddress {
-    /// A telephone line.
-    Phone(Phone),
-    /// A short number inside one country's networks.
-    ShortCode(ShortCode),
-    /// A name in place of a number. Such a text cannot be answered.
-    Alphanumeric(SenderName),
-}
-
-/// A short code: 3 to 8 digits, such as `12345`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShortCode(String);
-
-/// An alphanumeric sender: 1 to 11 ASCII letters, digits, spaces and `+-_&`, with at least one letter; these
-/// are the rules of Twilio's AlphaSender resource.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SenderName(String);
-
-impl ShortCode {
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Emergency numbers are refused: they are no sender of texts, and a text to one has consequences.
-    fn from_digits(digits: &str) -> Option<Self> {
-        let fits = (3..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-        (fits && !EMERGENCY.contains(&digits)).then(|| Self(digits.to_owned()))
-    }
-}
-
-impl SenderName {
-    /// The name, as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let fits = (1..=11).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte))
-            && text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        fits.then(|| Self(text.to_owned()))
-    }
-}
-
-impl SmsAddress {
-    /// Reads an address; `region` serves numbers without country code, as in [`Phone::parse`].
-    ///
-    /// Up to six digits without a plus sign are a short code, even where subscriber numbers are as short; with
-    /// seven or eight they are a number of `region` if there is such a number, else a short code.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Phone::parse`], when it is none of the three.
-    pub fn parse(raw: &str, region: Country) -> Result<Self, PhoneError> {
-        let short_code = Typed::read(raw)
-            .ok()
-            .filter(|typed| !typed.plus)
-            .and_then(|typed| ShortCode::from_digits(&typed.digits));
-        if let Some(code) = short_code.clone().filter(|code| code.0.len() <= 6) {
-            return Ok(Self::ShortCode(code));
-        }
-        Phone::parse(raw, region).map(Self::Phone).or_else(|error| {
-            short_code
-                .map(Self::ShortCode)
-                .or_else(|| SenderName::from_text(raw.trim()).map(Self::Alphanumeric))
-                .ok_or(error)
-        })
-    }
-
-    /// The address as Twilio writes it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Phone(phone) => phone.as_str(),
-            Self::ShortCode(code) => code.as_str(),
-            Self::Alphanumeric(name) => name.as_str(),
-        }
-    }
-
-    /// A stable text for the keys of stored items, the same for every spelling of the address. No two addresses
-    /// share one: a phone is digits after a plus sign, a short code digits alone, and a name has a letter. Never
-    /// contains `#`.
-    pub fn key(&self) -> &str {
-        self.as_str()
-    }
-
-    /// Takes back what [`as_str`](Self::as_str) or [`key`](Self::key) gave; checks the shape only, as
-    /// [`Phone::from_e164`] does.
-    pub fn from_key(key: &str) -> Option<Self> {
-        Phone::from_e164(key)
-            .map(Self::Phone)
-            .or_else(|| ShortCode::from_digits(key).map(Self::ShortCode))
-            .or_else(|| SenderName::from_text(key).map(Self::Alphanumeric))
-    }
-}
-
-impl From<Phone> for SmsAddress {
-    fn from(phone: Phone) -> Self {
-        Self::Phone(phone)
-    }
-}
-
-impl Serialize for SmsAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for SmsAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::from_key(&text).ok_or_else(|| D::Error::custom("not an address of texts"))
-    }
-}
-
-impl fmt::Debug for SmsAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Phone(phone) => phone.fmt(f),
-            Self::ShortCode(code) => code.fmt(f),
-            Self::Alphanumeric(name) => name.fmt(f),
-        }
-    }
-}
-
-impl fmt::Debug for ShortCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "…{}", last_two(&self.0))
-    }
-}
-
-impl fmt::Debug for SenderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "…{}", last_two(&self.0))
-    }
-}
-
 /// E.164 has no minimum; the shortest numbers in use (Niue, Ascension) have seven digits with their code.
 const MIN_DIGITS: usize = 7;
 /// E.164's maximum.
@@ -316,7 +174,7 @@ const MAX_DIGITS: usize = 15;
 const MAX_TYPED_DIGITS: usize = 22;
 
 /// Emergency numbers that every handset knows without a SIM (3GPP TS 22.101, section 10.1).
-const EMERGENCY: [&str; 7] = ["000", "110", "112", "118", "119", "911", "999"];
+pub(crate) const EMERGENCY: [&str; 7] = ["000", "110", "112", "118", "119", "911", "999"];
 
 /// The kinds of number a line can have; only these make a number exist.
 const KINDS: [Type; 10] = [
@@ -333,13 +191,13 @@ const KINDS: [Type; 10] = [
 ];
 
 /// What somebody typed, down to what matters.
-struct Typed {
-    plus: bool,
-    digits: String,
+pub(crate) struct Typed {
+    pub(crate) plus: bool,
+    pub(crate) digits: String,
 }
 
 impl Typed {
-    fn read(raw: &str) -> Result<Self, PhoneError> {
+    pub(crate) fn read(raw: &str) -> Result<Self, PhoneError> {
         let trimmed = raw.trim_matches(|c: char| is_separator(c));
         let text = match trimmed.get(..4) {
             Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => &trimmed[4..],
@@ -502,7 +360,7 @@ fn has_number(plan: &Metadata, national: &str) -> bool {
 }
 
 /// The end of an address, enough to tell two apart in a log and too little to know whose it is.
-fn last_two(text: &str) -> &str {
+pub(crate) fn last_two(text: &str) -> &str {
     text.char_indices().rev().nth(1).map_or("", |(at, _)| &text[at..])
 }
 

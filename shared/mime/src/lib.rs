@@ -1,1 +1,22 @@
 //! The wire form of a mail: built and read.
+//!
+//! Pure: bytes in, bytes out. Nothing here sends, stores or looks at the clock.
+//!
+//! [`build`](fn@build) writes a mail, [`read`](fn@read) reads one of anybody's. Headers, encoded words, charsets
+//! and dates are the libraries' work. The tree of parts is cut here, because what arrives is written by strangers:
+//! each step of it has a limit, so that no mail takes the stack or the clock with it.
+
+mod automated;
+mod build;
+mod line;
+mod read;
+mod transfer;
+mod tree;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod round_trip;
+
+pub use build::{Mailbox, Outgoing, Part, build, encoded_len};
+pub use read::{Incoming, IncomingPart, Sender, body_of, read};

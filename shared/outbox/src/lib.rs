@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::draft::{SmsDraft, SmsEnvelope};
+use domain::draft::{Draft, Envelope};
 use domain::job::{Job, LONGEST_DELAY, Recording, Work};
-use domain::message::{Message, MessageRef, Source};
+use domain::message::{Channel, Message, MessageRef, Source};
 use domain::{ClientId, RequestId, Result, Timestamp};
 use futures_util::stream::{self, StreamExt};
 use queue::Queue;
@@ -24,30 +24,41 @@ pub struct Outbox {
     pub store: Store,
     /// Jobs of the text sender.
     pub sms: Queue,
+    /// Jobs of the mail sender.
+    pub email: Queue,
     /// Jobs of the recorder.
     pub record: Queue,
 }
 
+/// A recording on its way to the recorder.
+#[derive(Clone, Debug)]
+pub enum Recorded {
+    /// It travels in its job.
+    Whole(Recording),
+    /// It lies in object storage, under this key.
+    Stored(String),
+}
+
 impl Outbox {
-    /// Stores the texts of one call and queues a job for each that is new and due within the queue's reach. The
+    /// Stores the messages of one call and queues a job for each that is new and due within the queue's reach. The
     /// outcomes are in the order of the drafts; a draft that could not be stored fails alone.
     ///
     /// `drafts` come with their place in the call: together with the request id it is what makes a repeated call the
     /// same one. `correlation` is the id for the log.
-    pub async fn queue_sms(
+    pub async fn queue_messages(
         &self,
-        envelope: &SmsEnvelope,
-        drafts: Vec<(usize, SmsDraft)>,
+        envelope: &Envelope,
+        drafts: Vec<(usize, Draft)>,
         request: RequestId,
         correlation: &str,
     ) -> Vec<(usize, Result<Accepted>)> {
         let now = self.store.clock().now();
-        // The texts to one client are stored one after the other, so that their ids go up in the order of the call.
-        let mut by_client: BTreeMap<ClientId, Vec<(usize, SmsDraft)>> = BTreeMap::new();
+        // The messages to one client are stored one after the other, so that their ids go up in the order of the call.
+        let mut by_client: BTreeMap<ClientId, Vec<(usize, Draft)>> = BTreeMap::new();
         for (index, draft) in drafts {
             by_client.entry(draft.client).or_default().push((index, draft));
         }
-        let one_client = async |drafts: Vec<(usize, SmsDraft)>| {
+        let one_client = async |drafts: Vec<(usize, Draft)>| {
             let mut stored = Vec::with_capacity(drafts.len());
             for (index, draft) in drafts {
                 let mut message = draft.into_message(envelope, self.store.new_message_id(), request, now);
@@ -65,10 +76,10 @@ impl Outbox {
             .flatten()
             .collect();
         stored.sort_by_key(|(index, _, _)| *index);
-        let fresh: Vec<(MessageRef, Option<Timestamp>)> = stored
+        let fresh: Vec<&Message> = stored
             .iter()
             .filter(|(_, _, accepted)| matches!(accepted, Ok(Accepted::Stored(_))))
-            .map(|(_, message, _)| (message.at, message.send_at))
+            .map(|(_, message, _)| message)
             .collect();
         self.hand_over(&fresh, correlation, now).await;
         stored.into_iter().map(|(index, _, accepted)| (index, accepted)).collect()
@@ -76,23 +87,19 @@ impl Outbox {
 
     /// Queues the jobs of stored messages. What cannot be queued now is queued by the sweeper, so trouble here is
     /// logged and not the caller's.
-    async fn hand_over(
-        &self,
-        messages: &[(MessageRef, Option<Timestamp>)],
-        correlation: &str,
-        now: Timestamp,
-    ) {
-        let job = |at: MessageRef| Job::new(correlation, Work::SendSms { message: at, attempt: 1 });
-        let at_once: Vec<Job> =
-            messages.iter().filter(|(_, send_at)| send_at.is_none()).map(|(at, _)| job(*at)).collect();
-        let mut result = self.sms.send(&at_once).await;
-        for (at, send_at) in messages {
-            let Some(delay) =
-                send_at.map(|send_at| send_at.since(now)).filter(|delay| *delay <= LONGEST_DELAY)
-            else {
-                continue;
-            };
-            result = result.and(self.sms.send_later(&job(*at), delay).await);
+    async fn hand_over(&self, messages: &[&Message], correlation: &str, now: Timestamp) {
+        let job = |message: &Message| Job::new(correlation, Work::send(message.channel, message.at, 1));
+        let mut result = Ok(());
+        for channel in [Channel::Sms, Channel::Email] {
+            let at_once = messages.iter().filter(|m| m.channel == channel && m.send_at.is_none());
+            let at_once: Vec<Job> = at_once.map(|message| job(message)).collect();
+            result = result.and(self.queue_of(channel).send(&at_once).await);
+        }
+        for message in messages {
+            let delay = message.send_at.map(|send_at| send_at.since(now));
+            let Some(delay) = delay.filter(|delay| *delay <= LONGEST_DELAY) else { continue };
+            let queue = self.queue_of(message.channel);
+            result = result.and(queue.send_later(&job(message), delay).await);
         }
         if let Err(error) = result {
             tracing::warn!(error = %error, "left to the sweeper");
@@ -103,15 +110,25 @@ impl Outbox {
     ///
     /// # Errors
     /// `Unavailable` when not all are queued; the caller repeats the call, and what was queued is stored once.
-    pub async fn queue_recordings(&self, recordings: Vec<Recording>, correlation: &str) -> Result<()> {
-        let jobs: Vec<Job> = recordings
-            .into_iter()
-            .map(|recording| Job::new(correlation, Work::Record(Box::new(recording))))
-            .collect();
+    pub async fn queue_recordings(&self, recordings: Vec<Recorded>, correlation: &str) -> Result<()> {
+        let work = |recorded| match recorded {
+            Recorded::Whole(recording) => Work::Record(Box::new(recording)),
+            Recorded::Stored(object) => Work::RecordStored { object },
+        };
+        let jobs: Vec<Job> =
+            recordings.into_iter().map(|recorded| Job::new(correlation, work(recorded))).collect();
         self.record.send(&jobs).await
     }
 
-    /// Starts a failed text over, because a person asked for it. `Err` of the inner result is the message as it is
+    /// The queue whose sender carries messages of a channel.
+    fn queue_of(&self, channel: Channel) -> &Queue {
+        match channel {
+            Channel::Email => &self.email,
+            Channel::Sms | Channel::Voice | Channel::Note => &self.sms,
+        }
+    }
+
+    /// Starts a failed message over, because a person asked for it. `Err` of the inner result is the message as it is
     /// instead.
     ///
     /// # Errors
@@ -126,20 +143,21 @@ impl Outbox {
             Ok(attempt) => attempt,
             Err(instead) => return Ok(Err(instead)),
         };
-        let job = Job::new(correlation, Work::SendSms { message: message.at, attempt });
-        if let Err(error) = self.sms.send(&[job]).await {
+        let job = Job::new(correlation, Work::send(message.channel, message.at, attempt));
+        if let Err(error) = self.queue_of(message.channel).send(&[job]).await {
             self.store.undo_retry(message, attempt).await?;
             return Err(error);
         }
         Ok(Ok(attempt))
     }
 
-    /// Queues one more try of a text after `delay`. A longer delay than the queue's is left to the due index.
+    /// Queues one more try of a message after `delay`. A longer delay than the queue's is left to the due index.
     ///
     /// # Errors
     /// `Unavailable` when it is not queued; the sweeper finds the message when it is due.
     pub async fn send_again(
         &self,
+        channel: Channel,
         at: MessageRef,
         attempt: u32,
         delay: Duration,
@@ -148,6 +166,7 @@ impl Outbox {
         if delay > LONGEST_DELAY {
             return Ok(());
         }
-        self.sms.send_later(&Job::new(correlation, Work::SendSms { message: at, attempt }), delay).await
+        let job = Job::new(correlation, Work::send(channel, at, attempt));
+        self.queue_of(channel).send_later(&job, delay).await
     }
 }

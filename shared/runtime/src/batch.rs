@@ -23,12 +23,21 @@ where
     F: Fn(Job) -> Fut,
     Fut: Future<Output = Result<()>>,
 {
+    run_read(event, read, handle).await
+}
+
+/// The same for a queue that others write to as well: `read` makes jobs of what they write.
+pub async fn run_read<F, Fut>(event: SqsEvent, read: ReadJob, handle: F) -> SqsBatchResponse
+where
+    F: Fn(Job) -> Fut,
+    Fut: Future<Output = Result<()>>,
+{
     let mut failed = Vec::new();
     let mut in_turn: BTreeMap<(BusinessId, ClientId), Vec<Record>> = BTreeMap::new();
     let mut at_once: Vec<Vec<Record>> = Vec::new();
     for message in event.records {
         let id = message.message_id.unwrap_or_default();
-        match read(message.body.as_deref()) {
+        match read(message.body.as_deref().unwrap_or_default()) {
             Ok(job) => match job.in_turn() {
                 Some(at) => in_turn.entry((at.business, at.client)).or_default().push(Record { id, job }),
                 None => at_once.push(vec![Record { id, job }]),
@@ -92,8 +101,15 @@ where
     failed
 }
 
-fn read(body: Option<&str>) -> std::result::Result<Job, serde_json::Error> {
-    let job: Job = serde_json::from_str(body.unwrap_or_default())?;
+/// What makes a job of the body of a record.
+pub type ReadJob = fn(&str) -> std::result::Result<Job, serde_json::Error>;
+
+/// Reads a job of ours.
+///
+/// # Errors
+/// When it is none, or of a version that this one does not know.
+pub fn read(body: &str) -> std::result::Result<Job, serde_json::Error> {
+    let job: Job = serde_json::from_str(body)?;
     if job.v > VERSION {
         return Err(serde::de::Error::custom("a version from the future"));
     }

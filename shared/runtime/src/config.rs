@@ -57,6 +57,25 @@ impl Config {
         })
     }
 
+    /// Values between commas. Missing is none.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let values = self.optional(name).unwrap_or_default();
+        values.split(',').map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// A value of a certain form, such as a key that has to be long enough. `None` only when [`Config::check`] fails.
+    pub fn formed<T>(&self, name: &str, form: impl FnOnce(String) -> Option<T>) -> Option<T> {
+        let value = self.required(name);
+        if value.is_empty() {
+            return None;
+        }
+        let formed = form(value);
+        if formed.is_none() {
+            self.problems.borrow_mut().push(format!("{name} is too short or malformed"));
+        }
+        formed
+    }
+
     /// An origin without a path: `https://hooks.example.com`.
     pub fn origin(&self, name: &str) -> String {
         let value = self.required(name);

@@ -15,6 +15,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+pub use crate::Invalid;
+
 /// The auth tokens that are valid now for one Twilio account.
 ///
 /// Two while a token is being rotated: Twilio signs with the primary, and changes which that is at a moment of
@@ -46,19 +48,6 @@ impl fmt::Debug for AuthTokens {
         f.debug_struct("AuthTokens").finish_non_exhaustive()
     }
 }
-
-/// The request was not signed by the holder of the auth token, or was altered on its way. Does not tell which
-/// part failed: a caller could use it only to help a forger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invalid;
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request signature is not valid")
-    }
-}
-
-impl std::error::Error for Invalid {}
 
 /// Checks a form post: messages, status callbacks, calls.
 ///

@@ -1,6 +1,7 @@
 //! Businesses, and which number leads to which of them.
 
-use domain::business::{Business, BusinessNumber, NumberRoute};
+use domain::business::{Business, BusinessNumber, InboundRoute};
+use domain::email::Email;
 use domain::phone::Phone;
 use domain::{BusinessId, Result};
 
@@ -72,6 +73,7 @@ impl Store {
         let write = Write::new()
             .set("phone_numbers", value(&business.phone_numbers)?)
             .put("from_phone", business.from_phone.as_ref().map(|phone| s(phone.as_str())))
+            .put("from_email", business.from_email.as_ref().map(|email| s(email.as_str())))
             .set("steps", value(&business.steps)?)
             .set("inbox_shards", value(&business.inbox_shards)?)
             .if_exists()
@@ -80,14 +82,26 @@ impl Store {
     }
 
     /// Lets a number lead to a business. `false` when it leads to another one.
-    pub async fn claim_number(&self, phone: &Phone, route: &NumberRoute) -> Result<bool> {
+    pub async fn claim_number(&self, phone: &Phone, route: &InboundRoute) -> Result<bool> {
         let item = encode(keys::number(phone), "Number", route)?;
         let condition = Write::new().when_absent_or("business_id", "=", value(&route.business_id)?);
         Ok(self.put(item, condition).await?.is_ok())
     }
 
     /// Whom a number leads to.
-    pub async fn number_route(&self, phone: &Phone) -> Result<Option<NumberRoute>> {
+    pub async fn number_route(&self, phone: &Phone) -> Result<Option<InboundRoute>> {
         self.get(keys::number(phone), true).await?.map(decode).transpose()
+    }
+
+    /// Lets a mailbox lead to a business. `false` when it leads to another one.
+    pub async fn claim_mailbox(&self, mailbox: &Email, route: &InboundRoute) -> Result<bool> {
+        let item = encode(keys::mailbox(mailbox), "Mailbox", route)?;
+        let condition = Write::new().when_absent_or("business_id", "=", value(&route.business_id)?);
+        Ok(self.put(item, condition).await?.is_ok())
+    }
+
+    /// Whom a mailbox leads to.
+    pub async fn mailbox_route(&self, mailbox: &Email) -> Result<Option<InboundRoute>> {
+        self.get(keys::mailbox(mailbox), true).await?.map(decode).transpose()
     }
 }

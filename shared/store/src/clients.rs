@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::client::{Change, Client, ClientChanges};
 use domain::conversation::Conversation;
+use domain::email::Email;
 use domain::fold::fold;
 use domain::inbox::{Cell, Shards};
-use domain::phone::{Phone, SmsAddress};
+use domain::address::Address;
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 
 use crate::counts::kind;
@@ -124,7 +125,7 @@ pub(crate) fn terms(client: &Client) -> BTreeSet<String> {
         }
     }
     if let Some(email) = &client.email {
-        terms.insert(format!("email#{}", begins(&fold(&email.0))));
+        terms.insert(email_term(&email.0));
     }
     if let Some(phone) = &client.phone {
         terms.insert(phone_term(phone.as_str()));
@@ -183,21 +184,26 @@ impl Store {
         Err(Error::internal("a client was moved in a circle"))
     }
 
-    /// Everybody who has this number.
-    async fn clients_with_number(&self, business: BusinessId, phone: &Phone) -> Result<Vec<ClientId>> {
-        let (from, to) = keys::find_exactly(&phone_term(phone.as_str()));
+    /// Everybody who has this address.
+    async fn clients_at(&self, business: BusinessId, address: &Address) -> Result<Vec<ClientId>> {
+        let term = match address {
+            Address::Phone(phone) => phone_term(phone.as_str()),
+            Address::Email(email) => email_term(email.as_str()),
+            Address::ShortCode(_) | Address::Alphanumeric(_) => return Ok(Vec::new()),
+        };
+        let (from, to) = keys::find_exactly(&term);
         let items = self.query_all(keys::find_pk(business), (&from, &to)).await?;
         items.iter().take(MOST_SHARING).map(client_in).collect()
     }
 
-    /// Strangers who have this number: they wrote before the directory named anybody with it.
-    async fn strangers_with_number(
+    /// Strangers who have this address: they wrote before the directory named anybody with it.
+    async fn strangers_at(
         &self,
         business: BusinessId,
-        phone: &Phone,
+        address: &Address,
         client: ClientId,
     ) -> Result<Vec<ClientId>> {
-        let mut others = self.clients_with_number(business, phone).await?;
+        let mut others = self.clients_at(business, address).await?;
         others.retain(|other| *other != client);
         let keys = others.iter().map(|other| keys::profile(business, *other)).collect();
         let mut strangers = Vec::new();
@@ -213,22 +219,17 @@ impl Store {
     }
 
     /// A part of a transaction by which an address does not lead to `ours` any more, who are one person: it leads to
-    /// somebody else who has the same number, or to nobody. `None` when it did not lead to them.
+    /// somebody else who has the same one, or to nobody. `None` when it did not lead to them.
     pub(crate) async fn tx_release_address(
         &self,
         business: BusinessId,
-        address: &SmsAddress,
+        address: &Address,
         ours: &[ClientId],
     ) -> Result<Option<TransactWriteItem>> {
         let holder = self.client_by_address(business, address).await?;
         let Some(holder) = holder.filter(|holder| ours.contains(holder)) else { return Ok(None) };
-        let heir = match address {
-            SmsAddress::Phone(phone) => {
-                let sharing = self.clients_with_number(business, phone).await?;
-                sharing.into_iter().find(|other| !ours.contains(other))
-            }
-            SmsAddress::ShortCode(_) | SmsAddress::Alphanumeric(_) => None,
-        };
+        let sharing = self.clients_at(business, address).await?;
+        let heir = sharing.into_iter().find(|other| !ours.contains(other));
         let still = Write::new().when("client_id", "=", value(&holder)?);
         Ok(Some(match heir {
             Some(heir) => self.tx_put(address_item(business, heir, address)?, still)?,
@@ -254,7 +255,7 @@ impl Store {
         &self,
         business: BusinessId,
         client: ClientId,
-        address: &SmsAddress,
+        address: &Address,
     ) -> Result<TransactWriteItem> {
         self.tx_put(address_item(business, client, address)?, Write::new())
     }
@@ -264,7 +265,7 @@ impl Store {
         &self,
         business: BusinessId,
         client: ClientId,
-        address: &SmsAddress,
+        address: &Address,
     ) -> Result<TransactWriteItem> {
         let write = Write::new().stamp("Address").set_once("client_id", value(&client)?);
         self.tx_update(keys::address(business, address), write)
@@ -275,7 +276,7 @@ impl Store {
         &self,
         business: BusinessId,
         client: ClientId,
-        address: &SmsAddress,
+        address: &Address,
     ) -> Result<TransactWriteItem> {
         self.tx_put(address_item(business, client, address)?, Write::new().if_new())
     }
@@ -284,7 +285,7 @@ impl Store {
     pub async fn client_by_address(
         &self,
         business: BusinessId,
-        address: &SmsAddress,
+        address: &Address,
     ) -> Result<Option<ClientId>> {
         let item = self.get(keys::address(business, address), true).await?;
         item.map(|item| client_in(&item)).transpose()
@@ -315,8 +316,8 @@ impl Store {
             };
             let mut rest = Vec::new();
             let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
-            let numbers = (old.as_ref().and_then(|view| view.client.phone.as_ref()), changes);
-            let strangers = self.address_changes(&new.client, numbers, &ties, &mut rest).await?;
+            let entries = (old.as_ref().map(|view| &view.client), changes);
+            let strangers = self.address_changes(&new.client, entries, &ties, &mut rest).await?;
             if !strangers.is_empty() {
                 write = write.append("merged_from", value(&strangers)?);
             }
@@ -383,36 +384,67 @@ impl Store {
             old.map(ClientView::cell).as_ref(),
             Some(&cell),
         )?;
-        let Some(Client { phone, updated_at, .. }) = old.map(|view| &view.client) else { return Ok(write) };
+        let Some(Client { phone, email, updated_at, .. }) = old.map(|view| &view.client) else {
+            return Ok(write);
+        };
+        // A first message brings a number or a mailbox without touching the entry.
         let write = write.when("updated_at", "=", s(updated_at.to_string()));
-        // A first message brings a number without touching the entry.
-        Ok(match phone {
+        let write = match phone {
             Some(phone) => write.when("phone", "=", s(phone.as_str())),
             None => write.when_absent("phone"),
+        };
+        Ok(match email {
+            Some(email) => write.when("email", "=", s(email.0.clone())),
+            None => write.when_absent("email"),
         })
     }
 
-    /// What an entry with a number does to whom the numbers lead to. Returns the strangers who wrote from it.
+    /// What an entry with a number or a mailbox does to whom those lead to. Returns the strangers who wrote from them.
     async fn address_changes(
         &self,
         new: &Client,
-        (before, changes): (Option<&Phone>, &ClientChanges),
+        (old, changes): (Option<&Client>, &ClientChanges),
+        ties: &Ties,
+        rest: &mut Vec<TransactWriteItem>,
+    ) -> Result<Vec<ClientId>> {
+        let phone = |client: &Client| client.phone.clone().map(Address::Phone);
+        let named = match &changes.phone {
+            Change::Set(_) => phone(new),
+            Change::Keep | Change::Clear => None,
+        };
+        let mut strangers = self.address_change(new, (old.and_then(phone), phone(new), named), ties, rest).await?;
+        let named = match &changes.email {
+            Change::Set(_) => email_address(new),
+            Change::Keep | Change::Clear => None,
+        };
+        let kinds = (old.and_then(email_address), email_address(new), named);
+        for stranger in self.address_change(new, kinds, ties, rest).await? {
+            if !strangers.contains(&stranger) {
+                strangers.push(stranger);
+            }
+        }
+        Ok(strangers)
+    }
+
+    /// The same for one kind of address: the one before, the one now, and the one that the change names.
+    async fn address_change(
+        &self,
+        new: &Client,
+        (before, now, named): (Option<Address>, Option<Address>, Option<Address>),
         ties: &Ties,
         rest: &mut Vec<TransactWriteItem>,
     ) -> Result<Vec<ClientId>> {
         let (business, client) = (new.business_id, new.client_id);
-        if let Some(phone) = before.filter(|before| new.phone.as_ref() != Some(*before)) {
+        if let Some(address) = before.as_ref().filter(|before| now.as_ref() != Some(*before)) {
             let mut ours = ties.merged_from.clone();
             ours.push(client);
-            let address = SmsAddress::Phone(phone.clone());
-            rest.extend(self.tx_release_address(business, &address, &ours).await?);
+            rest.extend(self.tx_release_address(business, address, &ours).await?);
         }
-        let Change::Set(phone) = &changes.phone else { return Ok(Vec::new()) };
-        let strangers = self.strangers_with_number(business, phone, client).await?;
-        let address = SmsAddress::Phone(phone.clone());
+        let Some(address) = named else { return Ok(Vec::new()) };
+        let strangers = self.strangers_at(business, &address, client).await?;
         let holder = self.client_by_address(business, &address).await?;
-        // A number that two clients share leads to whoever was given it last, or was written to last.
-        let is_news = before != Some(phone);
+        // An address that two clients share leads to whoever was given it last, or was written to last.
+        let is_news = before.as_ref() != Some(&address);
         let led_astray = holder.is_none_or(|holder| strangers.contains(&holder));
         if holder != Some(client) && (is_news || led_astray) {
             let as_seen = match holder {
@@ -492,8 +524,19 @@ pub(crate) fn changed(
         .set(GSI6.2, s(keys::activity(now, client)))
 }
 
+/// The mailbox of a client, where what the directory has is one.
+pub(crate) fn email_address(client: &Client) -> Option<Address> {
+    let email = client.email.as_ref()?;
+    Email::parse(&email.0).ok().map(Address::Email)
+}
+
+/// What a search finds a mailbox by.
+pub(crate) fn email_term(email: &str) -> String {
+    format!("email#{}", begins(&fold(email)))
+}
+
 /// The item that lets an address lead to a client.
-fn address_item(business: BusinessId, client: ClientId, address: &SmsAddress) -> Result<Item> {
+fn address_item(business: BusinessId, client: ClientId, address: &Address) -> Result<Item> {
     let mut item = stamp(keys::address(business, address), "Address");
     item.insert("client_id".to_owned(), value(&client)?);
     Ok(item)

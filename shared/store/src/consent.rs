@@ -1,11 +1,12 @@
-//! Who does not want texts, by address and sender.
+//! Who does not want texts, by address and sender. What mail is not wanted is in `suppression.rs`.
 //!
 //! Consent belongs to a phone number and the number of ours it said STOP to, not to a directory entry: two clients
 //! with one phone share it, and it outlives both. The address stands in the key as a keyed hash, so that forgetting a
 //! person does not forget what they asked for: docs/adr/0006.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::phone::SmsAddress;
+use domain::address::Address;
+use domain::message::Message;
 use domain::{BusinessId, Error, Result, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,6 +14,7 @@ use sha2::Sha256;
 use crate::expression::Write;
 use crate::item::{Item, s, stamp};
 use crate::keys::Key;
+use crate::suppression::MailConsent;
 use crate::{Store, keys};
 
 /// The shortest hash key that is accepted, in bytes.
@@ -22,13 +24,22 @@ const STATE: &str = "consent";
 const OPTED_OUT: &str = "opted_out";
 const OPTED_IN: &str = "opted_in";
 
-/// A change of consent, and what shows that it was asked for.
+/// A change of what somebody wants.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ConsentChange {
+pub enum ConsentChange {
+    /// Of texts.
+    Texts(TextConsent),
+    /// Of mail.
+    Mail(MailConsent),
+}
+
+/// A change of consent to texts, and what shows that it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextConsent {
     /// Whose address.
-    pub address: SmsAddress,
+    pub address: Address,
     /// Our number.
-    pub sender: SmsAddress,
+    pub sender: Address,
     /// Out or in again.
     pub opted_out: bool,
     /// What shows it: the provider's id of the text or of the refused message.
@@ -36,23 +47,30 @@ pub struct ConsentChange {
 }
 
 impl Store {
-    fn opt_out_key(&self, business: BusinessId, address: &SmsAddress, sender: &SmsAddress) -> Result<Key> {
+    fn opt_out_key(&self, business: BusinessId, address: &Address, sender: &Address) -> Result<Key> {
+        Ok(keys::opt_out(business, &self.address_hash(address)?, sender))
+    }
+
+    /// The keyed hash under which is kept what the owner of an address wants, in hexadecimal.
+    ///
+    /// # Errors
+    /// `Internal` when this function was given no key.
+    pub fn address_hash(&self, address: &Address) -> Result<String> {
         if self.opt_out_hash_key.len() < SHORTEST_KEY {
             return Err(Error::internal("OPT_OUT_HASH_KEY is missing or shorter than 16 bytes"));
         }
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.opt_out_hash_key)
             .map_err(|_| Error::internal("OPT_OUT_HASH_KEY cannot be used"))?;
         mac.update(address.key().as_bytes());
-        let hash: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(keys::opt_out(business, &hash, sender))
+        Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Whether this address opted out of texts from this sender.
     pub async fn is_opted_out(
         &self,
         business: BusinessId,
-        address: &SmsAddress,
-        sender: &SmsAddress,
+        address: &Address,
+        sender: &Address,
     ) -> Result<bool> {
         let item = self.get(self.opt_out_key(business, address, sender)?, true).await?;
         Ok(item.is_some_and(|item| {
@@ -60,15 +78,15 @@ impl Store {
         }))
     }
 
-    /// A part of a transaction that fails when the address opted out.
-    pub(crate) fn tx_consent_check(
-        &self,
-        business: BusinessId,
-        address: &SmsAddress,
-        sender: &SmsAddress,
-    ) -> Result<TransactWriteItem> {
+    /// A part of a transaction that fails when the message is not wanted: its receiver opted out of texts from its
+    /// sender, or mail of its kind to its receiver is suppressed.
+    pub(crate) fn tx_consent_check(&self, message: &Message) -> Result<TransactWriteItem> {
+        let (business, address) = (message.at.business, &message.to_address);
+        if let Some(email) = address.email() {
+            return self.tx_suppression_check(business, email, message.category);
+        }
         let condition = Write::new().when_absent_or(STATE, "<>", s(OPTED_OUT));
-        self.tx_check(self.opt_out_key(business, address, sender)?, condition)
+        self.tx_check(self.opt_out_key(business, address, &message.from_address)?, condition)
     }
 
     /// A part of a transaction that stores a change of consent.
@@ -78,6 +96,10 @@ impl Store {
         change: &ConsentChange,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
+        let change = match change {
+            ConsentChange::Texts(change) => change,
+            ConsentChange::Mail(change) => return self.tx_suppress(business, change, now),
+        };
         let mut item: Item = stamp(self.opt_out_key(business, &change.address, &change.sender)?, "Consent");
         item.insert(STATE.to_owned(), s(if change.opted_out { OPTED_OUT } else { OPTED_IN }));
         item.insert("changed_at".to_owned(), s(now.to_string()));

@@ -1,12 +1,12 @@
 //! Heads of conversations: how a message changes one, without reading it first where that is possible.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::client::Client;
-use domain::conversation::{Actor, Cause, Change, ConversationEvent, ConversationStatus, Effect};
+use domain::client::{Client, Personal};
+use domain::conversation::{Actor, Cause, Change, ConversationEvent, ConversationStatus, Effect, MOST_REOPENINGS};
 use domain::id::EntryId;
 use domain::inbox::{Cell, Shards, Standing};
-use domain::message::Message;
-use domain::phone::SmsAddress;
+use domain::message::{Channel, Direction, Message, MessageRef};
+use domain::address::Address;
 use domain::{BusinessId, ClientId, LocationId, MessageId, Result, Timestamp};
 
 use crate::clients::{ClientView, Profile, changed};
@@ -38,12 +38,14 @@ pub(crate) enum Order {
 }
 
 /// Who is created when a message is with somebody nobody has heard of.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stranger {
     /// The id is ours; the directory may name them later.
     pub provisional: bool,
     /// Where they wrote to.
     pub location: Option<LocationId>,
+    /// What they call themselves.
+    pub name: Option<String>,
 }
 
 /// The part of a transaction that changes a client's item, and what else belongs to that change.
@@ -112,6 +114,8 @@ impl Store {
                     provisional: stranger.provisional,
                     location_id: stranger.location,
                     phone: phone_of(message.client_address()),
+                    email: email_of(message.client_address()),
+                    full_name: stranger.name.map(Personal),
                     ..Client::unnamed(business, client, now)
                 };
                 let created = counted(self.new_client(&new, shards, &mut rest, now)?);
@@ -135,6 +139,12 @@ impl Store {
                     let term = crate::clients::phone_term(phone.as_str());
                     rest.push(self.tx_put_term(business, client, &term)?);
                 }
+                if view.client.email.is_none()
+                    && let Some(email) = email_of(message.client_address())
+                {
+                    rest.push(self.tx_put_term(business, client, &crate::clients::email_term(&email.0))?);
+                    write = write.set("email", s(email.0));
+                }
                 let cell = Cell { standing: Some(standing), ..old };
                 let write =
                     self.recounted(write, &mut rest, (business, client, shards), Some(&old), Some(&cell))?;
@@ -142,6 +152,10 @@ impl Store {
             }
         };
         let write = if effect.unread { one_more_unread(write, head, message.at.message) } else { write };
+        let write = match answerable(message) {
+            Some(thread) if order != Order::Hidden => write.set("mail_thread", value(&thread)?),
+            _ => write,
+        };
         let id = value(&message.at.message)?;
         let write = match order {
             Order::Newest => preview(write, message)?
@@ -186,6 +200,11 @@ impl Store {
                 .set("updated_by", s(Actor::Client.name()))
                 .remove("resolved_by")
                 .remove("snoozed_until");
+            if message.channel == Channel::Email {
+                let kept = conversation.reopened_at.iter().rev().take(MOST_REOPENINGS - 1).rev().copied();
+                let times: Vec<Timestamp> = kept.chain([now]).collect();
+                write = write.set("reopened_at", value(&times)?);
+            }
             if before == ConversationStatus::Snoozed {
                 rest.push(self.tx_delete(keys::snooze(business, client), Write::new())?);
             }
@@ -280,19 +299,40 @@ fn counted(write: Write) -> Write {
     write.add("version", 1).add("messages_count", 1)
 }
 
+/// The longest that a list shows of a message, in characters: a text is never longer, a mail often is.
+const LONGEST_PREVIEW: usize = 1_600;
+
 /// What a list shows of the last message.
 fn preview(write: Write, message: &Message) -> Result<Write> {
     Ok(write
         .set("last_message_id", value(&message.at.message)?)
-        .set("last_message", s(message.body.0.clone()))
+        .set("last_message", s(message.body.0.chars().take(LONGEST_PREVIEW).collect::<String>()))
         .set("last_channel", value(&message.channel)?))
 }
 
-fn phone_of(address: &SmsAddress) -> Option<domain::phone::Phone> {
+/// What an answer to a mail from the client refers to.
+fn answerable(message: &Message) -> Option<Vec<String>> {
+    let mail = message.mail.as_ref().filter(|_| message.direction == Direction::Inbound)?;
+    Some(domain::threading::chain(&mail.references, mail.message_id.as_deref()?))
+}
+
+impl Store {
+    /// What a mail to a client refers to when it continues their conversation.
+    pub async fn thread(&self, at: MessageRef) -> Result<Vec<String>> {
+        let view = self.client_view(at.business, at.client).await?;
+        Ok(view.and_then(|view| view.conversation).map(|head| head.mail_thread).unwrap_or_default())
+    }
+}
+
+fn phone_of(address: &Address) -> Option<domain::phone::Phone> {
     match address {
-        SmsAddress::Phone(phone) => Some(phone.clone()),
+        Address::Phone(phone) => Some(phone.clone()),
         _ => None,
     }
+}
+
+fn email_of(address: &Address) -> Option<Personal> {
+    address.email().map(|email| Personal(email.as_str().to_owned()))
 }
 
 /// What a refused addition found under the key of the client.

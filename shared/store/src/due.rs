@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use crate::counts::{DueRecount, due_recount, kind};
-use crate::erasing::DueErasure;
+use crate::erasing::{Discarded, DueErasure};
 use crate::expression::Write;
 use crate::item::{Item, decode, n, s, value};
 use crate::keys::attribute::GSI1;
@@ -30,6 +30,8 @@ pub enum Due {
     Merge(DueMerge),
     /// A client is to be forgotten.
     Erasure(DueErasure),
+    /// Objects of a message that is forgotten are to be removed.
+    Discarded(Discarded),
 }
 
 /// A message that is due.
@@ -164,6 +166,7 @@ fn due_in(item: Item) -> Result<Due> {
         "Staff" => Due::Staff(Box::new(decode(item)?)),
         "Merge" => Due::Merge(decode(item)?),
         "Erasure" => Due::Erasure(decode(item)?),
+        "Discarded" => Due::Discarded(decode(item)?),
         _ => {
             let place = item.get(GSI1.2).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
             Due::Message(Box::new(DueMessage { message: decode(item)?, place }))

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::inbox::Shards;
-use domain::message::{Channel, Direction, MessageRef, Source};
-use domain::phone::SmsAddress;
+use domain::mail::Mail;
+use domain::message::{Channel, Direction, MessageRef, Provider, Source};
+use domain::address::Address;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, Result};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,17 @@ pub struct DueErasure {
     also: Vec<ClientId>,
 }
 
+/// Objects of a message that was removed. They are removed as well, by whoever may do that.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Discarded {
+    /// Whose.
+    pub business_id: BusinessId,
+    /// Of which message.
+    pub message_id: MessageId,
+    /// Their keys in object storage.
+    pub objects: Vec<String>,
+}
+
 impl DueErasure {
     /// Every id of the person.
     fn ids(&self) -> Vec<ClientId> {
@@ -73,19 +85,33 @@ struct Entry {
     #[serde(default)]
     external_id: Option<u64>,
     #[serde(default)]
+    provider: Option<Provider>,
+    #[serde(default)]
     provider_message_id: Option<String>,
     #[serde(default)]
     attempt: u32,
+    #[serde(default)]
+    mail: Option<Mail>,
 }
 
 impl Entry {
+    /// Whose id it carries.
+    fn provider_of_id(&self) -> Provider {
+        self.provider.or(self.channel.map(Channel::provider)).unwrap_or(Provider::External)
+    }
+
+    /// Where what came with it lies in object storage.
+    fn objects(&self) -> Vec<String> {
+        self.mail.as_ref().map(Mail::objects).unwrap_or_default()
+    }
+
     /// The client's address, in the item that the entry is of.
-    fn address(&self, item: &Item) -> Option<SmsAddress> {
+    fn address(&self, item: &Item) -> Option<Address> {
         let side = match self.direction? {
             Direction::Inbound => "from_address",
             Direction::Outbound | Direction::Internal => "to_address",
         };
-        SmsAddress::from_key(item.get(side)?.as_s().ok()?)
+        Address::from_key(item.get(side)?.as_s().ok()?)
     }
 }
 
@@ -148,8 +174,8 @@ impl Store {
                 }
             }
         }
-        if let Some(phone) = &view.client.phone {
-            let address = SmsAddress::Phone(phone.clone());
+        let phone = view.client.phone.clone().map(Address::Phone);
+        for address in phone.into_iter().chain(crate::clients::email_address(&view.client)) {
             parts.extend(self.tx_release_address(business, &address, &erasure.ids()).await?);
         }
         let mut item = encode(keys::erasure(business, client), "Erasure", &erasure)?;
@@ -264,7 +290,7 @@ impl Store {
     ) -> Result<()> {
         let business = erasure.business_id;
         let entries: Vec<Entry> = items.iter().cloned().map(decode).collect::<Result<_>>()?;
-        let addresses: BTreeSet<SmsAddress> =
+        let addresses: BTreeSet<Address> =
             items.iter().zip(&entries).filter_map(|(item, entry)| entry.address(item)).collect();
         for address in addresses {
             if let Some(part) = self.tx_release_address(business, &address, &erasure.ids()).await? {
@@ -288,7 +314,11 @@ impl Store {
                 }
             }
             for (id, attempt) in ids {
-                own.push(self.tx_forget_provider_id(&id, at, attempt, KNOWN)?);
+                own.push(self.tx_forget_provider_id(entry.provider_of_id(), &id, at, attempt, KNOWN)?);
+            }
+            let objects = entry.objects();
+            if !objects.is_empty() {
+                own.push(self.tx_discard(business, entry.message_id, &objects)?);
             }
             if let (Some(id), Some(channel)) = (entry.external_id, entry.channel) {
                 own.push(self.tx_delete(keys::external(business, channel, id), Write::new())?);
@@ -302,6 +332,28 @@ impl Store {
             parts.extend(own);
         }
         self.transact_all(parts).await
+    }
+
+    /// A part by which the sweeper removes objects from storage.
+    fn tx_discard(
+        &self,
+        business: BusinessId,
+        message: MessageId,
+        objects: &[String],
+    ) -> Result<TransactWriteItem> {
+        let now = self.clock().now();
+        let discarded =
+            Discarded { business_id: business, message_id: message, objects: objects.to_vec() };
+        let mut item = encode(keys::discarded(business, message), "Discarded", &discarded)?;
+        item.insert(GSI1.1.to_owned(), s(keys::due(keys::due_shard(message.get()))));
+        item.insert(GSI1.2.to_owned(), s(keys::due_number(now, business, message)));
+        self.tx_put(item, Write::new())
+    }
+
+    /// Forgets objects that were removed.
+    pub async fn forget_discarded(&self, discarded: &Discarded) -> Result<()> {
+        let key = keys::discarded(discarded.business_id, discarded.message_id);
+        self.delete(key, Write::new()).await.map(drop)
     }
 
     /// Parts without a condition, in order, as many at once as go.

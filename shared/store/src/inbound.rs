@@ -1,28 +1,30 @@
-//! A text from a client: stored once, however often and at however many entrances it arrives.
+//! A message from a client: stored once, however often and at however many entrances it arrives.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::business::NumberRoute;
+use domain::business::InboundRoute;
 use domain::conversation::Effect;
+use domain::email::Email;
 use domain::id::ClientId;
-use domain::job::InboundSms;
+use domain::job::{InboundEmail, InboundSms};
 use domain::keyword::{self, Keyword};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, UserType};
-use domain::phone::{Phone, SmsAddress};
+use domain::address::Address;
+use domain::phone::Phone;
 use domain::status::Status;
-use domain::{BusinessId, Result, Timestamp};
+use domain::{BusinessId, Error, Result, Timestamp};
 
 use crate::clients::ClientView;
-use crate::consent::ConsentChange;
+use crate::consent::{ConsentChange, TextConsent};
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::expression::Write;
 use crate::item::{encode, s, stamp, until, value};
 use crate::messages::Placing;
 use crate::{Store, keys};
 
-/// What became of a text from a client.
+/// What became of a message from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// It is stored.
@@ -36,50 +38,95 @@ pub enum Received {
 /// How long a text to nobody's number is kept.
 const QUARANTINE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
+/// A message from a client, on its way into their conversation.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The message. Its client and id are chosen when it is stored.
+    pub message: Message,
+    /// The business, as the address that was written to tells.
+    pub route: InboundRoute,
+    /// Whose conversation it belongs to, whoever wrote it, where that is known.
+    pub client: Option<ClientId>,
+    /// What it does to the conversation.
+    pub effect: Effect,
+    /// What it says of consent.
+    pub consent: Option<ConsentChange>,
+    /// What its writer calls themselves.
+    pub name: Option<String>,
+}
+
 impl Store {
-    /// Stores an inbound text in one transaction: the provider's id (which refuses the same one a second time), the
-    /// message, the head of its conversation with one more unread, a new client for an unknown sender, and consent
-    /// when the text is a keyword.
-    ///
-    /// `route` is whom the receiving number leads to; `None` keeps the text aside.
-    pub async fn receive(&self, sms: &InboundSms, route: Option<&NumberRoute>) -> Result<Received> {
-        let now = self.clock().now();
+    /// Stores an inbound text. `route` is whom the receiving number leads to; `None` keeps the text aside.
+    pub async fn receive(&self, sms: &InboundSms, route: Option<&InboundRoute>) -> Result<Received> {
         let Some(route) = route else {
             return self.quarantine(sms).await;
         };
-        let business = route.business_id;
         // What cannot be read as an address is still somebody's message: it is kept aside as well.
         let (Some(from), Some(to)) = (
-            SmsAddress::parse(&sms.from.0, route.country).ok(),
-            SmsAddress::parse(&sms.to.0, route.country).ok(),
+            Address::parse_sms(&sms.from.0, route.country).ok(),
+            Address::parse_sms(&sms.to.0, route.country).ok(),
         ) else {
             return self.quarantine(sms).await;
         };
         let consent = self.consent_change(sms, route, &from, &to).await?;
-        let mut client: ClientId = self.ids.next(now);
-        let mut view = self.sender_of(business, &from).await?;
+        let now = self.clock().now();
+        let at = MessageRef {
+            business: route.business_id,
+            client: self.new_client_id(),
+            message: self.new_message_id(),
+        };
+        self.arrive(Arrival {
+            message: inbound_message(at, sms, &from, &to, now),
+            route: route.clone(),
+            client: None,
+            effect: Effect::of(Direction::Inbound, Category::Conversation, false),
+            consent,
+            name: None,
+        })
+        .await
+    }
+
+    /// Stores an inbound message in one transaction: the provider's id (which refuses the same one a second time), the
+    /// message, the head of its conversation, a new client for an unknown sender, and what it says of consent.
+    pub async fn arrive(&self, arrival: Arrival) -> Result<Received> {
+        let Arrival { mut message, route, client: known, effect, consent, name } = arrival;
+        let (business, now) = (route.business_id, self.clock().now());
+        let from = message.from_address.clone();
+        let provider_id = message.provider_message_id.clone();
+        let provider_id = provider_id.ok_or_else(|| Error::internal("an inbound message has no id"))?;
+        let mut client: ClientId = message.at.client;
+        let mut view = match known {
+            Some(known) => self.client_view(business, known).await?,
+            None => None,
+        };
+        // Who writes into the conversation of another is not that other from now on.
+        let led_here = view.is_some();
+        if !led_here {
+            view = self.sender_of(business, &from).await?;
+        }
         let mut provisional = view.is_none();
-        let effect = Effect::of(Direction::Inbound, Category::Conversation, false);
         let mut placing = Placing::begin();
         loop {
             client = view.as_ref().map_or(client, |view| view.client.client_id);
             let id = larger_id(view.as_ref(), self.new_message_id());
             let at = MessageRef { business, client, message: id };
-            let message = inbound_message(at, sms, &from, &to, now);
+            message.at = at;
+            let effect = match view.as_ref().and_then(|view| view.conversation.as_ref()) {
+                Some(head) if message.channel == Channel::Email && !head.mail_may_reopen(now) => {
+                    Effect { reopens: false, ..effect }
+                }
+                _ => effect,
+            };
             let head = Head::Seen(view.clone().map(Box::new));
-            let stranger = Stranger { provisional: true, location: route.location_id };
+            let stranger =
+                Stranger { provisional: true, location: route.location_id, name: name.clone() };
             let added =
                 self.add_message(&message, effect, &head, Order::Newest, (route.inbox_shards, stranger))?;
+            let mut item =
+                encode(keys::provider_message(message.provider_of_id(), &provider_id), "ProviderId", &at)?;
+            item.insert("attempt".to_owned(), value(&0u32)?);
             let mut parts = vec![
-                self.tx_put(
-                    {
-                        let mut item =
-                            encode(keys::provider_message("twilio", &sms.message_sid), "ProviderId", &at)?;
-                        item.insert("attempt".to_owned(), value(&0u32)?);
-                        item
-                    },
-                    Write::new().when_absent("message_id"),
-                )?,
+                self.tx_put(item, Write::new().when_absent("message_id"))?,
                 self.tx_put_message(&message, None)?,
                 self.tx_put_pointer(at)?,
                 added.profile,
@@ -99,12 +146,16 @@ impl Store {
                 return Ok(Received::Duplicate);
             }
             if provisional && refused.failed(4) {
-                // Another text of the same unknown sender was faster, or the directory: theirs is the client.
+                // Another message of the same unknown sender was faster, or the directory: theirs is the client.
                 view = self.sender_of(business, &from).await?;
                 provisional = view.is_none();
             } else if refused.failed(3) {
                 match instead(&mut refused, 3)? {
                     Instead::View(Some(seen)) => view = Some(*seen),
+                    Instead::Moved(to) if led_here => {
+                        view = self.client_view(business, to).await?;
+                        provisional = view.is_none();
+                    }
                     Instead::View(None) | Instead::Moved(_) | Instead::Erasing => {
                         client = self.ids.next(now);
                         view = self.sender_of(business, &from).await?;
@@ -116,8 +167,31 @@ impl Store {
         }
     }
 
+    /// Keeps a mail aside that belongs to nobody, for a person to look at. The mail itself is in object storage.
+    pub async fn quarantine_email(&self, digest: &str, email: &InboundEmail) -> Result<Received> {
+        let now = self.clock().now();
+        let mut item = stamp(keys::quarantined_email(digest), "Quarantined");
+        item.insert("received_at".to_owned(), s(now.to_string()));
+        item.insert("email".to_owned(), value(email)?);
+        let fresh = self.put(until(item, now.plus(QUARANTINE)), Write::new().if_new()).await?.is_ok();
+        Ok(if fresh { Received::Quarantined } else { Received::Duplicate })
+    }
+
+    /// Whom a mailbox leads to. A process believes what it read for five seconds.
+    pub async fn route_of_mailbox(&self, mailbox: &Email) -> Result<Option<InboundRoute>> {
+        let now = self.clock().now();
+        if let Some(route) = self.routes.get(&mailbox.key(), now) {
+            return Ok(Some(route));
+        }
+        let route = self.mailbox_route(mailbox).await?;
+        if let Some(route) = &route {
+            self.routes.put(&mailbox.key(), now, route.clone());
+        }
+        Ok(route)
+    }
+
     /// Who writes from an address. Somebody who is being forgotten, or was, is a stranger when they write again.
-    async fn sender_of(&self, business: BusinessId, from: &SmsAddress) -> Result<Option<ClientView>> {
+    async fn sender_of(&self, business: BusinessId, from: &Address) -> Result<Option<ClientView>> {
         let Some(known) = self.client_by_address(business, from).await? else { return Ok(None) };
         if let Some(view) = self.client_view(business, known).await? {
             return Ok(Some(view));
@@ -131,9 +205,9 @@ impl Store {
     async fn consent_change(
         &self,
         sms: &InboundSms,
-        route: &NumberRoute,
-        from: &SmsAddress,
-        to: &SmsAddress,
+        route: &InboundRoute,
+        from: &Address,
+        to: &Address,
     ) -> Result<Option<ConsentChange>> {
         let said = |opted_out| keyword::parse(&sms.body.0, sms.opt_out_type.as_deref(), opted_out);
         let depends = said(true) != said(false);
@@ -143,12 +217,12 @@ impl Store {
             Some(Keyword::Start) => false,
             Some(Keyword::Help) | None => return Ok(None),
         };
-        Ok(Some(ConsentChange {
+        Ok(Some(ConsentChange::Texts(TextConsent {
             address: from.clone(),
             sender: to.clone(),
             opted_out: wants_out,
             evidence: sms.message_sid.clone(),
-        }))
+        })))
     }
 
     async fn quarantine(&self, sms: &InboundSms) -> Result<Received> {
@@ -161,7 +235,7 @@ impl Store {
     }
 
     /// The route of a number as a provider writes it. A process believes what it read for five seconds.
-    pub async fn route_of(&self, to: &str) -> Result<Option<NumberRoute>> {
+    pub async fn route_of(&self, to: &str) -> Result<Option<InboundRoute>> {
         let Some(phone) = Phone::from_e164(to) else { return Ok(None) };
         let now = self.clock().now();
         if let Some(route) = self.routes.get(to, now) {
@@ -177,7 +251,7 @@ impl Store {
 
 /// What a process remembers of whom numbers lead to.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(Mutex<HashMap<String, (Timestamp, NumberRoute)>>);
+pub(crate) struct Routes(Mutex<HashMap<String, (Timestamp, InboundRoute)>>);
 
 /// How long it does.
 const TRUST: Duration = Duration::from_secs(5);
@@ -185,13 +259,13 @@ const TRUST: Duration = Duration::from_secs(5);
 const MOST: usize = 1_000;
 
 impl Routes {
-    fn get(&self, number: &str, now: Timestamp) -> Option<NumberRoute> {
+    fn get(&self, number: &str, now: Timestamp) -> Option<InboundRoute> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, route) = known.get(number)?;
         (now >= *read_at && now.since(*read_at) < TRUST).then(|| route.clone())
     }
 
-    fn put(&self, number: &str, now: Timestamp, route: NumberRoute) {
+    fn put(&self, number: &str, now: Timestamp, route: InboundRoute) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
@@ -203,8 +277,8 @@ impl Routes {
 fn inbound_message(
     at: MessageRef,
     sms: &InboundSms,
-    from: &SmsAddress,
-    to: &SmsAddress,
+    from: &Address,
+    to: &Address,
     now: Timestamp,
 ) -> Message {
     Message {
@@ -224,6 +298,8 @@ fn inbound_message(
         to_address: to.clone(),
         body: sms.body.clone(),
         media_urls: sms.media_urls.clone(),
+        mail: None,
+        recipients: Default::default(),
         delivery_status: Status::Received,
         status_rank: Status::Received.rank(),
         attempt: 0,

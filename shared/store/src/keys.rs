@@ -6,8 +6,10 @@
 
 use domain::conversation::ConversationStatus;
 use domain::inbox::Cell;
-use domain::message::{Channel, MessageRef};
-use domain::phone::{Phone, SmsAddress};
+use domain::email::Email;
+use domain::message::{Channel, MessageRef, Provider};
+use domain::address::Address;
+use domain::phone::Phone;
 use domain::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId, Timestamp};
 
 /// Where an item is.
@@ -201,8 +203,8 @@ pub fn external(business: BusinessId, channel: Channel, id: u64) -> Key {
 }
 
 /// From an address to the client it belongs to.
-pub fn address(business: BusinessId, address: &SmsAddress) -> Key {
-    key(format!("BIZ#{}#ADDR#sms#{}", business.key(), address.key()), "ADDR")
+pub fn address(business: BusinessId, address: &Address) -> Key {
+    key(format!("BIZ#{}#ADDR#{}#{}", business.key(), address.kind(), address.key()), "ADDR")
 }
 
 /// One message of a request, by its place in the call. One item each, because the messages of a call are stored
@@ -220,8 +222,28 @@ pub fn idempotency(scope: Option<BusinessId>, hash: &str) -> Key {
 }
 
 /// Whether somebody opted out of texts from `sender`. `address_hash` is a keyed hash of their address.
-pub fn opt_out(business: BusinessId, address_hash: &str, sender: &SmsAddress) -> Key {
+pub fn opt_out(business: BusinessId, address_hash: &str, sender: &Address) -> Key {
     key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), format!("sms#{}", sender.key()))
+}
+
+/// Whether mail to an address is suppressed. `address_hash` is a keyed hash of it.
+pub fn suppression(business: BusinessId, address_hash: &str) -> Key {
+    key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), "email")
+}
+
+/// Objects of a message that is not there any more, which are to be removed.
+pub fn discarded(business: BusinessId, message: MessageId) -> Key {
+    key(format!("BIZ#{}#DISCARDED#{}", business.key(), message.key()), "DISCARDED")
+}
+
+/// From one of our mailboxes to the business it belongs to.
+pub fn mailbox(email: &Email) -> Key {
+    key(format!("MAILBOX#{}", email.key()), "MAILBOX")
+}
+
+/// A mail to a mailbox that belongs to nobody: kept for a person to look at. `digest` is of the mail.
+pub fn quarantined_email(digest: &str) -> Key {
+    key(format!("MAILBOX#LOST#{digest}"), "LOST")
 }
 
 /// From one of our numbers to the business it belongs to.
@@ -235,8 +257,8 @@ pub fn quarantined(to: &str, provider_id: &str) -> Key {
 }
 
 /// From a provider's message id to our message.
-pub fn provider_message(provider: &str, id: &str) -> Key {
-    key(format!("SID#{provider}#{id}"), "SID")
+pub fn provider_message(provider: Provider, id: &str) -> Key {
+    key(format!("SID#{}#{id}", provider.as_str()), "SID")
 }
 
 /// A credential, under the hash of its secret.
@@ -339,7 +361,7 @@ mod tests {
         let at = MessageRef { business: b, client: c, message: m };
         let r = RequestId("6f9619ff-8b86-4d01-b42d-00cf4fc964ff".parse().unwrap());
         let phone = Phone::from_e164("+14155550101").unwrap();
-        let address = SmsAddress::parse("+14155550101", Country::default()).unwrap();
+        let address = Address::parse_sms("+14155550101", Country::default()).unwrap();
         let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
         let cell = Cell::parse("client:-:open:12:u:-:sms").unwrap();
         let s = StaffId::new(12).unwrap();
@@ -368,7 +390,7 @@ mod tests {
             opt_out(b, "h", &address),
             number(&phone),
             quarantined("+14155550101", "SM1"),
-            provider_message("twilio", "SM1"),
+            provider_message(Provider::Twilio, "SM1"),
             credential("h"),
             key(inbox(b, open, 0), activity(noon, c)),
             key(assigned(b, s), activity(noon, c)),

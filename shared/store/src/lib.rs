@@ -17,6 +17,7 @@ pub mod counts;
 mod credentials;
 pub mod due;
 pub mod erasing;
+mod email_events;
 mod error;
 mod events;
 mod expression;
@@ -36,11 +37,12 @@ mod requests;
 pub mod sending;
 mod staff;
 pub mod statuses;
+pub mod suppression;
 pub mod timeline;
 mod transaction;
 
 pub use clients::ClientView;
-pub use inbound::Received;
+pub use inbound::{Arrival, Received};
 pub use messages::Accepted;
 
 use ids::Ids;

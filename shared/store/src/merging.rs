@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::conversation::{Actor, Cause, Conversation};
 use domain::inbox::{Cell, Shards};
 use domain::merging::{Moved, changes, joined, left_behind};
-use domain::message::{Channel, MessageRef};
+use domain::message::{Channel, MessageRef, Provider};
 use domain::{BusinessId, ClientId, Error, MessageId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -80,6 +80,8 @@ struct Entry {
     #[serde(default)]
     external_id: Option<u64>,
     #[serde(default)]
+    provider: Option<Provider>,
+    #[serde(default)]
     provider_message_id: Option<String>,
     #[serde(default)]
     attempt: u32,
@@ -89,6 +91,13 @@ struct Entry {
     is_flagged: bool,
     #[serde(default)]
     lease_until: Option<Timestamp>,
+}
+
+impl Entry {
+    /// Whose id it carries.
+    fn provider_of_id(&self) -> Provider {
+        self.provider.or(self.channel.map(Channel::provider)).unwrap_or(Provider::External)
+    }
 }
 
 /// What has no mark of its own, as a note, is not to be read.
@@ -108,7 +117,7 @@ struct Load {
 }
 
 /// Everything that somebody changes of a message or note that is stored. One of them is another after every write.
-const CHANGING: [&str; 18] = [
+const CHANGING: [&str; 19] = [
     "attempt",
     "delivered_at",
     "delivery_status",
@@ -120,6 +129,7 @@ const CHANGING: [&str; 18] = [
     "lease_until",
     "provider_message_id",
     "provider_status",
+    "recipients",
     "retries",
     "segments",
     "send_at",
@@ -130,7 +140,7 @@ const CHANGING: [&str; 18] = [
 ];
 
 /// The attributes of a client's item that are the conversation's, but those of its lists.
-const HEAD_FIELDS: [&str; 17] = [
+const HEAD_FIELDS: [&str; 19] = [
     "inbox_status",
     "snoozed_until",
     "assigned_to",
@@ -148,6 +158,8 @@ const HEAD_FIELDS: [&str; 17] = [
     "updated_by",
     "resolved_by",
     "label",
+    "mail_thread",
+    "reopened_at",
 ];
 
 impl Store {
@@ -325,7 +337,7 @@ impl Store {
         let pointer = Write::new().set("client_id", client).if_exists();
         parts.push(self.tx_update(keys::message_pointer(business, entry.message_id), pointer)?);
         if let Some(id) = &entry.provider_message_id {
-            parts.push(self.tx_put_provider_id("twilio", id, at, entry.attempt, true)?);
+            parts.push(self.tx_put_provider_id(entry.provider_of_id(), id, at, entry.attempt, true)?);
         }
         if let (Some(id), Some(channel)) = (entry.external_id, entry.channel) {
             parts.push(self.tx_put(crate::messages::external_item(at, channel, id)?, Write::new())?);

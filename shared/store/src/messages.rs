@@ -90,6 +90,11 @@ impl Accepted {
 }
 
 impl Store {
+    /// A new id for somebody whom the directory has not named.
+    pub fn new_client_id(&self) -> ClientId {
+        self.ids.next(self.clock().now())
+    }
+
     /// A new message id.
     pub fn new_message_id(&self) -> MessageId {
         self.ids.next(self.clock().now())
@@ -122,7 +127,7 @@ impl Store {
                 self.tx_put_pointer(at)?,
                 added.profile,
                 self.tx_put_request_message(at, request, index, message.created_at)?,
-                self.tx_consent_check(at.business, &message.to_address, &message.from_address)?,
+                self.tx_consent_check(message)?,
                 self.tx_put_address(at.business, at.client, &message.to_address)?,
             ];
             parts.extend(added.rest);
@@ -193,11 +198,20 @@ impl Store {
             }
             parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
-                Ok(()) => return Ok(Accepted::Stored(at.message)),
+                Ok(()) => {
+                    self.follow(&message).await?;
+                    return Ok(Accepted::Stored(at.message));
+                }
                 Err(refused) => refused,
             };
             if let Some(stored) = refused.item(3) {
-                return Ok(Accepted::AlreadyStored(message_in(&stored)?));
+                // The same job again: what came after storing it may be missing.
+                let message = Message {
+                    at: MessageRef { message: message_in(&stored)?, ..at },
+                    ..message
+                };
+                self.follow(&message).await?;
+                return Ok(Accepted::AlreadyStored(message.at.message));
             }
             if let Some(stored) = message.external_id.and_then(|_| refused.item(5)) {
                 // The call that names it again finds it as well. Refused means that it does already.
@@ -229,6 +243,15 @@ impl Store {
                 placing.again().await?;
             }
         }
+    }
+
+    /// Lets the provider's id of a mail that was sent elsewhere lead to it, and applies what the provider reported
+    /// before. The first one to name an id has it.
+    async fn follow(&self, message: &Message) -> Result<()> {
+        let Some(id) = message.provider_message_id.as_deref().filter(|_| message.mail.is_some()) else {
+            return Ok(());
+        };
+        self.claim_provider_id(message.provider_of_id(), id, message).await
     }
 
     /// What to assume of a conversation that was just seen, and where message `id` stands in it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::Result;
-use domain::message::{Channel, MessageRef, Report};
+use domain::message::{Channel, Message, MessageRef, Provider, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Write;
@@ -29,14 +29,7 @@ struct ProviderId {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Parked {
     #[serde(default)]
-    parked: Vec<ParkedReport>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ParkedReport {
-    status: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error_code: Option<u32>,
+    parked: Vec<Report>,
 }
 
 /// What became of a report that names a message by the provider's id alone.
@@ -53,7 +46,7 @@ impl Store {
     /// are waiting under the id, and returns them.
     pub(crate) fn tx_put_provider_id(
         &self,
-        provider: &str,
+        provider: Provider,
         id: &str,
         at: MessageRef,
         attempt: u32,
@@ -68,25 +61,48 @@ impl Store {
     /// is not there any more.
     pub(crate) fn tx_forget_provider_id(
         &self,
+        provider: Provider,
         id: &str,
         at: MessageRef,
         attempt: u32,
         after: Duration,
     ) -> Result<TransactWriteItem> {
-        let item = encode(keys::provider_message("twilio", id), "ProviderId", &ProviderId { at, attempt })?;
+        let item = encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
         self.tx_put(until(item, self.clock().now().plus(after)), Write::new())
     }
 
-    /// The message behind a provider's id; a report of an unknown one is parked until the id is known.
-    pub async fn place(
+    /// Lets a provider's id lead to a message that another system sent, unless it leads to one already, and applies
+    /// what the provider reported before.
+    pub(crate) async fn claim_provider_id(
         &self,
-        provider: &str,
+        provider: Provider,
         id: &str,
-        word: &str,
-        error_code: Option<u32>,
-    ) -> Result<Placed> {
+        message: &Message,
+    ) -> Result<()> {
+        let (at, attempt) = (message.at, message.attempt);
+        let mut waiting: Option<Item> = None;
+        loop {
+            let item = encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
+            let condition = match waiting.as_ref().and_then(|item| item.get("parked")) {
+                Some(parked) => Write::new().when("parked", "=", parked.clone()),
+                None => Write::new().if_new(),
+            };
+            match self.put(item, condition).await? {
+                Ok(()) => break,
+                Err(Some(item)) if item.contains_key("parked") => waiting = Some(item),
+                Err(Some(_)) => return Ok(()),
+                Err(None) => waiting = None,
+            }
+        }
+        match waiting {
+            Some(item) => self.apply_parked(id, (at, message.channel), attempt, item).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The message behind a provider's id; a report of an unknown one is parked until the id is known.
+    pub async fn place(&self, provider: Provider, id: &str, report: &Report) -> Result<Placed> {
         let now = self.clock().now();
-        let report = ParkedReport { status: word.to_owned(), error_code };
         let key = keys::provider_message(provider, id);
         if let Some(item) = self.get(key.clone(), true).await? {
             if let Ok(found) = decode::<ProviderId>(item.clone()) {
@@ -99,7 +115,7 @@ impl Store {
         }
         let write = Write::new()
             .stamp("ParkedReports")
-            .append("parked", AttributeValue::L(vec![value(&report)?]))
+            .append("parked", AttributeValue::L(vec![value(report)?]))
             .set("ttl", n(now.plus(PATIENCE).as_seconds()))
             .when_absent("message_id");
         match self.update(key, write).await? {
@@ -116,7 +132,7 @@ impl Store {
     pub(crate) async fn apply_parked(
         &self,
         id: &str,
-        at: MessageRef,
+        (at, channel): (MessageRef, Channel),
         attempt: u32,
         item: Item,
     ) -> Result<()> {
@@ -125,14 +141,24 @@ impl Store {
         };
         for parked in waiting.parked {
             let report =
-                Report::from_twilio(&parked.status, parked.error_code, Some(id.to_owned()), Some(attempt));
-            self.advance(at, Channel::Sms, &report, None).await?;
+                Report { provider_message_id: Some(id.to_owned()), attempt: Some(attempt), ..parked };
+            let consent = match channel {
+                Channel::Email => self.consent_by_report(&report)?,
+                Channel::Sms | Channel::Voice | Channel::Note => None,
+            };
+            self.advance(at, channel, &report, consent.as_ref()).await?;
         }
         Ok(())
     }
 
+    /// The message behind a provider's id, without leaving anything behind.
+    pub async fn placed(&self, provider: Provider, id: &str) -> Result<Option<MessageRef>> {
+        let item = self.get(keys::provider_message(provider, id), true).await?;
+        Ok(item.and_then(|item| decode::<ProviderId>(item).ok()).map(|found| found.at))
+    }
+
     /// Whether a provider's id is known to belong to a message of ours.
-    pub async fn knows_provider_id(&self, provider: &str, id: &str) -> Result<bool> {
+    pub async fn knows_provider_id(&self, provider: Provider, id: &str) -> Result<bool> {
         Ok(self.get(keys::provider_message(provider, id), true).await?.is_some())
     }
 }

@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::{
     ErrorClass, Failure, LEASE, LOOK_UP_AFTER, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
 };
-use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
+use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
 use domain::status::Status;
 use domain::{MessageId, Result, Timestamp};
 
-use crate::consent::ConsentChange;
+use crate::consent::{ConsentChange, TextConsent};
 use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
@@ -18,16 +18,31 @@ use crate::keys::attribute::{GSI1, PK, SK};
 use crate::messages::{MESSAGE, due_for};
 use crate::{Store, keys};
 
+/// How long a message waits for the one before it to be handed over.
+const BEHIND: Duration = Duration::from_secs(1);
 /// How many messages before this one are looked at for order.
 const NEIGHBOURS: i32 = 20;
 
 /// A message that a sender looks at.
 #[derive(Clone, Debug)]
-pub struct Candidate {
+struct Candidate {
     /// The message.
-    pub message: Message,
+    message: Message,
     /// An earlier message to the same client is still on its way out, and not for long: this one waits.
-    pub behind_another: bool,
+    behind_another: bool,
+}
+
+/// What a job finds that is to send a message.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// It can be claimed.
+    Ours(Box<Message>),
+    /// Not yet.
+    Later(Duration),
+    /// Somebody dealt with it, or it changed.
+    Over,
+    /// It is not there.
+    Gone,
 }
 
 /// What became of a claim.
@@ -58,7 +73,7 @@ pub enum Settled {
 impl Store {
     /// Reads a message together with those shortly before it: one query tells what to send and whether it is its turn.
     /// One that is with another client by now is found there, by one read and one query more.
-    pub async fn candidate(&self, at: MessageRef) -> Result<Option<Candidate>> {
+    async fn candidate(&self, at: MessageRef) -> Result<Option<Candidate>> {
         if let Some(candidate) = self.candidate_at(at).await? {
             return Ok(Some(candidate));
         }
@@ -105,6 +120,31 @@ impl Store {
         Ok(Some(Candidate { message, behind_another }))
     }
 
+    /// Whether it is the message's turn: it waits for this attempt, its time has come and is not over, and none before
+    /// it to the same client is on its way.
+    pub async fn turn(&self, at: MessageRef, attempt: u32) -> Result<Turn> {
+        let Some(Candidate { message, behind_another }) = self.candidate(at).await? else {
+            return Ok(Turn::Gone);
+        };
+        let waiting = matches!(message.delivery_status, Status::Queued | Status::Scheduled);
+        if !waiting || message.attempt != attempt {
+            return Ok(Turn::Over);
+        }
+        let now = self.clock().now();
+        if message.expires_at.is_some_and(|end| end <= now) {
+            let failure = Failure::new(ErrorClass::Expiry, "Its expires_at passed before it could be sent.");
+            self.end_unsent(&message, attempt, Status::Expired, failure).await?;
+            return Ok(Turn::Over);
+        }
+        if let Some(early) = message.send_at.filter(|send_at| *send_at > now) {
+            return Ok(Turn::Later(early.since(now)));
+        }
+        if behind_another {
+            return Ok(Turn::Later(BEHIND));
+        }
+        Ok(Turn::Ours(Box::new(message)))
+    }
+
     /// Claims a queued message for one attempt, unless the client opted out. The claim is one conditional write: two
     /// senders, or one job delivered twice, get one claim between them. It ends with its lease; a message that is
     /// still being sent then is of unknown outcome, never claimed again by itself.
@@ -113,16 +153,20 @@ impl Store {
         let lease = now.plus(LEASE);
         let write = moved(Status::Sending, now)?
             .set("lease_until", s(lease.to_string()))
-            .set("provider", value(&domain::message::Provider::Twilio)?)
             .remove("send_at")
             .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))
             .set(GSI1.2, s(keys::due_at(lease, at)))
             .if_exists()
             .when("status_rank", "=", n(Status::Queued.rank()))
             .when("attempt", "=", n(attempt));
+        // Whose copy is left out is known from here on.
+        let write = match message.recipients.is_empty() {
+            true => write,
+            false => write.set("recipients", value(&message.recipients)?),
+        };
         let parts = vec![
             self.tx_update(keys::message(at), write)?,
-            self.tx_consent_check(at.business, &message.to_address, &message.from_address)?,
+            self.tx_consent_check(message)?,
         ];
         let refused = match self.transact(parts).await? {
             Ok(()) => return Ok(Claim::Ours),
@@ -131,7 +175,7 @@ impl Store {
         if refused.failed(0) {
             return Ok(Claim::NotOurs);
         }
-        let failure = Failure::opted_out();
+        let failure = Failure::unwanted(message.channel);
         self.end_unsent(message, attempt, Status::Blocked, failure).await?;
         Ok(Claim::OptedOut)
     }
@@ -190,8 +234,10 @@ impl Store {
         provider_status: &str,
         segments: Option<u32>,
     ) -> Result<()> {
-        let (at, now) = (message.at, self.clock().now());
-        let mut event = own_event(attempt, Some(Status::Sending), None, now);
+        let (at, provider, now) = (message.at, message.provider_of_id(), self.clock().now());
+        // What SES has taken is sent: its report of that says nothing more. Twilio may still wait with it.
+        let status = if message.channel == Channel::Email { Status::Sent } else { Status::Sending };
+        let mut event = own_event(attempt, Some(status), None, now);
         event.provider_status = Some(provider_status.to_owned());
         let touched = || Write::new().set("updated_at", s(now.to_string()));
         let accepted = |write: Write| -> Result<Write> {
@@ -212,11 +258,15 @@ impl Store {
                 .set(GSI1.2, s(keys::due_at(now.plus(SILENCE), at)))
         };
         // The usual case first: nobody else has touched it since the claim.
-        let usual = silent(accepted(touched())?).when("status_rank", "=", n(Status::Sending.rank()));
+        let mut usual = moved(status, now)?;
+        if status == Status::Sent {
+            usual = usual.set_once("sent_at", s(now.to_string()));
+        }
+        let usual = silent(accepted(usual)?).when("status_rank", "=", n(Status::Sending.rank()));
         let parts = |update: Write, parked: bool| -> Result<Vec<TransactWriteItem>> {
             Ok(vec![
                 self.tx_update(keys::message(at), update)?,
-                self.tx_put_provider_id("twilio", provider_id, at, attempt, parked)?,
+                self.tx_put_provider_id(provider, provider_id, at, attempt, parked)?,
                 self.tx_put_event(at, &event)?,
             ])
         };
@@ -242,7 +292,7 @@ impl Store {
             let refused = match self.transact(parts(update.clone(), true)?).await? {
                 Ok(()) => {
                     if let Some(item) = parked {
-                        self.apply_parked(provider_id, at, attempt, item).await?;
+                        self.apply_parked(provider_id, (at, message.channel), attempt, item).await?;
                     }
                     return Ok(());
                 }
@@ -308,13 +358,13 @@ impl Store {
             self.tx_update(keys::message(at), write)?,
             self.tx_put_event(at, &own_event(attempt, Some(status), Some(failure), now))?,
         ];
-        if failure.class == ErrorClass::Consent {
-            let change = ConsentChange {
+        if failure.class == ErrorClass::Consent && message.channel == Channel::Sms {
+            let change = ConsentChange::Texts(TextConsent {
                 address: message.to_address.clone(),
                 sender: message.from_address.clone(),
                 opted_out: true,
                 evidence: format!("refused {}", message.at.message),
-            };
+            });
             parts.push(self.tx_consent_change(at.business, &change, now)?);
         }
         // Refused means that a callback was faster: it knows more than the answer that got lost or was late.

@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::SILENCE;
+use domain::email::Email;
+use domain::mail::worst;
 use domain::message::{Channel, EventOutcome, Message, MessageRef, Report};
 use domain::status::Status;
 use domain::{Error, Result, Timestamp};
@@ -12,7 +14,7 @@ use crate::events::of_report;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::GSI1;
-use crate::messages::MESSAGE;
+use crate::messages::{MESSAGE, Placing};
 use crate::sending::{comes_back, moved, requeued};
 use crate::{Store, keys};
 
@@ -64,10 +66,15 @@ impl Store {
         let now = self.clock().now();
         let Some(next) = report.status else {
             let Some(Message { at, .. }) = self.message(at).await? else { return Ok(Advance::Unknown) };
-            let fresh =
-                self.put_ignored(at, report, 0, "a status word that omega does not know", now).await?;
+            if let Some(change) = consent {
+                let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
+            }
+            let fresh = self.put_ignored(at, report, 0, "it says nothing of how far the message is", now).await?;
             return Ok(if fresh { Advance::Stale(None) } else { Advance::Duplicate(None) });
         };
+        if let Some(recipient) = &report.recipient {
+            return self.advance_copy(at, report, (recipient, next), consent).await;
+        }
         if next.is_failure()
             && report.failure.as_ref().is_some_and(|failure| failure.class.retries_by_itself())
             && let Some(applied) = self.queue_again(at, channel, report, next, now).await?
@@ -87,7 +94,7 @@ impl Store {
                 self.tx_put_report(at, report, &event, once)?,
             ];
             if let Some((id, attempt)) = learned(report).filter(|_| !expected) {
-                parts.push(self.tx_put_provider_id("twilio", id, at, attempt, true)?);
+                parts.push(self.tx_put_provider_id(channel.provider(), id, at, attempt, true)?);
             }
             if let Some(change) = consent {
                 parts.push(self.tx_consent_change(at.business, change, now)?);
@@ -109,12 +116,79 @@ impl Store {
                 if let Some(change) = consent {
                     let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
                 }
-                return self.stale(at, report, stored, repeated, now).await;
+                return self.stale(at, channel, report, stored, repeated, now).await;
             }
             // The same words came before, but about an earlier state: they apply again, once more.
             once = false;
         }
         Err(Error::internal("an event that may be overwritten was refused"))
+    }
+
+    /// Applies a report about one copy of a mail to several: that copy goes on by the rule, and the mail is as far as
+    /// the copy that is least far. Read, changed, and written under the condition that nothing changed meanwhile, so
+    /// that the order of the reports makes no difference.
+    async fn advance_copy(
+        &self,
+        at: MessageRef,
+        report: &Report,
+        (recipient, next): (&Email, Status),
+        consent: Option<&ConsentChange>,
+    ) -> Result<Advance> {
+        let mut placing = Placing::begin();
+        loop {
+            let now = self.clock().now();
+            let Some(message) = self.message(at).await? else { return Ok(Advance::Unknown) };
+            let at = message.at;
+            let others = message.addressed();
+            if others.len() < 2 {
+                let report = Report { recipient: None, ..report.clone() };
+                return Box::pin(self.advance_at(at, message.channel, &report, consent)).await;
+            }
+            if let Some(change) = consent {
+                let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
+            }
+            let before = message.recipients.get(&recipient.key()).copied().unwrap_or(Status::Sending);
+            let late = report.attempt.is_some_and(|attempt| attempt != message.attempt);
+            if late || !others.contains(recipient) || !before.may_become(next, message.channel) {
+                let reason = format!("this copy is {} already, or is not of this attempt", before.as_str());
+                let fresh = self.put_ignored(at, report, message.attempt, &reason, now).await?;
+                let current = Some(message.delivery_status);
+                return Ok(if fresh { Advance::Stale(current) } else { Advance::Duplicate(current) });
+            }
+            let mut copies = message.recipients.clone();
+            copies.insert(recipient.key(), next);
+            // Of whose copy nothing was said yet is with the provider, or on the way there.
+            let silent = if message.status_rank >= Status::Sent.rank() { Status::Sent } else { Status::Sending };
+            let whole = others.iter().map(|email| {
+                (email.key(), copies.get(&email.key()).copied().unwrap_or(silent))
+            });
+            let whole = worst(&whole.collect()).unwrap_or(next);
+            let moves = message.delivery_status.may_become(whole, message.channel);
+            let status = if moves { whole } else { message.delivery_status };
+            let applied = Report { status: Some(status), ..report.clone() };
+            let mut write = if moves {
+                self.advanced(at, message.channel, &applied, status, now)?
+            } else {
+                Write::new().set("updated_at", s(now.to_string())).if_exists()
+            };
+            write = write.set("recipients", value(&copies)?).when("status_rank", "=", n(message.status_rank));
+            write = match message.recipients.is_empty() {
+                true => write.when_absent("recipients"),
+                false => write.when("recipients", "=", value(&message.recipients)?),
+            };
+            if !moves && report.attempt.is_some() {
+                write = write.when("attempt", "=", n(message.attempt));
+            }
+            let event = of_report(report, message.attempt, EventOutcome::Applied, None, now);
+            let parts = vec![
+                self.tx_update(keys::message(at), write)?,
+                self.tx_put_report(at, report, &event, false)?,
+            ];
+            if self.transact(parts).await?.is_ok() {
+                return Ok(Advance::Applied(status));
+            }
+            placing.after_a_look().await?;
+        }
     }
 
     /// The conditional update of one report: the pure rule, as the table checks it.
@@ -131,6 +205,8 @@ impl Store {
             "<",
             n(next.limit(channel)),
         );
+        // A report about mail is none about a text with the same id.
+        write = write.when("channel", "=", value(&channel)?);
         if let Some(attempt) = report.attempt {
             write = write.when("attempt", "=", n(attempt));
         }
@@ -197,7 +273,7 @@ impl Store {
         let mut parts =
             vec![self.tx_update(keys::message(at), write)?, self.tx_put_report(at, report, &event, false)?];
         if let Some((id, attempt)) = learned(report).filter(|_| message.provider_message_id.is_none()) {
-            parts.push(self.tx_put_provider_id("twilio", id, at, attempt, true)?);
+            parts.push(self.tx_put_provider_id(channel.provider(), id, at, attempt, true)?);
         }
         Ok(self.transact(parts).await?.is_ok().then_some(Advance::Applied(Status::Queued)))
     }
@@ -206,12 +282,13 @@ impl Store {
     async fn stale(
         &self,
         at: MessageRef,
+        channel: Channel,
         report: &Report,
         stored: Option<Message>,
         repeated: bool,
         now: Timestamp,
     ) -> Result<Advance> {
-        let Some(stored) = stored else {
+        let Some(stored) = stored.filter(|stored| stored.channel == channel) else {
             return Ok(Advance::Unknown);
         };
         let current = Some(stored.delivery_status);

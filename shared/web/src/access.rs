@@ -10,6 +10,10 @@ pub enum Access {
     Public,
     /// Whoever can sign as Twilio.
     TwilioSigned,
+    /// Whoever can prove to be the mail provider that the path names.
+    ProviderSigned,
+    /// Whoever has a link that we sealed.
+    Sealed,
     /// Whoever runs omega.
     Platform,
     /// These roles of the business that the call is about.
@@ -18,6 +22,8 @@ pub enum Access {
 
 /// Everybody of a business.
 const EVERYBODY: Access = Access::Business(&[Role::Service, Role::Owner, Role::Manager, Role::Staff]);
+/// What takes an owner's word.
+const OWNER: Access = Access::Business(&[Role::Service, Role::Owner]);
 /// Records, status reports and the directory.
 const OFFICE: Access = Access::Business(&[Role::Service, Role::Owner, Role::Manager]);
 
@@ -46,6 +52,31 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/omega/businesses/{business_id}/sms/record", OFFICE, "recordSms"),
     route(Method::POST, "/omega/businesses/{business_id}/sms/status", OFFICE, "updateSmsStatus"),
     route(Method::POST, "/omega/businesses/{business_id}/sms/preview", EVERYBODY, "previewSms"),
+    route(Method::POST, "/omega/businesses/{business_id}/email/send", EVERYBODY, "queueEmail"),
+    route(Method::POST, "/omega/businesses/{business_id}/email/record", OFFICE, "recordEmail"),
+    route(Method::POST, "/omega/businesses/{business_id}/email/status", OFFICE, "updateEmailStatus"),
+    route(Method::GET, "/omega/businesses/{business_id}/email/suppressions", EVERYBODY, "getEmailSuppression"),
+    route(
+        Method::POST,
+        "/omega/businesses/{business_id}/email/suppressions/remove",
+        OWNER,
+        "removeEmailSuppression",
+    ),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/messages/{message_id}/attachments/{attachment}",
+        EVERYBODY,
+        "getMessageAttachment",
+    ),
+    route(
+        Method::POST,
+        "/omega/email/webhooks/{provider}",
+        Access::ProviderSigned,
+        "handleEmailProviderWebhook",
+    ),
+    route(Method::POST, "/omega/email/inbound/{provider}", Access::ProviderSigned, "receiveEmail"),
+    route(Method::GET, "/omega/email/unsubscribe/{token}", Access::Sealed, "askToUnsubscribe"),
+    route(Method::POST, "/omega/email/unsubscribe/{token}", Access::Sealed, "unsubscribe"),
     route(Method::GET, "/omega/businesses/{business_id}/messages/{message_id}", EVERYBODY, "getMessage"),
     route(
         Method::GET,

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use store::idempotency::{Answer, Begin, Scope, Ticket};
 
-use crate::read::{PathParams, collect};
+use crate::read::{BodyLimit, PathParams, collect};
 use crate::{ApiError, Caller, Edge};
 
 const KEY: &str = "idempotency-key";
@@ -62,7 +62,8 @@ async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiEr
         parts.extensions.insert(Call { request: fresh(), keyed: false });
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let bytes = collect(body).await?;
+    let limit = parts.extensions.get::<BodyLimit>().copied();
+    let bytes = collect(body, limit).await?;
     let body_hash = hash(&[parts.uri.path().as_bytes(), parts.uri.query().unwrap_or("").as_bytes(), &bytes]);
     let begun = edge.store().begin(scope(&parts, &caller, &key), &body_hash, fresh()).await?;
     let ticket = match begun {

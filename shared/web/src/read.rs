@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::client::{Change, Personal};
 use domain::error::Loc;
+use domain::email::Email;
 use domain::id::{Id, MAX};
 use domain::message::Metadata;
 use domain::phone::{Country, Phone};
@@ -25,6 +26,9 @@ use crate::ApiError;
 
 /// The largest body, in bytes: what passes the gateway.
 pub const LARGEST_BODY: usize = 6 * 1024 * 1024;
+/// The longest text of a request that an answer shows as it was sent, in bytes.
+const LONGEST_SHOWN: usize = 4_000;
+const LONGEST_URL: usize = 2048;
 /// The longest mail address that mail takes.
 const LONGEST_EMAIL: usize = 254;
 /// Longer than any spelling of a phone number.
@@ -71,7 +75,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<JsonBody, ApiError> {
-        let bytes = collect(request.into_body()).await?;
+        let limit = request.extensions().get::<BodyLimit>().copied();
+        let bytes = collect(request.into_body(), limit).await?;
         let problem = |kind, loc, message: String| {
             ApiError(Error::Invalid(vec![FieldError { kind, loc, message, input: Value::Null }]))
         };
@@ -159,6 +164,21 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<Seen>, ApiError> {
     Ok(Some(seen.ok_or_else(wrong)?))
 }
 
+/// A value as an answer shows it: of a long text, such as the content of a file, the beginning.
+fn shortened(input: &Value) -> Value {
+    match input {
+        Value::String(text) if text.len() > LONGEST_SHOWN => {
+            let begins: String = text.chars().take(LONGEST_SHOWN / 10).collect();
+            Value::String(format!("{begins}…"))
+        }
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(name, value)| (name.clone(), shortened(value))).collect())
+        }
+        Value::Array(list) => Value::Array(list.iter().map(shortened).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => input.clone(),
+    }
+}
+
 /// Problems as they are found.
 #[derive(Debug, Default)]
 struct Problems {
@@ -174,7 +194,7 @@ impl Problems {
             kind: problem.kind,
             loc,
             message: problem.message,
-            input: input.clone(),
+            input: shortened(input),
         });
     }
 
@@ -410,20 +430,23 @@ pub fn filled(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
     }
 }
 
-/// A mail address: something at something. Whether a mailbox is behind it only a mail can tell.
+/// A mail address, to keep.
 pub fn email(value: &Value) -> Result<Personal, Problem> {
-    let address = text(LONGEST_EMAIL)(value)?;
-    let good = address.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty()
-            && host.contains('.')
-            && !host.starts_with('.')
-            && !host.ends_with('.')
-            && !host.contains('@')
-    });
-    if good && !address.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        Ok(Personal(address))
-    } else {
-        Err(Problem::value("it is not an email address"))
+    mailbox(value).map(|email| Personal(email.as_str().to_owned()))
+}
+
+/// A mail address, to write to.
+pub fn mailbox(value: &Value) -> Result<Email, Problem> {
+    Email::parse(&text(LONGEST_EMAIL)(value)?).map_err(Problem::value)
+}
+
+/// An https address of another host.
+pub fn https_url(value: &Value) -> Result<String, Problem> {
+    let url = text(LONGEST_URL)(value)?;
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('@') && url.is_ascii() => Ok(url),
+        _ => Err(Problem::new("url_scheme", "URL should be a valid https address")),
     }
 }
 
@@ -551,15 +574,21 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     }
 }
 
+/// The largest body of a route that takes more than [`LARGEST_BODY`], in bytes. Behind the gateway that is never met:
+/// it has a limit of its own. Put around a route as an extension.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
+
 /// A whole body.
 ///
 /// # Errors
-/// `TooLarge` beyond [`LARGEST_BODY`].
-pub async fn collect(body: Body) -> Result<axum::body::Bytes, ApiError> {
-    match Limited::new(body, LARGEST_BODY).collect().await {
+/// `TooLarge` beyond `limit`, or else [`LARGEST_BODY`].
+pub async fn collect(body: Body, limit: Option<BodyLimit>) -> Result<axum::body::Bytes, ApiError> {
+    let limit = limit.map_or(LARGEST_BODY, |BodyLimit(limit)| limit);
+    match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Error::TooLarge(format!("body is larger than {LARGEST_BODY} bytes")).into())
+            Err(Error::TooLarge(format!("body is larger than {limit} bytes")).into())
         }
         Err(error) => Err(Error::Unavailable(error).into()),
     }

@@ -137,7 +137,7 @@ where
         };
         let signature = parts.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
         let signature = signature.ok_or(Error::Forbidden)?;
-        let bytes = collect(body).await?;
+        let bytes = collect(body, None).await?;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", settings.public_base_url);
         verify_form(tokens, &url, &bytes, signature).map_err(|_| Error::Forbidden)?;

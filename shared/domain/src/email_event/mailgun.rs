@@ -1,1 +1,106 @@
-//! mailgun.
+//! Mailgun: what became of mails that were sent. Source: Mailgun's documentation, "Webhooks" and "Event Structure".
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, seconds, text, unreadable, word};
+use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::message::Provider;
+
+pub use super::ses::Unreadable;
+
+#[cfg(test)]
+mod tests;
+
+/// What Mailgun signs of a webhook: nothing of the event. `Debug` leaves out the signature.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// When, in seconds since 1970.
+    pub timestamp: String,
+    /// A word that is never used twice.
+    pub token: String,
+    /// The signature over the two.
+    pub signature: String,
+}
+
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed").field("timestamp", &self.timestamp).finish_non_exhaustive()
+    }
+}
+
+/// Reads the body of a webhook: one event of one mail, about one receiver.
+///
+/// # Errors
+/// When there is no signature in it to check.
+pub fn read(raw: &[u8]) -> Result<(Signed, EmailEvent), Unreadable> {
+    let value: Value = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
+    let signature = &value["signature"];
+    let signed = Signed {
+        timestamp: digits(&signature["timestamp"]).ok_or(Unreadable)?,
+        token: text(&signature["token"]).ok_or(Unreadable)?.to_owned(),
+        signature: text(&signature["signature"]).ok_or(Unreadable)?.to_owned(),
+    };
+    Ok((signed, event(&value["event-data"])))
+}
+
+/// The documentation has the time as a text; as a number it has the same digits.
+fn digits(value: &Value) -> Option<String> {
+    text(value).map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
+}
+
+fn event(value: &Value) -> EmailEvent {
+    let Some(name) = text(&value["event"]) else { return unreadable(Provider::Mailgun) };
+    let recipients = emails([&value["recipient"]].into_iter());
+    let id = text(&value["message"]["headers"]["message-id"]).map(envelope).filter(|id| !id.is_empty());
+    let status = &value["delivery-status"];
+    let why = text(&status["message"]).or(text(&status["description"])).or(text(&value["reject"]["reason"]));
+    EmailEvent {
+        provider: Provider::Mailgun,
+        provider_message_id: id,
+        ours: text(&value["user-variables"][TAG]).and_then(read_tag),
+        addressed: None,
+        kind: known(kind(name, value), &recipients, None),
+        recipients,
+        word: word([Some(name), text(&value["severity"]), text(&value["reason"])]),
+        diagnostic: why.map(|why| clip(why, LONGEST_DIAGNOSTIC)),
+        at: seconds(&value["timestamp"]),
+    }
+}
+
+fn kind(name: &str, value: &Value) -> EmailEventKind {
+    match name {
+        "accepted" => EmailEventKind::Sent,
+        "delivered" => EmailEventKind::Delivered,
+        "failed" => match text(&value["severity"]) {
+            // the last try of a mail that was put off too long is called temporary as well
+            Some("temporary") if text(&value["reason"]) == Some("old") => EmailEventKind::SoftBounced,
+            Some("temporary") => EmailEventKind::Delayed,
+            Some("permanent") => gave_up(value),
+            _ => EmailEventKind::Other,
+        },
+        "rejected" => EmailEventKind::Rejected,
+        "complained" => EmailEventKind::Complained,
+        "unsubscribed" => EmailEventKind::OptedOut,
+        "opened" => EmailEventKind::Opened,
+        "clicked" => EmailEventKind::Clicked,
+        _ => EmailEventKind::Other,
+    }
+}
+
+/// Why Mailgun will not try again. Codes from 600 are its own: 602 is too old, 605 to 607 are its lists.
+fn gave_up(value: &Value) -> EmailEventKind {
+    let reason = text(&value["reason"]).unwrap_or_default();
+    let code = &value["delivery-status"]["code"];
+    let code = code.as_u64().or_else(|| text(code)?.parse().ok());
+    match (reason, code) {
+        (reason, _) if reason.starts_with("suppress-") => EmailEventKind::Suppressed,
+        (_, Some(605..=607)) => EmailEventKind::Suppressed,
+        // it was put off until its time was over, or refused for whence it came: the mailbox may exist
+        ("old" | "espblock" | "greylisted" | "blacklisted", _) | (_, Some(400..=499 | 602)) => {
+            EmailEventKind::SoftBounced
+        }
+        _ => EmailEventKind::Bounced,
+    }
+}

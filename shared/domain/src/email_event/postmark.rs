@@ -1,1 +1,165 @@
-//! postmark.
+//! Postmark: what became of mails that were sent, and mails that came in. Source: Postmark's documentation, "Webhooks"
+//! and "Bounce API" with its list of bounce types.
+
+use serde_json::Value;
+
+use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, list, text, word};
+use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::message::{Provider, Text};
+use crate::time::Timestamp;
+
+pub use super::ses::Unreadable;
+
+#[cfg(test)]
+mod tests;
+
+/// What Postmark writes in place of an id when an event has no mail.
+const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Reads the body of a webhook: one event of one mail, about one receiver.
+///
+/// # Errors
+/// When it does not say what it records.
+pub fn read(raw: &[u8]) -> Result<EmailEvent, Unreadable> {
+    let value: Value = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
+    let record = text(&value["RecordType"]).ok_or(Unreadable)?;
+    let recipients = emails([&value["Recipient"], &value["Email"]].into_iter());
+    let finer = text(&value["Type"]).or(text(&value["SuppressionReason"]));
+    let why = text(&value["Details"]).or(text(&value["Description"])).filter(|_| record == "Bounce");
+    Ok(EmailEvent {
+        provider: Provider::Postmark,
+        provider_message_id: text(&value["MessageID"]).filter(|id| *id != NO_MESSAGE).map(str::to_owned),
+        ours: text(&value["Metadata"][TAG]).and_then(read_tag),
+        addressed: None,
+        kind: known(kind(record, &value), &recipients, None),
+        recipients,
+        word: word([Some(record), finer]),
+        diagnostic: why.map(|why| clip(why, LONGEST_DIAGNOSTIC)),
+        at: time(&value),
+    })
+}
+
+/// Each record has its time under a name of its own.
+fn time(value: &Value) -> Option<Timestamp> {
+    ["DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt"]
+        .into_iter()
+        .find_map(|name| text(&value[name]))
+        .and_then(Timestamp::parse)
+}
+
+fn kind(record: &str, value: &Value) -> EmailEventKind {
+    match record {
+        "Delivery" => EmailEventKind::Delivered,
+        "Bounce" => bounce(text(&value["Type"]), value["TypeCode"].as_u64()),
+        "SpamComplaint" => EmailEventKind::Complained,
+        "Open" => EmailEventKind::Opened,
+        "Click" => EmailEventKind::Clicked,
+        "SubscriptionChange" => change(value),
+        _ => EmailEventKind::Other,
+    }
+}
+
+fn bounce(name: Option<&str>, code: Option<u64>) -> EmailEventKind {
+    match name.or_else(|| code.and_then(bounce_name)) {
+        Some("HardBounce" | "BadEmailAddress") => EmailEventKind::Bounced,
+        Some("SoftBounce" | "Transient" | "DnsError" | "Unknown") => EmailEventKind::SoftBounced,
+        // Postmark's own lists: nobody asked the mailbox
+        Some("ManuallyDeactivated" | "Unconfirmed") => EmailEventKind::Suppressed,
+        // the receiver's answer was the wish to be left alone
+        Some("Unsubscribe") => EmailEventKind::OptedOut,
+        Some("SpamComplaint") => EmailEventKind::Complained,
+        // a filter's judgement of the mail, not the receiver's
+        Some("SpamNotification" | "VirusNotification" | "Blocked" | "DMARCPolicy" | "SMTPApiError") => {
+            EmailEventKind::Rejected
+        }
+        Some("TemplateRenderingFailed") => EmailEventKind::RenderingFailed,
+        // answers of machines to a mail that did arrive, and what Postmark may invent yet
+        _ => EmailEventKind::Other,
+    }
+}
+
+/// The name that belongs to a code, for those that change anything.
+fn bounce_name(code: u64) -> Option<&'static str> {
+    Some(match code {
+        1 => "HardBounce",
+        2 => "Transient",
+        16 => "Unsubscribe",
+        256 => "DnsError",
+        512 => "SpamNotification",
+        2_048 => "Unknown",
+        4_096 => "SoftBounce",
+        8_192 => "VirusNotification",
+        100_000 => "BadEmailAddress",
+        100_001 => "SpamComplaint",
+        100_002 => "ManuallyDeactivated",
+        100_003 => "Unconfirmed",
+        100_006 => "Blocked",
+        100_007 => "SMTPApiError",
+        100_009 => "DMARCPolicy",
+        100_010 => "TemplateRenderingFailed",
+        _ => return None,
+    })
+}
+
+/// An address was put on Postmark's list of those that get no mail, or taken off it.
+fn change(value: &Value) -> EmailEventKind {
+    match (value["SuppressSending"].as_bool(), text(&value["SuppressionReason"])) {
+        (Some(true), Some("HardBounce")) => EmailEventKind::Bounced,
+        (Some(true), Some("SpamComplaint")) => EmailEventKind::Complained,
+        (Some(true), Some("ManualSuppression")) => EmailEventKind::OptedOut,
+        // only the receiver can take an opt-out back: that somebody tidied the list is not their wish
+        (Some(false), _) if text(&value["Origin"]) == Some("Recipient") => EmailEventKind::OptedIn,
+        _ => EmailEventKind::Other,
+    }
+}
+
+/// A mail that came in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inbound {
+    /// The mail as it came over the wire.
+    pub raw_mime: Text,
+    /// The sender in the envelope where Postmark tells, else the one in the mail. Empty for notices that nobody may
+    /// answer.
+    pub sender: Text,
+    /// The receivers in the envelope where Postmark tells, else those in the mail.
+    pub recipients: Vec<Text>,
+    /// Postmark takes it for spam.
+    pub spam: bool,
+}
+
+/// Reads the body of the inbound webhook. It has to be set to include the raw mail.
+///
+/// # Errors
+/// When the raw mail is not in it.
+pub fn read_inbound(raw: &[u8]) -> Result<Inbound, Unreadable> {
+    let value: Value = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
+    let mime = value["RawEmail"].as_str().filter(|mime| !mime.trim().is_empty()).ok_or(Unreadable)?;
+    Ok(Inbound {
+        raw_mime: Text(mime.to_owned()),
+        sender: Text(sender(&value)),
+        recipients: recipients(&value).into_iter().map(Text).collect(),
+        spam: header(&value, "X-Spam-Status").is_some_and(|status| status.starts_with("Yes")),
+    })
+}
+
+fn sender(value: &Value) -> String {
+    let envelope_sender = header(value, "Return-Path").map(envelope);
+    envelope_sender.unwrap_or_else(|| {
+        let from = emails([&value["FromFull"]["Email"], &value["From"]].into_iter());
+        from.first().map(|email| email.as_str().to_owned()).unwrap_or_default()
+    })
+}
+
+fn recipients(value: &Value) -> Vec<String> {
+    if let Some(recipient) = text(&value["OriginalRecipient"]) {
+        return vec![recipient.to_owned()];
+    }
+    let lists = ["ToFull", "CcFull", "BccFull"].into_iter().flat_map(|name| list(&value[name]));
+    emails(lists.map(|person| &person["Email"])).iter().map(|email| email.as_str().to_owned()).collect()
+}
+
+/// The first header of a name. Postmark lists those it does not show elsewhere.
+fn header<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    let named = |header: &&Value| text(&header["Name"]).is_some_and(|given| given.eq_ignore_ascii_case(name));
+    list(&value["Headers"]).find(named).and_then(|header| text(&header["Value"]))
+}

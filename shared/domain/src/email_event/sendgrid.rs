@@ -1,1 +1,75 @@
-//! sendgrid.
+//! SendGrid: what became of mails that were sent. Source: Twilio's documentation, "Event Webhook Reference".
+
+use serde_json::Value;
+
+use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, known, seconds, text, unreadable, word};
+use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::message::Provider;
+
+pub use super::ses::Unreadable;
+
+#[cfg(test)]
+mod tests;
+
+/// Reads the body of a post of the event webhook: many events of many mails, in no order. Each is about one receiver.
+///
+/// # Errors
+/// When it is no array.
+pub fn read(raw: &[u8]) -> Result<Vec<EmailEvent>, Unreadable> {
+    let value: Value = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
+    let events = value.as_array().ok_or(Unreadable)?;
+    Ok(events.iter().map(event).collect())
+}
+
+fn event(value: &Value) -> EmailEvent {
+    let Some(name) = text(&value["event"]) else { return unreadable(Provider::Sendgrid) };
+    let recipients = emails([&value["email"]].into_iter());
+    let reason = text(&value["reason"]).or(text(&value["response"]));
+    EmailEvent {
+        provider: Provider::Sendgrid,
+        provider_message_id: text(&value["sg_message_id"]).map(|id| message_id(id).to_owned()),
+        ours: text(&value[TAG]).and_then(read_tag),
+        addressed: None,
+        kind: known(kind(name, value), &recipients, None),
+        recipients,
+        word: word([Some(name), text(&value["type"])]),
+        diagnostic: reason.map(|reason| clip(reason, LONGEST_DIAGNOSTIC)),
+        at: seconds(&value["timestamp"]),
+    }
+}
+
+/// The part of an event's id of the mail that was in the answer to its sending. What follows the first dot is the way
+/// the mail took.
+fn message_id(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
+fn kind(name: &str, value: &Value) -> EmailEventKind {
+    match name {
+        "processed" => EmailEventKind::Sent,
+        "delivered" => EmailEventKind::Delivered,
+        "deferred" => EmailEventKind::Delayed,
+        // blocked: for what it is or whence it comes; expired: after days of being put off. The mailbox may exist
+        "bounce" if matches!(text(&value["type"]), Some("blocked" | "expired")) => {
+            EmailEventKind::SoftBounced
+        }
+        "bounce" => EmailEventKind::Bounced,
+        "dropped" => dropped(text(&value["reason"]).unwrap_or_default()),
+        "spamreport" => EmailEventKind::Complained,
+        "unsubscribe" | "group_unsubscribe" => EmailEventKind::OptedOut,
+        "group_resubscribe" => EmailEventKind::OptedIn,
+        "open" => EmailEventKind::Opened,
+        "click" => EmailEventKind::Clicked,
+        _ => EmailEventKind::Other,
+    }
+}
+
+/// SendGrid does not send to the addresses on its lists, and tells only in words which list it was.
+fn dropped(reason: &str) -> EmailEventKind {
+    const LISTS: [&str; 3] = ["bounced address", "unsubscribed address", "spam reporting address"];
+    let reason = reason.to_lowercase();
+    let listed = LISTS.iter().any(|list| reason.contains(list));
+    // a list of its own is called Invalid; an invalid SMTPAPI header is a fault of ours
+    let invalid = reason.contains("invalid") && !reason.contains("smtpapi");
+    if listed || invalid { EmailEventKind::Suppressed } else { EmailEventKind::Rejected }
+}

@@ -1,4 +1,5 @@
 use super::*;
+use crate::address::Address;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -334,7 +335,7 @@ fn stored_numbers_are_checked_again() {
 fn debug_shows_two_digits() {
     assert_eq!(format!("{:?}", Phone::from_e164("+14158675309").unwrap()), "+…09");
     for (raw, shown) in [("+14158675309", "+…09"), ("12345", "…45"), ("ACME", "…ME"), ("A", "…")] {
-        let address = SmsAddress::parse(raw, Country::default()).unwrap();
+        let address = Address::parse_sms(raw, Country::default()).unwrap();
         assert_eq!(format!("{address:?}"), shown);
     }
 }
@@ -342,10 +343,11 @@ fn debug_shows_two_digits() {
 #[test]
 fn kinds_of_address() {
     let kind = |raw: &str, code: &str| {
-        SmsAddress::parse(raw, region(code)).map(|address| match &address {
-            SmsAddress::Phone(_) => ("phone", address.key().to_owned()),
-            SmsAddress::ShortCode(_) => ("short", address.key().to_owned()),
-            SmsAddress::Alphanumeric(_) => ("name", address.key().to_owned()),
+        Address::parse_sms(raw, region(code)).map(|address| match &address {
+            Address::Phone(_) => ("phone", address.key().into_owned()),
+            Address::ShortCode(_) => ("short", address.key().into_owned()),
+            Address::Alphanumeric(_) => ("name", address.key().into_owned()),
+            Address::Email(_) => unreachable!(),
         })
     };
     let table = [
@@ -376,13 +378,13 @@ fn kinds_of_address() {
 #[test]
 fn addresses_survive_storage() {
     for raw in ["+14158675309", "12345", "ACME", "+ACME"] {
-        let address = SmsAddress::parse(raw, Country::default()).unwrap();
+        let address = Address::parse_sms(raw, Country::default()).unwrap();
         let json = serde_json::to_string(&address).unwrap();
         assert_eq!(json, format!("{raw:?}"));
-        assert_eq!(serde_json::from_str::<SmsAddress>(&json).unwrap(), address);
-        assert_eq!(SmsAddress::from_key(address.key()), Some(address));
+        assert_eq!(serde_json::from_str::<Address>(&json).unwrap(), address);
+        assert_eq!(Address::from_key(&address.key()), Some(address));
     }
-    assert!(serde_json::from_str::<SmsAddress>("\"911\"").is_err());
+    assert!(serde_json::from_str::<Address>("\"911\"").is_err());
 }
 
 proptest! {
@@ -419,8 +421,8 @@ proptest! {
     #[test]
     fn nothing_panics(raw in "\\PC{0,40}", digits in "[+]?[0-9]{0,24}") {
         for code in ["US", "GB", "BR", "AR", "MX", "IT"] {
-            let _ = SmsAddress::parse(&raw, region(code));
-            let _ = SmsAddress::parse(&digits, region(code));
+            let _ = Address::parse_sms(&raw, region(code));
+            let _ = Address::parse_sms(&digits, region(code));
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Messages, their timelines, and what a call that hands messages in is answered.
 
 use domain::delivery::{ErrorClass, Failure};
+use domain::error::Loc;
+use domain::FieldError;
+use domain::mail::{Automated, Suspicion};
 use domain::message::{
-    Category, Channel, Direction, Event, EventOutcome, Message, Metadata, Provider, UserType,
+    Category, Channel, Direction, Event, EventOutcome, Message, MessageRef, Metadata, Provider, Text, UserType,
 };
 use domain::note::Note;
 use domain::status::Status;
@@ -49,10 +52,40 @@ pub struct MessageResponse {
     pub expires_at: Option<Timestamp>,
     pub updated_at: Timestamp,
     pub delivered_at: Option<Timestamp>,
+    /// What only a mail has.
+    #[serde(flatten)]
+    pub mail: MailFields,
+}
+
+/// What only a mail has. Absent values are `null`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MailFields {
+    /// The body as HTML, as its writer made it. Not safe to show as it is.
+    pub html: Option<String>,
+    /// Further receivers.
+    pub cc_email: Option<Vec<String>>,
+    /// Receivers that the others do not see.
+    pub bcc_email: Option<Vec<String>>,
+    /// How far the copy of each receiver has come, of a mail to several: those of whom something was reported.
+    pub recipients: Option<Vec<RecipientStatus>>,
+    /// Why it is taken for the work of a machine.
+    pub automated: Option<Automated>,
+    /// What is odd about it.
+    pub suspicions: Option<Vec<Suspicion>>,
+    /// Where the whole body is, when it is too long to be shown here.
+    pub body_url: Option<String>,
+}
+
+/// How far the copy of one receiver has come.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the published documentation")]
+pub struct RecipientStatus {
+    pub email: String,
+    pub status: Status,
 }
 
 /// Something that came with a message.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs, reason = "the names are the published documentation")]
 pub struct Attachment {
     pub content: Option<String>,
@@ -61,15 +94,60 @@ pub struct Attachment {
     pub url: Option<String>,
 }
 
+/// What came with a message, in the order in which it is counted.
+fn attachments(message: &Message) -> Vec<Attachment> {
+    let media = message.media_urls.iter().map(|url| Attachment { url: Some(url.clone()), ..Attachment::default() });
+    let of_mail = message.mail.iter().flat_map(|mail| mail.attachments.iter().enumerate());
+    let of_mail = of_mail.map(|(n, attachment)| Attachment {
+        content: attachment.content.as_ref().map(|content| content.0.clone()),
+        content_type: attachment.content_type.clone(),
+        filename: attachment.filename.as_ref().map(|name| name.0.clone()),
+        url: match (&attachment.object, &attachment.url) {
+            (Some(_), _) => Some(object_url(message, &n.to_string())),
+            (None, url) => url.as_ref().map(|url| url.0.clone()),
+        },
+    });
+    media.chain(of_mail).collect()
+}
+
+/// Where what lies in object storage is asked for.
+fn object_url(message: &Message, place: &str) -> String {
+    let MessageRef { business, message, .. } = message.at;
+    format!("/omega/businesses/{business}/messages/{message}/attachments/{place}")
+}
+
+impl MailFields {
+    fn of(message: &Message) -> MailFields {
+        let Some(mail) = &message.mail else { return MailFields::default() };
+        let texts = |texts: &[Text]| -> Option<Vec<String>> {
+            (!texts.is_empty()).then(|| texts.iter().map(|text| text.0.clone()).collect())
+        };
+        let copies: Vec<RecipientStatus> = message
+            .recipients
+            .iter()
+            .map(|(email, status)| RecipientStatus { email: email.clone(), status: *status })
+            .collect();
+        MailFields {
+            html: mail.html.as_ref().map(|html| html.0.clone()),
+            cc_email: texts(&mail.cc),
+            bcc_email: texts(&mail.bcc),
+            recipients: (!copies.is_empty()).then_some(copies),
+            automated: mail.automated,
+            suspicions: (!mail.suspicions.is_empty()).then(|| mail.suspicions.clone()),
+            body_url: mail.body_object.as_ref().map(|_| object_url(message, "body")),
+        }
+    }
+}
+
 impl From<Message> for MessageResponse {
     fn from(message: Message) -> Self {
+        let attachments = attachments(&message);
+        let subject = message.mail.as_ref().map(|mail| mail.subject.0.clone());
+        let mail = MailFields::of(&message);
         let (error_code, error_class, error_reason) = match message.failure {
             Some(failure) => (failure.code, Some(failure.class), Some(failure.reason)),
             None => (None, None, None),
         };
-        let attachment =
-            |url: String| Attachment { content: None, content_type: None, filename: None, url: Some(url) };
-        let attachments: Vec<_> = message.media_urls.into_iter().map(attachment).collect();
         MessageResponse {
             message_id: message.at.message,
             request_id: message.request_id,
@@ -83,7 +161,7 @@ impl From<Message> for MessageResponse {
             status: Some(message.delivery_status),
             sender_type: message.sender_type,
             sent_by: message.sent_by,
-            subject: None,
+            subject,
             message: message.body.0,
             attachments: (!attachments.is_empty()).then_some(attachments),
             is_read: message.is_read,
@@ -105,6 +183,7 @@ impl From<Message> for MessageResponse {
             expires_at: message.expires_at,
             updated_at: message.updated_at,
             delivered_at: message.delivered_at,
+            mail,
         }
     }
 }
@@ -147,6 +226,7 @@ impl From<Note> for MessageResponse {
             expires_at: None,
             updated_at: note.updated_at,
             delivered_at: None,
+            mail: MailFields::default(),
         }
     }
 }
@@ -203,15 +283,31 @@ pub struct AcceptedItem {
 }
 
 impl AcceptedItem {
-    /// What became of a text that was to be queued; one that is stored is `waiting`.
-    pub fn queued(index: usize, accepted: &Accepted, waiting: Status) -> AcceptedItem {
+    /// An entry that breaks rules: each bad field by its name.
+    pub fn refused(index: usize, problems: &[FieldError]) -> AcceptedItem {
+        let one = |problem: &FieldError| match problem.loc.last() {
+            Some(Loc::Name(name)) => format!("{name}: {}", problem.message),
+            _ => problem.message.clone(),
+        };
+        let said = problems.iter().map(one).collect::<Vec<_>>().join("; ");
+        AcceptedItem { index, message_id: None, status: Status::Rejected, error: Some(said) }
+    }
+
+    /// One that may be stored or not.
+    fn uncertain(index: usize) -> AcceptedItem {
+        let error = "It could not be stored, or the answer was lost: see the messages of this request before sending it again.";
+        AcceptedItem { index, message_id: None, status: Status::Failed, error: Some(error.to_owned()) }
+    }
+
+    /// What became of a message that was to be queued; one that is stored is `waiting`.
+    pub fn queued(index: usize, channel: Channel, accepted: &Accepted, waiting: Status) -> AcceptedItem {
         match accepted.id() {
             Some(id) => AcceptedItem { index, message_id: Some(id), status: waiting, error: None },
             None => AcceptedItem {
                 index,
                 message_id: None,
                 status: Status::Blocked,
-                error: Some(Failure::opted_out().reason),
+                error: Some(Failure::unwanted(channel).reason),
             },
         }
     }
@@ -228,6 +324,41 @@ pub struct AcceptedResponse {
     pub items: Vec<AcceptedItem>,
 }
 
+impl AcceptedResponse {
+    /// The answer to a call whose messages were stored one by one.
+    ///
+    /// # Errors
+    /// The trouble that some met, when the call was `keyed`: repeated under its key, it finishes what is missing. Without
+    /// a key a repetition would send again what is stored, so the answer says what is.
+    pub fn queued(
+        request: RequestId,
+        channel: Channel,
+        waiting: Status,
+        keyed: bool,
+        refused: Vec<AcceptedItem>,
+        outcomes: Vec<(usize, domain::Result<Accepted>)>,
+    ) -> domain::Result<AcceptedResponse> {
+        let (mut items, mut trouble, mut stored) = (refused, None, false);
+        for (index, outcome) in outcomes {
+            items.push(match outcome {
+                Ok(accepted) => {
+                    stored |= accepted.id().is_some();
+                    AcceptedItem::queued(index, channel, &accepted, waiting)
+                }
+                Err(error) => {
+                    trouble = Some(error);
+                    AcceptedItem::uncertain(index)
+                }
+            });
+        }
+        items.sort_by_key(|item| item.index);
+        match trouble {
+            Some(error) if keyed || !stored => Err(error),
+            _ => Ok(AcceptedResponse { message: "Queued for sending", request_id: request, items }),
+        }
+    }
+}
+
 /// Acknowledges a change: the published `UpdateSuccessResponse`.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpdateResponse {
@@ -241,4 +372,18 @@ pub struct UpdateResponse {
     pub applied: bool,
     /// The status now.
     pub status: Option<&'static str>,
+}
+
+impl UpdateResponse {
+    /// What became of a reported status, and the status now.
+    pub fn of_status(applied: bool, status: Option<Status>) -> UpdateResponse {
+        let message = if applied { "Status updated" } else { "The message is past this status" };
+        UpdateResponse {
+            success: true,
+            message: message.to_owned(),
+            updated_count: u64::from(applied),
+            applied,
+            status: status.map(Status::as_str),
+        }
+    }
 }

@@ -1,0 +1,239 @@
+//! A mail from a client: read, its attachments kept, stored in the conversation it belongs to.
+
+use domain::address::Address;
+use domain::conversation::Effect;
+use domain::email::Email;
+use domain::job::InboundEmail;
+use domain::mail::{
+    Attachment, Automated, EXCERPT, LONGEST_STORED_BODY, Mail, Recipients, StoredBody, Suspicion,
+};
+use domain::message::{Category, Channel, Direction, Message, MessageRef, Text, UserType};
+use domain::status::Status;
+use domain::{BusinessId, ClientId, Error, Result};
+use mime::{Incoming, Sender, body_of};
+use objects::keys;
+use sha2::{Digest, Sha256};
+use store::{Arrival, Received};
+
+use crate::Deps;
+use crate::resolve::{Destination, by_headers, destinations};
+
+pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
+    let Some(raw) = deps.objects.get(&email.object).await? else {
+        // It was kept for a month, and is older than that.
+        tracing::error!(metric = "mail_without_object", "a mail is not in object storage any more");
+        return Ok(());
+    };
+    let read = mime::read(&raw, Some(&email.sender.0));
+    let digest = digest(&raw, read.as_ref());
+    let Some((mail, from)) = read.and_then(|mut mail| mail.from.take().map(|from| (mail, from))) else {
+        return keep_aside(deps, &digest, email).await;
+    };
+    let reached = reached(email, &mail);
+    let destinations = destinations(deps, &reached).await?;
+    if destinations.is_empty() {
+        return keep_aside(deps, &digest, email).await;
+    }
+    for destination in destinations {
+        let business = destination.route.business_id;
+        let arrival = arrival(deps, email, &mail, &from, &digest, destination).await?;
+        match deps.store.arrive(arrival).await? {
+            Received::Stored(at) => tracing::info!(message.id = at.message.get(), "mail received"),
+            Received::Duplicate | Received::Quarantined => {
+                tracing::info!(business.id = business.get(), metric = "duplicate_dropped", "mail was here");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What makes two mails the same one: what they say and the id they carry, and not the way they came.
+fn digest(raw: &[u8], mail: Option<&Incoming>) -> String {
+    let mut digest = Sha256::new();
+    let id = mail.and_then(|mail| mail.message_id.as_deref()).unwrap_or_default();
+    digest.update((id.len() as u64).to_be_bytes());
+    digest.update(id);
+    // One without an id is told from others by all of it.
+    digest.update(if id.is_empty() { raw } else { body_of(raw) });
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn keep_aside(deps: &Deps, digest: &str, email: &InboundEmail) -> Result<()> {
+    if deps.store.quarantine_email(digest, email).await? == Received::Quarantined {
+        tracing::error!(digest, metric = "quarantined", "mail to a mailbox of nobody, or from nobody");
+    }
+    Ok(())
+}
+
+/// The addresses that the mail reached: those of its envelope, or else of its header.
+fn reached(email: &InboundEmail, mail: &Incoming) -> Vec<Email> {
+    let envelope: Vec<Email> = email.recipients.iter().filter_map(|to| Email::parse(&to.0).ok()).collect();
+    if envelope.is_empty() { mail.to.iter().chain(&mail.cc).cloned().collect() } else { envelope }
+}
+
+/// The message to store, with what goes with it in object storage already.
+async fn arrival(
+    deps: &Deps,
+    email: &InboundEmail,
+    mail: &Incoming,
+    from: &Sender,
+    digest: &str,
+    destination: Destination,
+) -> Result<Arrival> {
+    let Destination { route, mailbox, client } = destination;
+    let business = route.business_id;
+    let client = match client {
+        Some(client) => Some(client),
+        None => by_headers(deps, business, mail).await?,
+    };
+    let mut suspicions = Vec::new();
+    if let Some(client) = client
+        && !takes_part(deps, business, client, &from.email).await?
+    {
+        suspicions.push(Suspicion::UnknownSender);
+    }
+    suspicions.extend(email.spam.then_some(Suspicion::Spam));
+    suspicions.extend(email.virus.then_some(Suspicion::Virus));
+    let effect = effect(mail.automated, email);
+    let mut body = Text(mail.text.clone());
+    let mut parts = Mail {
+        subject: Text(mail.subject.clone()),
+        html: mail.html.clone().map(Text),
+        cc: mail.cc.iter().map(|email| Text(email.as_str().to_owned())).collect(),
+        bcc: Vec::new(),
+        attachments: if email.virus { Vec::new() } else { attachments(deps, business, digest, mail).await? },
+        body_object: None,
+        message_id: mail.message_id.clone(),
+        references: if mail.references.is_empty() { mail.in_reply_to.clone() } else { mail.references.clone() },
+        automated: mail.automated,
+        suspicions,
+    };
+    keep_long_body(deps, business, digest, &mut body, &mut parts).await?;
+    let message = message(deps, email, mail, (from, mailbox), (business, digest), effect, (body, parts));
+    Ok(Arrival { message, route, client, effect, consent: None, name: from.name.clone() })
+}
+
+/// Whether the writer is the client whose conversation it is.
+async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &Email) -> Result<bool> {
+    let view = deps.store.client_view(business, client).await?;
+    let Some(view) = view else { return Ok(true) };
+    let theirs = view.client.email.as_ref().and_then(|email| Email::parse(&email.0).ok());
+    if theirs.as_ref() == Some(from) {
+        return Ok(true);
+    }
+    let holder = deps.store.client_by_address(business, &Address::Email(from.clone())).await?;
+    Ok(holder == Some(view.client.client_id))
+}
+
+/// What a machine writes brings no conversation back, and what is a mere echo of our own mail asks nobody to read it.
+fn effect(automated: Option<Automated>, email: &InboundEmail) -> Effect {
+    let usual = Effect::of(Direction::Inbound, Category::Conversation, false);
+    if email.spam || email.virus {
+        return Effect { unread: false, reopens: false, reorders: false };
+    }
+    match automated {
+        None => usual,
+        Some(Automated::List | Automated::Precedence) => Effect { reopens: false, ..usual },
+        Some(_) => Effect { unread: false, reopens: false, reorders: false },
+    }
+}
+
+/// Keeps attachments under keys that are the same however often the mail comes.
+async fn attachments(
+    deps: &Deps,
+    business: BusinessId,
+    digest: &str,
+    mail: &Incoming,
+) -> Result<Vec<Attachment>> {
+    let mut kept = Vec::new();
+    for (n, part) in mail.attachments.iter().enumerate() {
+        let key = keys::inbound(business, digest, n);
+        let content_type = part.content_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        deps.objects.put(&key, part.content.clone(), &content_type).await?;
+        kept.push(Attachment {
+            filename: part.filename.clone().map(Text),
+            content_type: Some(content_type),
+            size: Some(part.content.len() as u64),
+            object: Some(key),
+            content_id: part.content_id.clone(),
+            ..Attachment::default()
+        });
+    }
+    Ok(kept)
+}
+
+/// A body that is too long for the table goes to object storage, and its beginning stays.
+async fn keep_long_body(
+    deps: &Deps,
+    business: BusinessId,
+    digest: &str,
+    body: &mut Text,
+    mail: &mut Mail,
+) -> Result<()> {
+    if body.0.len() + mail.html.as_ref().map_or(0, |html| html.0.len()) <= LONGEST_STORED_BODY {
+        return Ok(());
+    }
+    let key = keys::inbound_body(business, digest);
+    let excerpt = Text(body.0.chars().take(EXCERPT).collect());
+    let whole = StoredBody { text: std::mem::replace(body, excerpt), html: mail.html.take() };
+    let content = serde_json::to_vec(&whole).map_err(|error| Error::Internal(error.into()))?;
+    deps.objects.put(&key, content, "application/json").await?;
+    mail.body_object = Some(key);
+    Ok(())
+}
+
+fn message(
+    deps: &Deps,
+    email: &InboundEmail,
+    mail: &Incoming,
+    (from, mailbox): (&Sender, Email),
+    (business, digest): (BusinessId, &str),
+    effect: Effect,
+    (body, parts): (Text, Mail),
+) -> Message {
+    let now = deps.store.clock().now();
+    Message {
+        at: MessageRef {
+            business,
+            client: deps.store.new_client_id(),
+            message: deps.store.new_message_id(),
+        },
+        channel: Channel::Email,
+        direction: Direction::Inbound,
+        category: Category::Conversation,
+        notification_type: None,
+        provider: Some(email.provider),
+        sender_type: Some(UserType::Client),
+        sent_by: None,
+        staff_id: None,
+        wl_user_id: None,
+        request_id: None,
+        external_id: None,
+        from_address: Address::Email(from.email.clone()),
+        to_address: Address::Email(mailbox),
+        body,
+        media_urls: Vec::new(),
+        mail: Some(Box::new(parts)),
+        recipients: Recipients::new(),
+        delivery_status: Status::Received,
+        status_rank: Status::Received.rank(),
+        attempt: 0,
+        retries: 0,
+        throttled: 0,
+        // The same mail is one message in a business, whichever way it came.
+        provider_message_id: Some(format!("{business}-{digest}")),
+        provider_status: Some("received".to_owned()),
+        failure: None,
+        segments: None,
+        sent_at: mail.date.map(|date| date.to_string()),
+        created_at: now,
+        updated_at: now,
+        delivered_at: None,
+        send_at: None,
+        expires_at: None,
+        lease_until: None,
+        is_read: !effect.unread,
+        is_flagged: false,
+        provider_metadata: None,
+    }
+}

@@ -1,0 +1,98 @@
+//! Reports about mail.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State as Extract;
+use axum::http::HeaderMap;
+use domain::Result;
+use domain::email_event::{EmailEvent, mailgun, postmark, sendgrid};
+use domain::message::Provider;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+use store::Store;
+use store::statuses::Advance;
+use web::read::{PathParams, collect};
+
+use crate::provider::{Refusal, header, named, not_set_up};
+use crate::{State, sns};
+
+/// Events of one call that are worked on at the same time.
+const CONCURRENT: usize = 16;
+
+/// `POST /omega/email/webhooks/{provider}`: the events of one call. One that cannot be read never keeps the others;
+/// repeated ones change nothing.
+pub(crate) async fn events(
+    Extract(state): Extract<State>,
+    path: PathParams,
+    headers: HeaderMap,
+    body: Body,
+) -> std::result::Result<Json<Value>, Refusal> {
+    let provider = named(&path)?;
+    let raw = collect(body, None).await?;
+    let events = match provider {
+        Provider::Ses => return sns::message(&state, &raw).await,
+        Provider::Sendgrid => sendgrid_events(&state, &headers, &raw)?,
+        Provider::Mailgun => mailgun_events(&state, &raw)?,
+        _ => postmark_events(&state, &headers, &raw)?,
+    };
+    apply(&state.store, events).await?;
+    Ok(Json(json!({})))
+}
+
+fn sendgrid_events(
+    state: &State,
+    headers: &HeaderMap,
+    raw: &[u8],
+) -> std::result::Result<Vec<EmailEvent>, Refusal> {
+    let provider = Provider::Sendgrid;
+    let key = state.settings.sendgrid_public_key.as_deref().ok_or_else(|| not_set_up(provider))?;
+    let timestamp = header(headers, signature::sendgrid::TIMESTAMP_HEADER);
+    let signed = header(headers, signature::sendgrid::SIGNATURE_HEADER);
+    let now = state.store.clock().now().as_seconds();
+    signature::sendgrid::verify(key, timestamp, signed, raw, now).map_err(|_| Refusal::NotTheirs(provider))?;
+    sendgrid::read(raw).map_err(|_| Refusal::Unreadable)
+}
+
+/// Mailgun signs a time and a token, not what it says: whoever saw one call can make another for half a day. A token is
+/// not remembered, because the same call twice changes nothing.
+fn mailgun_events(state: &State, raw: &[u8]) -> std::result::Result<Vec<EmailEvent>, Refusal> {
+    let provider = Provider::Mailgun;
+    let key = state.settings.mailgun_signing_key.as_deref().ok_or_else(|| not_set_up(provider))?;
+    // The signature is in the body, so it is read first; nothing else of it is used before.
+    let (signed, event) = mailgun::read(raw).map_err(|_| Refusal::NotTheirs(provider))?;
+    let now = state.store.clock().now().as_seconds();
+    signature::mailgun::verify(key, &signed.timestamp, &signed.token, &signed.signature, now)
+        .map_err(|_| Refusal::NotTheirs(provider))?;
+    Ok(vec![event])
+}
+
+fn postmark_events(
+    state: &State,
+    headers: &HeaderMap,
+    raw: &[u8],
+) -> std::result::Result<Vec<EmailEvent>, Refusal> {
+    let provider = Provider::Postmark;
+    let expected = state.settings.postmark_credentials.as_deref().ok_or_else(|| not_set_up(provider))?;
+    signature::basic::verify(header(headers, "authorization"), expected)
+        .map_err(|_| Refusal::NotTheirs(provider))?;
+    Ok(vec![postmark::read(raw).map_err(|_| Refusal::Unreadable)?])
+}
+
+/// # Errors
+/// Trouble of ours with one of them: the provider posts all of them again.
+pub(crate) async fn apply(store: &Store, events: Vec<EmailEvent>) -> Result<()> {
+    let one = |event: EmailEvent| async move {
+        let advance = store.report_email(&event).await?;
+        let (provider, word) = (event.provider.as_str(), event.word.as_str());
+        match advance {
+            Advance::Applied(status) => {
+                tracing::info!(provider, status = status.as_str(), "report applied");
+            }
+            Advance::Stale(_) => tracing::info!(provider, word, "report was late or is no status"),
+            Advance::Duplicate(_) => tracing::info!(provider, metric = "duplicate_dropped", "report was here"),
+            Advance::Unknown => tracing::info!(provider, word, "report about a mail that is not known"),
+        }
+        Ok(())
+    };
+    stream::iter(events).map(one).buffer_unordered(CONCURRENT).try_collect().await
+}

@@ -1,0 +1,282 @@
+//! Queue mail for sending.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use domain::address::Address;
+use domain::business::Business;
+use domain::draft::{Draft, Envelope};
+use domain::email::Email;
+use domain::mail::{Attachment, LARGEST, MOST_RECIPIENTS, Mail, Recipients};
+use domain::message::{Channel, Text};
+use domain::status::Status;
+use domain::{Error, RequestId};
+use objects::{Objects, keys};
+use outbox::Outbox;
+use serde_json::Value;
+use web::read::{JsonBody, Object, Problem, https_url, id, instant, integer, mailbox, text};
+use web::schemas::message::{AcceptedItem, AcceptedResponse};
+use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
+use web::{ApiResult, Call, Correlation, Tenant};
+
+use crate::TrustedOrigins;
+use crate::content::{self, Upload, attached, decoded, outsourced};
+
+/// Messages in one call.
+const MOST: usize = 100;
+/// Attachments of one mail.
+const MOST_ATTACHMENTS: usize = 50;
+/// A subject longer than a line of a mail may be (RFC 5322, 2.1.1) is none.
+const LONGEST_SUBJECT: usize = 998;
+const LONGEST_NAME: usize = 255;
+/// What a mail is besides its parts: headers, and the lines between the parts.
+const OVERHEAD: usize = 16 * 1024;
+
+/// `POST /omega/businesses/{business_id}/email/send`: each mail is checked, its attachments go to object storage, and it
+/// is stored as queued and queued for the sender before the answer. Nothing is sent inside the call. A bad entry is
+/// refused alone; when every entry is bad, or one is too large, the call is refused.
+#[allow(clippy::too_many_arguments, reason = "each is what axum takes out of the call")]
+pub(crate) async fn send(
+    tenant: Tenant,
+    Call { request, keyed }: Call,
+    Extension(Correlation(correlation)): Extension<Correlation>,
+    State(outbox): State<Outbox>,
+    State(objects): State<Objects>,
+    State(origins): State<TrustedOrigins>,
+    body: JsonBody,
+) -> ApiResult<Json<AcceptedResponse>> {
+    let (envelope, entries) = body.read(|object| read(object, tenant.business(), &origins))?;
+    let (mut refused, mut drafts, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, entry) in entries.into_iter().enumerate() {
+        match entry {
+            Ok(checked) => {
+                checked.fits(index)?;
+                drafts.push((index, checked.into_draft(&envelope, request, index, &mut uploads)?));
+            }
+            Err(problems) => refused.push(AcceptedItem::refused(index, &problems)),
+        }
+    }
+    content::store(&objects, uploads).await?;
+    leave_out_suppressed(&outbox, &envelope, &mut drafts).await?;
+    let waiting = envelope.waiting(outbox.store.clock().now());
+    let outcomes = outbox.queue_messages(&envelope, drafts, request, &correlation).await;
+    let channel = Channel::Email;
+    Ok(Json(AcceptedResponse::queued(request, channel, waiting, keyed, refused, outcomes)?))
+}
+
+/// Further receivers whose mail is suppressed get no copy, and the mail says so. (The first receiver is checked where the
+/// mail is stored.)
+async fn leave_out_suppressed(
+    outbox: &Outbox,
+    envelope: &Envelope,
+    drafts: &mut [(usize, Draft)],
+) -> domain::Result<()> {
+    let further = |draft: &Draft| -> Vec<Email> {
+        let mail = draft.mail.as_deref();
+        let others = mail.into_iter().flat_map(|mail| mail.cc.iter().chain(&mail.bcc));
+        others.filter_map(|address| Email::parse(&address.0).ok()).collect()
+    };
+    let all: Vec<Email> = drafts.iter().flat_map(|(_, draft)| further(draft)).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let stopped = outbox.store.suppressed_among(envelope.business, &all, envelope.category).await?;
+    for (_, draft) in drafts {
+        let blocked = further(draft).into_iter().filter(|email| stopped.contains(email));
+        draft.recipients = blocked.map(|email| (email.key(), Status::Blocked)).collect();
+    }
+    Ok(())
+}
+
+/// One mail of a call, checked.
+struct Checked {
+    draft: Draft,
+    mail: Mail,
+    /// The content of attachments that came along, by their place.
+    contents: Vec<(usize, Vec<u8>)>,
+}
+
+impl Checked {
+    /// Whether SES would take it.
+    ///
+    /// # Errors
+    /// `TooLarge`, naming its largest field.
+    fn fits(&self, index: usize) -> domain::Result<()> {
+        let html = self.mail.html.as_ref().map_or(0, |html| html.0.len());
+        let mut parts = vec![("message".to_owned(), self.draft.body.0.len()), ("html".to_owned(), html)];
+        for (n, content) in &self.contents {
+            parts.push((format!("attachments.{n}.content"), content.len()));
+        }
+        // As base64 in lines of 76 characters, which every part may become.
+        let encoded = |length: usize| length.div_ceil(57) * 78;
+        let whole = OVERHEAD + parts.iter().map(|(_, length)| encoded(*length)).sum::<usize>();
+        if whole <= LARGEST {
+            return Ok(());
+        }
+        let largest = parts.into_iter().max_by_key(|(_, length)| *length);
+        let field = largest.map(|(field, _)| field).unwrap_or_default();
+        Err(Error::TooLarge(format!(
+            "messages.{index}.{field}: the mail would have {whole} bytes, and {LARGEST} is the limit"
+        )))
+    }
+
+    /// The draft, and what has to be in object storage before it is stored. The same call has the same keys.
+    fn into_draft(
+        self,
+        envelope: &Envelope,
+        request: RequestId,
+        index: usize,
+        uploads: &mut Vec<Upload>,
+    ) -> domain::Result<Draft> {
+        let Checked { mut draft, mut mail, contents } = self;
+        for (n, content) in contents {
+            let key = keys::outbound(envelope.business, request, index, n);
+            uploads.extend(mail.attachments.get_mut(n).map(|attachment| attached(attachment, content, key)));
+        }
+        let key = keys::outbound_body(envelope.business, request, index);
+        uploads.extend(outsourced(&mut draft.body, &mut mail, key)?);
+        draft.mail = Some(Box::new(mail));
+        Ok(draft)
+    }
+}
+
+type Entries = Vec<Result<Checked, Vec<domain::FieldError>>>;
+
+/// Everything of the request, checked.
+fn read(object: &Object<'_>, business: &Business, origins: &TrustedOrigins) -> Option<(Envelope, Entries)> {
+    let category = object.required("category", CATEGORY);
+    let notification_type = object.optional("notification_type", notification_type);
+    let staff_id = object.optional("staff_id", id);
+    let sent_by = object.optional("sent_by", integer);
+    let sender_type = object.optional("sender_type", USER_TYPE);
+    let send_at = object.optional("send_at", instant);
+    let expires_at = object.optional("expires_at", instant);
+    if let (Some(from), Some(until)) = (send_at, expires_at)
+        && until <= from
+    {
+        object.refuse("expires_at", Problem::value("it ends before it begins at send_at"));
+    }
+    let from = sender(object, business);
+    let entries = object.each("messages", MOST, |entry| one(entry, origins));
+    let envelope = Envelope {
+        business: business.business_id,
+        from: Address::Email(from?),
+        category: category?,
+        notification_type,
+        staff_id,
+        sent_by,
+        sender_type,
+        send_at,
+        expires_at,
+        shards: business.inbox_shards,
+        media_urls: Vec::new(),
+    };
+    Some((envelope, entries?))
+}
+
+/// The mailbox to send from: the business's own, whether it is named or not.
+fn sender(object: &Object<'_>, business: &Business) -> Option<Email> {
+    let asked = object.optional("from_email", |value| {
+        let asked = mailbox(value)?;
+        match business.from_email.as_ref().filter(|own| **own == asked) {
+            Some(own) => Ok(own.clone()),
+            None => Err(Problem::value("it is not a mailbox of this business")),
+        }
+    });
+    let absent = object.raw("from_email").is_none_or(Value::is_null);
+    if absent && business.from_email.is_none() {
+        object.refuse("from_email", Problem::value("the business has no mailbox to send from"));
+    }
+    asked.or_else(|| business.from_email.clone().filter(|_| absent))
+}
+
+fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
+    let client = entry.required("client_id", id);
+    let wl_user_id = entry.optional("wl_user_id", integer);
+    let to = entry.required("to_email", mailbox);
+    let subject = entry.required("subject", line);
+    let body = entry.required("message", text(LARGEST));
+    let html = entry.optional("html", text(LARGEST));
+    let cc = entry.list("cc_email", MOST_RECIPIENTS, mailbox);
+    let bcc = entry.list("bcc_email", MOST_RECIPIENTS, mailbox);
+    let attachments = entry.every("attachments", MOST_ATTACHMENTS, |object| attachment(object, origins));
+    if body.as_ref().is_some_and(|body| body.trim().is_empty()) && html.is_none() {
+        entry.refuse("message", Problem::value("an empty mail cannot be sent"));
+    }
+    if 1 + cc.len() + bcc.len() > MOST_RECIPIENTS {
+        let said = format!("a mail has at most {MOST_RECIPIENTS} receivers over to_email, cc_email and bcc_email");
+        entry.refuse(if cc.len() > bcc.len() { "cc_email" } else { "bcc_email" }, Problem::value(said));
+    }
+    let (attachments, contents): (Vec<Attachment>, Vec<Option<Vec<u8>>>) = attachments?.into_iter().unzip();
+    let contents = contents.into_iter().enumerate().filter_map(|(n, content)| Some((n, content?))).collect();
+    let text_of = |emails: Vec<Email>| emails.into_iter().map(|email| Text(email.as_str().to_owned())).collect();
+    let mail = Mail {
+        subject: Text(subject?),
+        html: html.map(Text),
+        cc: text_of(cc),
+        bcc: text_of(bcc),
+        attachments,
+        ..Mail::default()
+    };
+    let draft = Draft {
+        client: client?,
+        to: Address::Email(to?),
+        body: Text(body?),
+        wl_user_id,
+        mail: None,
+        recipients: Recipients::new(),
+    };
+    Some(Checked { draft, mail, contents })
+}
+
+/// A line of text: what would end it would begin another header.
+fn line(value: &Value) -> Result<String, Problem> {
+    let line = text(LONGEST_SUBJECT)(value)?;
+    if line.chars().any(char::is_control) {
+        return Err(Problem::value("it has to be one line"));
+    }
+    Ok(line)
+}
+
+/// An attachment with its content, or with the address where its content is.
+fn attachment(object: &Object<'_>, origins: &TrustedOrigins) -> Option<(Attachment, Option<Vec<u8>>)> {
+    let filename = object.optional("filename", |value| match text(LONGEST_NAME)(value)? {
+        name if name.chars().any(char::is_control) => Err(Problem::value("it has to be one line")),
+        name => Ok(name),
+    });
+    let content_type = object.optional("content_type", media_type);
+    let content = object.optional("content", |value| {
+        let content = text(LARGEST * 2)(value)?;
+        decoded(&content).ok_or_else(|| Problem::value("it is not base64"))
+    });
+    let trusted = |url: &str| origins.0.iter().any(|origin| url.starts_with(&format!("{origin}/")));
+    let url = object.optional("url", |value| match value.as_str() {
+        Some(url) if trusted(url) => Ok(url.to_owned()),
+        _ => https_url(value),
+    });
+    let named = |name| object.raw(name).is_some_and(|value| !value.is_null());
+    match (named("content"), named("url")) {
+        (true, true) => object.refuse("url", Problem::value("an attachment has content or a url, not both")),
+        (false, false) => object.refuse("content", Problem::value("an attachment needs content or a url")),
+        (true, false) | (false, true) => {}
+    }
+    let attachment = Attachment {
+        filename: filename.map(Text),
+        content_type,
+        url: url.map(Text),
+        ..Attachment::default()
+    };
+    Some((attachment, content))
+}
+
+/// `type/subtype` in the characters of RFC 2045.
+fn media_type(value: &Value) -> Result<String, Problem> {
+    let given = text(127)(value)?;
+    let token = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    match given.split_once('/') {
+        Some((kind, subtype)) if token(kind) && token(subtype) => Ok(given),
+        _ => Err(Problem::value("it is not a media type like image/png")),
+    }
+}

@@ -1,0 +1,204 @@
+//! A mail of anybody's, read.
+
+use std::fmt;
+
+use domain::Timestamp;
+use domain::email::Email;
+use domain::mail::{Automated, MOST_REFERENCES};
+use mail_parser::{Addr, HeaderName, Message};
+
+use crate::automated::automated;
+use crate::line::{id, one_line, some_line};
+use crate::tree::{as_text, content, cut, parsed, readable};
+
+/// How much of a header is read. Those of real mails are a tenth of it at most.
+const LONGEST_HEADER: usize = 256 * 1024;
+/// The most receivers that are read.
+const MOST_RECEIVERS: usize = 1_000;
+/// The most ids that are read of one kind of header.
+const MOST_IDS: usize = 1_000;
+
+/// A mail that came in. `Debug` shows lengths only, for all of it is personal.
+#[derive(Clone, PartialEq)]
+pub struct Incoming {
+    /// Its own id, without the angle brackets.
+    pub message_id: Option<String>,
+    /// The ids that it says it answers.
+    pub in_reply_to: Vec<String>,
+    /// The ids of the mails before it, oldest first: at most 20, the first and the last 19.
+    pub references: Vec<String>,
+    /// Who wrote it: `From`, else `Sender`, else the sender of the envelope.
+    pub from: Option<Sender>,
+    /// Whom it is to. What is no address is left out.
+    pub to: Vec<Email>,
+    /// Who else gets it.
+    pub cc: Vec<Email>,
+    /// The subject, one line; empty when there is none.
+    pub subject: String,
+    /// The body as text, made from the HTML when there is no other. Line breaks are `\n`, none at the end.
+    pub text: String,
+    /// The body as HTML, when it has one.
+    pub html: Option<String>,
+    /// When it says it was written.
+    pub date: Option<Timestamp>,
+    /// What came with it, at most 100.
+    pub attachments: Vec<IncomingPart>,
+    /// Why it is taken for the work of a machine.
+    pub automated: Option<Automated>,
+}
+
+/// Who a mail is from. `Debug` shows no name and no address.
+#[derive(Clone, PartialEq)]
+pub struct Sender {
+    /// The name beside the address, one line.
+    pub name: Option<String>,
+    /// The address.
+    pub email: Email,
+}
+
+/// Something that came with a mail. `Debug` shows lengths only.
+#[derive(Clone, PartialEq)]
+pub struct IncomingPart {
+    /// The name it was sent under, one line. It may look like a path; it is for show. A mail without a name has
+    /// `message.eml`.
+    pub filename: Option<String>,
+    /// Its media type in lower case, without parameters.
+    pub content_type: Option<String>,
+    /// The id by which the HTML shows it, without the angle brackets.
+    pub content_id: Option<String>,
+    /// The content itself. Of a mail within the mail, the mail as it was.
+    pub content: Vec<u8>,
+}
+
+/// Reads a mail as it came over the wire. `envelope_sender` is the address that the sending server named, where
+/// it is known: empty or `<>` when it named none, which says that nobody may answer.
+///
+/// Takes whatever comes: wrong charsets, missing ends, parts in parts without end. `None` only when there is no
+/// mail at all: neither a header field nor an empty line with something after it.
+pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
+    let (header, body) = cut(raw);
+    let readable = readable(header, LONGEST_HEADER);
+    let fields = match parsed(&readable) {
+        Some(fields) => Fields(fields),
+        None if body.trim_ascii().is_empty() => return None,
+        None => Fields(Message { parts: vec![Default::default()], ..Message::default() }),
+    };
+
+    let content = content(&fields.0, body);
+    let text = content.text.filter(|text| content.html.is_none() || !text.trim().is_empty());
+    let text = text.or_else(|| content.html.as_deref().map(as_text));
+    Some(Incoming {
+        message_id: fields.ids(HeaderName::MessageId).into_iter().next(),
+        in_reply_to: fields.ids(HeaderName::InReplyTo).into_iter().take(MOST_REFERENCES).collect(),
+        references: first_and_last(fields.ids(HeaderName::References)),
+        from: fields.sender(envelope_sender),
+        to: fields.receivers(HeaderName::To),
+        cc: fields.receivers(HeaderName::Cc),
+        subject: fields.subject(),
+        text: text.unwrap_or_default(),
+        html: content.html,
+        date: fields.date(),
+        attachments: content.attachments,
+        automated: automated(&fields.0, envelope_sender),
+    })
+}
+
+/// What is after the first empty line, where the header ends; empty when there is none. The same mail that came
+/// over two routes has other headers and the same body.
+pub fn body_of(raw: &[u8]) -> &[u8] {
+    cut(raw).1
+}
+
+/// The header of a whole mail. Of a field that may be there only once, the first counts.
+struct Fields<'x>(Message<'x>);
+
+impl<'x> Fields<'x> {
+    fn addresses(&self, name: HeaderName<'x>) -> impl Iterator<Item = &Addr<'x>> {
+        self.0.header_values(name).filter_map(|value| value.as_address()).flat_map(|list| list.iter())
+    }
+
+    fn sender(&self, envelope_sender: Option<&str>) -> Option<Sender> {
+        let named = self.addresses(HeaderName::From).chain(self.addresses(HeaderName::Sender));
+        let return_path = self.0.header_values(HeaderName::ReturnPath).find_map(|value| value.as_text());
+        named.filter_map(sender).next().or_else(|| {
+            let email = [envelope_sender, return_path].into_iter().flatten().find_map(bare_address)?;
+            Some(Sender { name: None, email })
+        })
+    }
+
+    fn receivers(&self, name: HeaderName<'x>) -> Vec<Email> {
+        let addresses = self.addresses(name).filter_map(|one| one.address());
+        addresses.filter_map(|raw| Email::parse(raw).ok()).take(MOST_RECEIVERS).collect()
+    }
+
+    fn subject(&self) -> String {
+        let subject = self.0.header_values(HeaderName::Subject).find_map(|value| value.as_text());
+        subject.map(one_line).unwrap_or_default()
+    }
+
+    fn ids(&self, name: HeaderName<'x>) -> Vec<String> {
+        let lists = self.0.header_values(name).filter_map(|value| value.as_text_list());
+        lists.flatten().filter_map(|raw| id(raw)).take(MOST_IDS).collect()
+    }
+
+    fn date(&self) -> Option<Timestamp> {
+        let date = self.0.header_values(HeaderName::Date).find_map(|value| value.as_datetime())?;
+        date.is_valid().then(|| Timestamp::from_millis(date.to_timestamp().saturating_mul(1_000)))
+    }
+}
+
+fn sender(addr: &Addr<'_>) -> Option<Sender> {
+    let email = Email::parse(addr.address()?).ok()?;
+    Some(Sender { name: addr.name().and_then(some_line), email })
+}
+
+fn bare_address(raw: &str) -> Option<Email> {
+    Email::parse(raw.trim().trim_start_matches('<').trim_end_matches('>')).ok()
+}
+
+/// The first id is that of the conversation's first mail, the last ones are the nearest.
+fn first_and_last(mut ids: Vec<String>) -> Vec<String> {
+    if ids.len() > MOST_REFERENCES {
+        ids.drain(1..=ids.len() - MOST_REFERENCES);
+    }
+    ids
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("message_id", &self.message_id.as_deref().map(str::len))
+            .field("in_reply_to", &self.in_reply_to.len())
+            .field("references", &self.references.len())
+            .field("from", &self.from.is_some())
+            .field("to", &self.to.len())
+            .field("cc", &self.cc.len())
+            .field("subject", &self.subject.len())
+            .field("text", &self.text.len())
+            .field("html", &self.html.as_deref().map(str::len))
+            .field("date", &self.date)
+            .field("attachments", &self.attachments)
+            .field("automated", &self.automated)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("name", &self.name.as_deref().map(str::len))
+            .field("email", &self.email.as_str().len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for IncomingPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingPart")
+            .field("filename", &self.filename.as_deref().map(str::len))
+            .field("content_type", &self.content_type.as_deref().map(str::len))
+            .field("content_id", &self.content_id.as_deref().map(str::len))
+            .field("content", &self.content.len())
+            .finish()
+    }
+}

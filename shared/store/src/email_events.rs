@@ -1,0 +1,79 @@
+//! What mail providers report, as far as the table is concerned.
+
+use domain::Result;
+use domain::email::Email;
+use domain::email_event::{EmailEvent, EmailEventKind};
+use domain::message::{Channel, MessageRef, Report};
+
+use crate::Store;
+use crate::consent::ConsentChange;
+use crate::provider_ids::Placed;
+use crate::statuses::Advance;
+
+impl Store {
+    /// Applies one event to the mail it is about and to the addresses it is about. An event of a mail that nobody knows
+    /// yet waits for a quarter of an hour. However often and in whatever order events come, the end is the same.
+    pub async fn report_email(&self, event: &EmailEvent) -> Result<Advance> {
+        let Some((at, attempt)) = self.place_email(event).await? else { return Ok(Advance::Unknown) };
+        let mut last = Advance::Unknown;
+        for report in Report::from_email_event(event, Some(attempt)) {
+            let about = report.recipient.as_ref().or(event.recipients.first());
+            let consent = self.consent_by(event, at, about)?;
+            let advance = self.advance(at, Channel::Email, &report, consent.as_ref()).await?;
+            if advance == Advance::Unknown
+                && let Some(ConsentChange::Mail(change)) = &consent
+            {
+                // The client is forgotten; what their mailbox said is not.
+                self.suppress(at.business, change).await?;
+            }
+            // Of several copies the one that changed something is worth telling.
+            if !matches!(last, Advance::Applied(_)) {
+                last = advance;
+            }
+        }
+        Ok(last)
+    }
+
+    /// The mail that an event is about, and the attempt.
+    async fn place_email(&self, event: &EmailEvent) -> Result<Option<(MessageRef, u32)>> {
+        if event.ours.is_some() {
+            return Ok(event.ours);
+        }
+        let Some(id) = &event.provider_message_id else { return Ok(None) };
+        // One that waits is about copies: how many there are is known when the mail is.
+        let waiting = EmailEvent { addressed: None, ..event.clone() };
+        for report in Report::from_email_event(&waiting, None) {
+            if let Placed::Found(at, attempt) = self.place(event.provider, id, &report).await? {
+                return Ok(Some((at, attempt)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an event says of the address of a copy.
+    fn consent_by(
+        &self,
+        event: &EmailEvent,
+        at: MessageRef,
+        about: Option<&Email>,
+    ) -> Result<Option<ConsentChange>> {
+        let (Some(suppression), Some(email)) = (event.kind.suppression(), about) else { return Ok(None) };
+        let evidence = match &event.provider_message_id {
+            Some(id) => format!("{} {id}", event.provider.as_str()),
+            None => format!("{} {}", event.provider.as_str(), at.message),
+        };
+        self.mail_consent(email, suppression, evidence).map(Some)
+    }
+
+    /// The same for a report that waited: its words are all that is left of the event.
+    pub(crate) fn consent_by_report(&self, report: &Report) -> Result<Option<ConsentChange>> {
+        let code = report.failure.as_ref().and_then(|failure| failure.code.as_deref());
+        let kinds = [EmailEventKind::Bounced, EmailEventKind::Complained];
+        let kind = kinds.into_iter().find(|kind| {
+            report.status == kind.status() && kind.failure().and_then(|failure| failure.code).as_deref() == code
+        });
+        let (Some(kind), Some(email)) = (kind, &report.recipient) else { return Ok(None) };
+        let Some(suppression) = kind.suppression() else { return Ok(None) };
+        self.mail_consent(email, suppression, "reported before it was recorded".to_owned()).map(Some)
+    }
+}
