@@ -4,9 +4,9 @@
 use aws_types::SdkConfig;
 use axum::Router;
 use domain::Clock;
-use outbox::Outbox;
 use fetch::Fetcher;
 use objects::Objects;
+use outbox::Outbox;
 use queue::Queue;
 use ses::Mailer;
 use signature::token;

@@ -1,8 +1,8 @@
 //! Ports, and what listens on them besides the functions.
 
 use std::io;
-use std::sync::Arc;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use aws_types::SdkConfig;
 use axum::Router;
@@ -10,9 +10,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::BUCKET;
 use crate::Error;
 use crate::data::Data;
-use crate::BUCKET;
 use crate::fake_ses::{FakeSes, FakeSesConfig};
 use crate::fake_twilio::{FakeTwilio, FakeTwilioConfig};
 use crate::providers::{SNS_CERTIFICATE, SNS_CERTIFICATE_PATH};

@@ -15,7 +15,9 @@ use crate::servers::{self, FAKE_ACCOUNT_SID, FAKE_AUTH_TOKEN, Ports, sdk_config}
 use crate::sqs::{self, Sqs};
 use crate::template::{Feed, Template};
 use crate::wire::{self, Now, Wire};
-use crate::{Error, Local, OPT_OUT_HASH_KEY, Options, Providers, TwilioAccount, fake_ses, fake_twilio, table};
+use crate::{
+    Error, Local, OPT_OUT_HASH_KEY, Options, Providers, TwilioAccount, fake_ses, fake_twilio, table,
+};
 
 /// How often the sweeper runs. In Lambda it is every minute; a person who tries something should not wait that long.
 const SWEEP: Duration = Duration::from_secs(5);

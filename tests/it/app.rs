@@ -221,6 +221,8 @@ pub struct Business<'a> {
     pub app: &'a App,
     pub id: u64,
     pub number: String,
+    /// The mailbox it sends mail from.
+    pub email: String,
     pub key: String,
 }
 

@@ -251,7 +251,8 @@ async fn the_last_digits_find_a_number_also_where_they_could_be_a_number_of_thei
     let body = json!({"business_id": 1001, "country": "DE", "from_phone_number": "+4930123456"});
     let created = send(app.platform(Method::POST, "/business/onboard").json(&body)).await.ok();
     let key = created["api_key"].as_str().expect("a key").to_owned();
-    let studio = Business { app: &app, id: 1001, number: "+4930123456".to_owned(), key };
+    let studio =
+        Business { app: &app, id: 1001, number: "+4930123456".to_owned(), email: String::new(), key };
     studio.put("/clients/7", json!({"client_phone_number": "030 901820"})).await.ok();
     for search in ["030 901820", "+49 30 901820", "0049 30 901820", "30901820", "901820", "01820", "820"] {
         assert_eq!(ids(&studio.listed(&[("search", search)]).await), [7], "{search}");

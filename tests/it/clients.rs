@@ -352,7 +352,8 @@ async fn a_line_with_two_international_spellings_is_one_client() {
         let created =
             crate::app::send(app.platform(Method::POST, "/business/onboard").json(&body)).await.ok();
         let key = created["api_key"].as_str().expect("a key").to_owned();
-        let studio = Business { app: &app, id: 1001, number: "+14155550101".to_owned(), key };
+        let studio =
+            Business { app: &app, id: 1001, number: "+14155550101".to_owned(), email: String::new(), key };
         app.text(other, &studio.number, "Hello").await;
         let named = studio.put("/clients/7", json!({"client_phone_number": at_home})).await.ok();
         assert_eq!(

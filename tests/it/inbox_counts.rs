@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::client::{Change, ClientChanges, ClientType, Personal};
 use domain::conversation::{Actor, Cause, ConversationStatus};
@@ -14,7 +15,6 @@ use domain::inbox::{Assignment, ConversationFilter, MessageFilter, Shards};
 use domain::job::{InboundSms, Recording};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text};
 use domain::note::Note;
-use domain::address::Address;
 use domain::phone::Country;
 use domain::staff::StaffChanges;
 use domain::{BusinessId, MessageId, RequestId};
@@ -230,7 +230,14 @@ impl Studio {
             media_urls: Vec::new(),
         };
         let body = Text("Hello".to_owned());
-        let draft = Draft { client: id(client), to: address(client), body, wl_user_id: None, mail: None, recipients: Default::default() };
+        let draft = Draft {
+            client: id(client),
+            to: address(client),
+            body,
+            wl_user_id: None,
+            mail: None,
+            recipients: Default::default(),
+        };
         let now = self.clock.now();
         draft.into_message(&envelope, self.stores[0].new_message_id(), request(), now)
     }

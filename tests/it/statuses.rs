@@ -194,7 +194,7 @@ fn the_tables_condition_decides_as_the_pure_rule_does() {
         let (id, key) = (studio.id, studio.key.clone());
         (app, id, key)
     });
-    let studio = Business { app: &app, id, number: String::new(), key };
+    let studio = Business { app: &app, id, number: String::new(), email: String::new(), key };
     let store = &app.local.sender().store;
     let mut runner = TestRunner::new(ProptestConfig {
         cases: 150,

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::address::Address;
 use domain::conversation::ConversationStatus;
 use domain::inbox::Shards;
 use domain::message::MessageRef;
-use domain::address::Address;
 use domain::phone::Phone;
 use domain::{ClientId, MessageId, StaffId};
 use local::fake_twilio::ClientText;
@@ -63,7 +63,12 @@ fn writes(from: From, text: &Text, shards: Shards, head: f64) -> Result<Vec<Writ
     let shard = shards.of(client);
     let mut writes = Vec::new();
     let mut to = |place, what, partition, units| writes.push(Write { place, what, partition, units });
-    to(TABLE, "Twilio's id", keys::provider_message(domain::message::Provider::Twilio, &format!("SM{}", at.message)).pk, 2.0);
+    to(
+        TABLE,
+        "Twilio's id",
+        keys::provider_message(domain::message::Provider::Twilio, &format!("SM{}", at.message)).pk,
+        2.0,
+    );
     to(TABLE, "message id", keys::message_pointer(business, at.message).pk, 2.0);
     // Message and head.
     to(TABLE, "client", keys::message(at).pk, 2.0);

@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::address::Address;
 use domain::client::Client;
 use domain::conversation::Conversation;
 use domain::fold::fold;
 use domain::inbox::{Cell, ConversationFilter, Shards};
-use domain::address::Address;
 use domain::phone::Phone;
 use domain::{BusinessId, ClientId, Timestamp};
 use local::fake_twilio::{Callback, ClientText};

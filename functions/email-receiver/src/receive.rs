@@ -104,7 +104,11 @@ async fn arrival(
         attachments: if email.virus { Vec::new() } else { attachments(deps, business, digest, mail).await? },
         body_object: None,
         message_id: mail.message_id.clone(),
-        references: if mail.references.is_empty() { mail.in_reply_to.clone() } else { mail.references.clone() },
+        references: if mail.references.is_empty() {
+            mail.in_reply_to.clone()
+        } else {
+            mail.references.clone()
+        },
         automated: mail.automated,
         suspicions,
     };
@@ -193,11 +197,7 @@ fn message(
 ) -> Message {
     let now = deps.store.clock().now();
     Message {
-        at: MessageRef {
-            business,
-            client: deps.store.new_client_id(),
-            message: deps.store.new_message_id(),
-        },
+        at: MessageRef { business, client: deps.store.new_client_id(), message: deps.store.new_message_id() },
         channel: Channel::Email,
         direction: Direction::Inbound,
         category: Category::Conversation,

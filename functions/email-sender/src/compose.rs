@@ -49,7 +49,9 @@ pub(crate) async fn compose(
     };
     let body = match whole_body(deps, message, mail).await? {
         Some(body) => body,
-        None => return Ok(Err(NotComposed::ForGood("Its body is not in object storage any more.".to_owned()))),
+        None => {
+            return Ok(Err(NotComposed::ForGood("Its body is not in object storage any more.".to_owned())));
+        }
     };
     let contents = match contents(deps, mail).await? {
         Ok(contents) => contents,
@@ -89,7 +91,8 @@ pub(crate) async fn compose(
         headers: &headers,
     });
     if raw.len() > LARGEST {
-        let said = format!("With its attachments the mail has {} bytes, and {LARGEST} is the limit.", raw.len());
+        let said =
+            format!("With its attachments the mail has {} bytes, and {LARGEST} is the limit.", raw.len());
         return Ok(Err(NotComposed::ForGood(said)));
     }
     Ok(Ok(Composed { raw, to, cc, bcc }))

@@ -24,7 +24,11 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
         Turn::Later(delay) => return again(at, attempt, delay).await,
         Turn::Over => return Ok(()),
         Turn::Gone => {
-            tracing::warn!(message.id = at.message.get(), metric = "job_without_message", "the message is gone");
+            tracing::warn!(
+                message.id = at.message.get(),
+                metric = "job_without_message",
+                "the message is gone"
+            );
             return Ok(());
         }
     };

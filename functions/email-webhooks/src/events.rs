@@ -49,7 +49,8 @@ fn sendgrid_events(
     let timestamp = header(headers, signature::sendgrid::TIMESTAMP_HEADER);
     let signed = header(headers, signature::sendgrid::SIGNATURE_HEADER);
     let now = state.store.clock().now().as_seconds();
-    signature::sendgrid::verify(key, timestamp, signed, raw, now).map_err(|_| Refusal::NotTheirs(provider))?;
+    signature::sendgrid::verify(key, timestamp, signed, raw, now)
+        .map_err(|_| Refusal::NotTheirs(provider))?;
     sendgrid::read(raw).map_err(|_| Refusal::Unreadable)
 }
 
@@ -89,7 +90,9 @@ pub(crate) async fn apply(store: &Store, events: Vec<EmailEvent>) -> Result<()> 
                 tracing::info!(provider, status = status.as_str(), "report applied");
             }
             Advance::Stale(_) => tracing::info!(provider, word, "report was late or is no status"),
-            Advance::Duplicate(_) => tracing::info!(provider, metric = "duplicate_dropped", "report was here"),
+            Advance::Duplicate(_) => {
+                tracing::info!(provider, metric = "duplicate_dropped", "report was here")
+            }
             Advance::Unknown => tracing::info!(provider, word, "report about a mail that is not known"),
         }
         Ok(())

@@ -71,7 +71,8 @@ async fn sendgrid(state: &State, headers: &HeaderMap, raw: Bytes) -> Result<Hand
     signature::basic::verify(header(headers, "authorization"), expected)
         .map_err(|_| Refusal::NotTheirs(provider))?;
     let form = Form::read(headers, raw).await?;
-    let envelope: Value = serde_json::from_slice(form.field("envelope").unwrap_or_default()).unwrap_or_default();
+    let envelope: Value =
+        serde_json::from_slice(form.field("envelope").unwrap_or_default()).unwrap_or_default();
     let to = envelope["to"].as_array().into_iter().flatten();
     Ok(Handed {
         raw: form.mail("email")?,

@@ -21,9 +21,8 @@ pub(crate) struct Upload {
 
 /// Stores all of them.
 pub(crate) async fn store(objects: &Objects, uploads: Vec<Upload>) -> Result<()> {
-    let put = |upload: Upload| async move {
-        objects.put(&upload.key, upload.content, &upload.content_type).await
-    };
+    let put =
+        |upload: Upload| async move { objects.put(&upload.key, upload.content, &upload.content_type).await };
     stream::iter(uploads).map(put).buffer_unordered(CONCURRENT).try_collect().await
 }
 
@@ -44,7 +43,11 @@ pub(crate) fn attached(attachment: &mut Attachment, content: Vec<u8>, key: Strin
     attachment.size = Some(content.len() as u64);
     attachment.object = Some(key.clone());
     let content_type = attachment.content_type.clone();
-    Upload { key, content, content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()) }
+    Upload {
+        key,
+        content,
+        content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+    }
 }
 
 /// A body that is too long for the table goes to object storage, and its beginning stays.

@@ -52,7 +52,10 @@ pub fn routes(state: State) -> Router {
             "/omega/businesses/{business_id}/messages/{message_id}/attachments/{attachment}",
             get(attachment::get),
         );
-    let public =
-        Router::new().route("/omega/email/unsubscribe/{token}", get(unsubscribe::ask).post(unsubscribe::do_it));
-    web::authenticated(routes, &state).layer(Extension(BodyLimit(LARGEST_REQUEST))).merge(public).with_state(state)
+    let public = Router::new()
+        .route("/omega/email/unsubscribe/{token}", get(unsubscribe::ask).post(unsubscribe::do_it));
+    web::authenticated(routes, &state)
+        .layer(Extension(BodyLimit(LARGEST_REQUEST)))
+        .merge(public)
+        .with_state(state)
 }

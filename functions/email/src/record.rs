@@ -127,7 +127,8 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
         let cc = entry.list("cc_email", MOST_OTHERS, as_given);
         let bcc = entry.list("bcc_email", MOST_OTHERS, as_given);
         let attachments = entry.every("attachments", MOST_OTHERS, attachment)?;
-        let (attachments, contents): (Vec<Attachment>, Vec<Option<Vec<u8>>>) = attachments.into_iter().unzip();
+        let (attachments, contents): (Vec<Attachment>, Vec<Option<Vec<u8>>>) =
+            attachments.into_iter().unzip();
         let contents = contents.into_iter().enumerate().filter_map(|(n, content)| Some((n, content?)));
         let status = entry.optional("status", STATUS);
         let provider_metadata = entry.optional("provider_metadata", metadata);
@@ -175,14 +176,8 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             is_flagged: false,
             provider_metadata,
         };
-        let mail = Mail {
-            subject: Text(subject?),
-            html: html.map(Text),
-            cc,
-            bcc,
-            attachments,
-            ..Mail::default()
-        };
+        let mail =
+            Mail { subject: Text(subject?), html: html.map(Text), cc, bcc, attachments, ..Mail::default() };
         let recording = Recording { message, order_at, index: 0, historical, shards: business.inbox_shards };
         Some(Checked { recording, body: Text(body?), mail, contents: contents.collect() })
     });

@@ -203,12 +203,14 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
         entry.refuse("message", Problem::value("an empty mail cannot be sent"));
     }
     if 1 + cc.len() + bcc.len() > MOST_RECIPIENTS {
-        let said = format!("a mail has at most {MOST_RECIPIENTS} receivers over to_email, cc_email and bcc_email");
+        let said =
+            format!("a mail has at most {MOST_RECIPIENTS} receivers over to_email, cc_email and bcc_email");
         entry.refuse(if cc.len() > bcc.len() { "cc_email" } else { "bcc_email" }, Problem::value(said));
     }
     let (attachments, contents): (Vec<Attachment>, Vec<Option<Vec<u8>>>) = attachments?.into_iter().unzip();
     let contents = contents.into_iter().enumerate().filter_map(|(n, content)| Some((n, content?))).collect();
-    let text_of = |emails: Vec<Email>| emails.into_iter().map(|email| Text(email.as_str().to_owned())).collect();
+    let text_of =
+        |emails: Vec<Email>| emails.into_iter().map(|email| Text(email.as_str().to_owned())).collect();
     let mail = Mail {
         subject: Text(subject?),
         html: html.map(Text),

@@ -62,7 +62,8 @@ fn opened(keys: &token::Keys, path: &PathParams) -> Result<Unsubscribe, ApiError
 
 /// As a form of either kind.
 fn asks_for_it(headers: &HeaderMap, body: &[u8]) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let text = String::from_utf8_lossy(body);
         return text.contains(&format!("name=\"{}\"", ONE_CLICK.0)) && text.contains(ONE_CLICK.1);

@@ -123,11 +123,7 @@ fn mail(body: &Object<'_>, from_client: bool) -> Option<Mail> {
             ..Attachment::default()
         })
     });
-    Some(Mail {
-        subject: Text(subject.unwrap_or_default()),
-        attachments: attachments?,
-        ..Mail::default()
-    })
+    Some(Mail { subject: Text(subject.unwrap_or_default()), attachments: attachments?, ..Mail::default() })
 }
 
 fn missing(field: &str, input: Value, said: &str) -> ApiError {
@@ -136,7 +132,9 @@ fn missing(field: &str, input: Value, said: &str) -> ApiError {
 
 fn our_address(business: &Business, asked: &Request) -> Result<Address, ApiError> {
     let (address, said) = match asked.mail {
-        Some(_) => (business.from_email.clone().map(Address::Email), "the business has no mailbox to send from"),
+        Some(_) => {
+            (business.from_email.clone().map(Address::Email), "the business has no mailbox to send from")
+        }
         None => (business.from_phone.clone().map(Address::Phone), "the business has no number to send from"),
     };
     address.ok_or_else(|| missing("business_id", json!(asked.business), said))

@@ -170,7 +170,11 @@ async fn claim_mailbox(store: &Store, business: &mut Business, asked: &Request) 
     };
     if !store.claim_mailbox(&mailbox, &route(business, None)).await? {
         let reason = format!("{} belongs to another business.", mailbox.as_str());
-        return Ok(Some(Step::failed(StepName::SenderEmail, reason, "Repeat the call with another from_email.")));
+        return Ok(Some(Step::failed(
+            StepName::SenderEmail,
+            reason,
+            "Repeat the call with another from_email.",
+        )));
     }
     let next = format!("At SES, verify the domain {} with DKIM in the region of omega.", mailbox.domain());
     business.from_email = Some(mailbox);

@@ -8,8 +8,9 @@ use twilio::TextToSend;
 use crate::{Deps, gone};
 
 pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation: &str) -> Result<()> {
-    let again =
-        async |at, attempt, delay| deps.outbox.send_again(Channel::Sms, at, attempt, delay, correlation).await;
+    let again = async |at, attempt, delay| {
+        deps.outbox.send_again(Channel::Sms, at, attempt, delay, correlation).await
+    };
     let message = match deps.store.turn(at, attempt).await? {
         Turn::Ours(message) => message,
         Turn::Later(delay) => return again(at, attempt, delay).await,

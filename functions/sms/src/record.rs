@@ -3,10 +3,10 @@
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
+use domain::address::Address;
 use domain::business::Business;
 use domain::job::Recording;
 use domain::message::{Channel, Direction, Message, MessageRef, Provider, Text, UserType};
-use domain::address::Address;
 use domain::phone::Country;
 use domain::status::Status;
 use domain::{FieldError, MessageId, RequestId, Timestamp};

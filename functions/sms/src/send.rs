@@ -4,10 +4,10 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use domain::FieldError;
+use domain::address::Address;
 use domain::business::Business;
 use domain::draft::{Draft, Envelope};
 use domain::message::{Channel, Text};
-use domain::address::Address;
 use domain::phone::Phone;
 use domain::segments::MAX_CHARACTERS;
 use outbox::Outbox;
@@ -107,5 +107,12 @@ fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Dra
         entry.refuse("message", Problem::value("an empty text needs media"));
         return None;
     }
-    Some(Draft { client: client?, to: Address::Phone(to?), body: Text(body?), wl_user_id, mail: None, recipients: Default::default() })
+    Some(Draft {
+        client: client?,
+        to: Address::Phone(to?),
+        body: Text(body?),
+        wl_user_id,
+        mail: None,
+        recipients: Default::default(),
+    })
 }

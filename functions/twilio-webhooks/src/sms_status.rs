@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use domain::address::Address;
 use domain::id::{Id, kind};
 use domain::message::{Channel, MessageRef, Provider, Report};
-use domain::address::Address;
 use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
 use store::Store;

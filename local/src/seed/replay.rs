@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
+use domain::address::Address;
 use domain::client::ClientChanges;
 use domain::conversation::{Actor, Cause};
 use domain::delivery::{ErrorClass, Failure};
@@ -16,7 +17,6 @@ use domain::inbox::Shards;
 use domain::job::{InboundSms, Recording};
 use domain::message::{Category, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::note::Note;
-use domain::address::Address;
 use domain::phone::Phone;
 use domain::staff::StaffChanges;
 use domain::status::Status;

@@ -73,8 +73,12 @@ impl Failure {
     /// The client does not want it: they said STOP to the number, or mail to their address is suppressed.
     pub fn unwanted(channel: Channel) -> Self {
         let reason = match channel {
-            Channel::Email => "Mail of this kind to this address is suppressed: it bounced, was called spam, or was unsubscribed from.",
-            Channel::Sms | Channel::Voice | Channel::Note => "The client has opted out of texts from this number.",
+            Channel::Email => {
+                "Mail of this kind to this address is suppressed: it bounced, was called spam, or was unsubscribed from."
+            }
+            Channel::Sms | Channel::Voice | Channel::Note => {
+                "The client has opted out of texts from this number."
+            }
         };
         Failure::new(ErrorClass::Consent, reason)
     }

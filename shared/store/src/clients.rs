@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::address::Address;
 use domain::client::{Change, Client, ClientChanges};
 use domain::conversation::Conversation;
 use domain::email::Email;
 use domain::fold::fold;
 use domain::inbox::{Cell, Shards};
-use domain::address::Address;
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 
 use crate::counts::kind;
@@ -412,7 +412,8 @@ impl Store {
             Change::Set(_) => phone(new),
             Change::Keep | Change::Clear => None,
         };
-        let mut strangers = self.address_change(new, (old.and_then(phone), phone(new), named), ties, rest).await?;
+        let mut strangers =
+            self.address_change(new, (old.and_then(phone), phone(new), named), ties, rest).await?;
         let named = match &changes.email {
             Change::Set(_) => email_address(new),
             Change::Keep | Change::Clear => None,

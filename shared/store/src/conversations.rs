@@ -1,12 +1,14 @@
 //! Heads of conversations: how a message changes one, without reading it first where that is possible.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::address::Address;
 use domain::client::{Client, Personal};
-use domain::conversation::{Actor, Cause, Change, ConversationEvent, ConversationStatus, Effect, MOST_REOPENINGS};
+use domain::conversation::{
+    Actor, Cause, Change, ConversationEvent, ConversationStatus, Effect, MOST_REOPENINGS,
+};
 use domain::id::EntryId;
 use domain::inbox::{Cell, Shards, Standing};
 use domain::message::{Channel, Direction, Message, MessageRef};
-use domain::address::Address;
 use domain::{BusinessId, ClientId, LocationId, MessageId, Result, Timestamp};
 
 use crate::clients::{ClientView, Profile, changed};

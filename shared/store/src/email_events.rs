@@ -70,7 +70,8 @@ impl Store {
         let code = report.failure.as_ref().and_then(|failure| failure.code.as_deref());
         let kinds = [EmailEventKind::Bounced, EmailEventKind::Complained];
         let kind = kinds.into_iter().find(|kind| {
-            report.status == kind.status() && kind.failure().and_then(|failure| failure.code).as_deref() == code
+            report.status == kind.status()
+                && kind.failure().and_then(|failure| failure.code).as_deref() == code
         });
         let (Some(kind), Some(email)) = (kind, &report.recipient) else { return Ok(None) };
         let Some(suppression) = kind.suppression() else { return Ok(None) };

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::address::Address;
 use domain::inbox::Shards;
 use domain::mail::Mail;
 use domain::message::{Channel, Direction, MessageRef, Provider, Source};
-use domain::address::Address;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, Result};
 use serde::{Deserialize, Serialize};
@@ -342,8 +342,7 @@ impl Store {
         objects: &[String],
     ) -> Result<TransactWriteItem> {
         let now = self.clock().now();
-        let discarded =
-            Discarded { business_id: business, message_id: message, objects: objects.to_vec() };
+        let discarded = Discarded { business_id: business, message_id: message, objects: objects.to_vec() };
         let mut item = encode(keys::discarded(business, message), "Discarded", &discarded)?;
         item.insert(GSI1.1.to_owned(), s(keys::due(keys::due_shard(message.get()))));
         item.insert(GSI1.2.to_owned(), s(keys::due_number(now, business, message)));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::conversation::Effect;
 use domain::email::Email;
@@ -11,7 +12,6 @@ use domain::id::ClientId;
 use domain::job::{InboundEmail, InboundSms};
 use domain::keyword::{self, Keyword};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, UserType};
-use domain::address::Address;
 use domain::phone::Phone;
 use domain::status::Status;
 use domain::{BusinessId, Error, Result, Timestamp};
@@ -118,8 +118,7 @@ impl Store {
                 _ => effect,
             };
             let head = Head::Seen(view.clone().map(Box::new));
-            let stranger =
-                Stranger { provisional: true, location: route.location_id, name: name.clone() };
+            let stranger = Stranger { provisional: true, location: route.location_id, name: name.clone() };
             let added =
                 self.add_message(&message, effect, &head, Order::Newest, (route.inbox_shards, stranger))?;
             let mut item =

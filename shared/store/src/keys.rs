@@ -4,11 +4,11 @@
 //! partition but the global look-ups (credential, our number, a provider's message id) and the due index, which only
 //! our own sweeper reads. `docs/access-patterns.md` says who reads what; a test here prints the whole map.
 
-use domain::conversation::ConversationStatus;
-use domain::inbox::Cell;
-use domain::email::Email;
-use domain::message::{Channel, MessageRef, Provider};
 use domain::address::Address;
+use domain::conversation::ConversationStatus;
+use domain::email::Email;
+use domain::inbox::Cell;
+use domain::message::{Channel, MessageRef, Provider};
 use domain::phone::Phone;
 use domain::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId, Timestamp};
 

@@ -206,10 +206,7 @@ impl Store {
             };
             if let Some(stored) = refused.item(3) {
                 // The same job again: what came after storing it may be missing.
-                let message = Message {
-                    at: MessageRef { message: message_in(&stored)?, ..at },
-                    ..message
-                };
+                let message = Message { at: MessageRef { message: message_in(&stored)?, ..at }, ..message };
                 self.follow(&message).await?;
                 return Ok(Accepted::AlreadyStored(message.at.message));
             }

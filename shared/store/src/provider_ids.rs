@@ -82,7 +82,8 @@ impl Store {
         let (at, attempt) = (message.at, message.attempt);
         let mut waiting: Option<Item> = None;
         loop {
-            let item = encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
+            let item =
+                encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
             let condition = match waiting.as_ref().and_then(|item| item.get("parked")) {
                 Some(parked) => Write::new().when("parked", "=", parked.clone()),
                 None => Write::new().if_new(),

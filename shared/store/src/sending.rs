@@ -164,10 +164,7 @@ impl Store {
             true => write,
             false => write.set("recipients", value(&message.recipients)?),
         };
-        let parts = vec![
-            self.tx_update(keys::message(at), write)?,
-            self.tx_consent_check(message)?,
-        ];
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_consent_check(message)?];
         let refused = match self.transact(parts).await? {
             Ok(()) => return Ok(Claim::Ours),
             Err(refused) => refused,

@@ -69,7 +69,8 @@ impl Store {
             if let Some(change) = consent {
                 let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
             }
-            let fresh = self.put_ignored(at, report, 0, "it says nothing of how far the message is", now).await?;
+            let fresh =
+                self.put_ignored(at, report, 0, "it says nothing of how far the message is", now).await?;
             return Ok(if fresh { Advance::Stale(None) } else { Advance::Duplicate(None) });
         };
         if let Some(recipient) = &report.recipient {
@@ -158,10 +159,10 @@ impl Store {
             let mut copies = message.recipients.clone();
             copies.insert(recipient.key(), next);
             // Of whose copy nothing was said yet is with the provider, or on the way there.
-            let silent = if message.status_rank >= Status::Sent.rank() { Status::Sent } else { Status::Sending };
-            let whole = others.iter().map(|email| {
-                (email.key(), copies.get(&email.key()).copied().unwrap_or(silent))
-            });
+            let silent =
+                if message.status_rank >= Status::Sent.rank() { Status::Sent } else { Status::Sending };
+            let whole =
+                others.iter().map(|email| (email.key(), copies.get(&email.key()).copied().unwrap_or(silent)));
             let whole = worst(&whole.collect()).unwrap_or(next);
             let moves = message.delivery_status.may_become(whole, message.channel);
             let status = if moves { whole } else { message.delivery_status };

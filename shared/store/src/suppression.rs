@@ -107,9 +107,9 @@ impl Store {
             let keys: Vec<Key> = keys.collect::<Result<_>>()?;
             let items = self.batch_get(keys.clone()).await?;
             for (email, key) in hundred.iter().zip(&keys) {
-                let item = items.iter().find(|item| {
-                    item.get(keys::attribute::PK) == Some(&AttributeValue::S(key.pk.clone()))
-                });
+                let item = items
+                    .iter()
+                    .find(|item| item.get(keys::attribute::PK) == Some(&AttributeValue::S(key.pk.clone())));
                 let suppressed: Option<Suppressed> = item.cloned().map(decode).transpose()?;
                 if suppressed.is_some_and(|suppressed| suppressed.stops(category)) {
                     stopped.push(email.clone());

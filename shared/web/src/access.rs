@@ -55,7 +55,12 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/omega/businesses/{business_id}/email/send", EVERYBODY, "queueEmail"),
     route(Method::POST, "/omega/businesses/{business_id}/email/record", OFFICE, "recordEmail"),
     route(Method::POST, "/omega/businesses/{business_id}/email/status", OFFICE, "updateEmailStatus"),
-    route(Method::GET, "/omega/businesses/{business_id}/email/suppressions", EVERYBODY, "getEmailSuppression"),
+    route(
+        Method::GET,
+        "/omega/businesses/{business_id}/email/suppressions",
+        EVERYBODY,
+        "getEmailSuppression",
+    ),
     route(
         Method::POST,
         "/omega/businesses/{business_id}/email/suppressions/remove",

@@ -1,11 +1,12 @@
 //! Messages, their timelines, and what a call that hands messages in is answered.
 
+use domain::FieldError;
 use domain::delivery::{ErrorClass, Failure};
 use domain::error::Loc;
-use domain::FieldError;
 use domain::mail::{Automated, Suspicion};
 use domain::message::{
-    Category, Channel, Direction, Event, EventOutcome, Message, MessageRef, Metadata, Provider, Text, UserType,
+    Category, Channel, Direction, Event, EventOutcome, Message, MessageRef, Metadata, Provider, Text,
+    UserType,
 };
 use domain::note::Note;
 use domain::status::Status;
@@ -96,7 +97,8 @@ pub struct Attachment {
 
 /// What came with a message, in the order in which it is counted.
 fn attachments(message: &Message) -> Vec<Attachment> {
-    let media = message.media_urls.iter().map(|url| Attachment { url: Some(url.clone()), ..Attachment::default() });
+    let media =
+        message.media_urls.iter().map(|url| Attachment { url: Some(url.clone()), ..Attachment::default() });
     let of_mail = message.mail.iter().flat_map(|mail| mail.attachments.iter().enumerate());
     let of_mail = of_mail.map(|(n, attachment)| Attachment {
         content: attachment.content.as_ref().map(|content| content.0.clone()),
