@@ -8,13 +8,13 @@ use crate::Error;
 
 /// The answer to `--help`.
 pub const HELP: &str = "\
-The whole of omega on this machine, with stand-ins for DynamoDB, SQS and Twilio.
+The whole of omega on this machine, with stand-ins for DynamoDB, SQS, S3, SES and Twilio.
 
 Usage: omega [--port N] [--data DIR] [--ready-file FILE] [--empty]
 
   --port N           Port of the API on 127.0.0.1, 3000 if not given, any free one if 0. The stand-in for Twilio and
                      the other servers take the ports after it where these are free.
-  --data DIR         Keeps table, queues and keys in DIR. Without it all is forgotten at the end.
+  --data DIR         Keeps table, queues, objects and keys in DIR. Without it all is forgotten at the end.
   --ready-file FILE  Writes addresses and keys as JSON to FILE once everything answers.
   --empty            Leaves the inbox of the demo business empty. Otherwise some 200 conversations are filled in: the
                      newest in the first two seconds, the rest meanwhile.

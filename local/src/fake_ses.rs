@@ -24,6 +24,8 @@
 //! curl -d '{"from": "c@x.test", "to": "us@y.test", "subject": "Hello", "text": "Hi"}' localhost:4106/fake/mails
 //! ```
 //!
+//! `newest` in place of an id is the mail that was sent last.
+//!
 //! As with the real one, what becomes of a mail is published only when the send names a configuration set, and the
 //! delivered copy has a `Message-ID` and a `Date` of SES's own. Not there: simple and templated content, lists,
 //! suppression, DKIM, and checks of the request's signature beyond that there is one.
@@ -231,6 +233,9 @@ pub struct Attachment {
     pub content: Bytes,
 }
 
+/// In place of an id: the mail that was sent last.
+pub const NEWEST: &str = "newest";
+
 /// How one send is answered. In JSON, only what differs from a plain acceptance:
 /// `{"refuse": "MessageRejected"}`, `{"status": 500}`, `{"drop": true}`, `{"delay_ms": 300, "events": ["Send"]}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -357,9 +362,13 @@ impl FakeSes {
         self.of(Direction::Inbound)
     }
 
-    /// One mail of either direction.
+    /// One mail of either direction. [`NEWEST`] is the last one that was sent.
     pub fn mail(&self, id: &str) -> Option<Mail> {
-        locked(&self.0.state).mails.iter().rev().find(|mail| mail.id == id).cloned()
+        let wanted = |mail: &&Mail| match id {
+            NEWEST => mail.direction == Direction::Outbound,
+            id => mail.id == id,
+        };
+        locked(&self.0.state).mails.iter().rev().find(wanted).cloned()
     }
 
     /// The next sends (to this address, if named) are answered like this, one each. Answers for an address go before

@@ -82,10 +82,11 @@ fn say(text: &str) {
 }
 
 fn greeting(ready: &Ready) -> String {
-    let Ready { base_url, business_id, api_key, platform_key, twilio_url, .. } = ready;
+    let Ready { base_url, business_id, api_key, platform_key, twilio_url, ses_url, .. } = ready;
     let mut text = format!(
         "omega is up.\n\n  API           {base_url}\n  Business      {business_id}\n  API key       {api_key}\n  \
-         Platform key  {platform_key}\n  Twilio        {twilio_url}{}\n\n",
+         Platform key  {platform_key}\n  Twilio        {twilio_url}{}\n  Mailbox       {ses_url} (a stand-in for SES, for a \
+         browser too)\n\n",
         if ready.twilio_is_fake { " (a stand-in)" } else { "" }
     );
     if ready.twilio_is_fake {

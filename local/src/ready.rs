@@ -35,6 +35,13 @@ pub struct Ready {
     pub twilio_auth_token: String,
     /// Where Twilio posts what `twilio-webhooks` did not take.
     pub fallback_url: String,
+    /// SES's API; in a browser its mailbox, and below `/fake` what the stand-in shows and can be told.
+    pub ses_url: String,
+    pub email_queue_url: String,
+    pub email_events_queue_url: String,
+    pub s3_endpoint: String,
+    pub objects_bucket: String,
+    pub email_token_key: String,
     pub opt_out_hash_key: String,
     pub public_base_url: String,
 }
@@ -66,6 +73,12 @@ impl Ready {
             twilio_account_sid: local.twilio_account.account_sid.clone(),
             twilio_auth_token: local.twilio_account.auth_token.clone(),
             fallback_url: local.fallback_url.clone(),
+            ses_url: local.ses_url.clone(),
+            email_queue_url: local.queue_url(crate::Source::Email),
+            email_events_queue_url: local.queue_url(crate::Source::EmailEvents),
+            s3_endpoint: local.s3_endpoint.clone(),
+            objects_bucket: crate::BUCKET.to_owned(),
+            email_token_key: crate::EMAIL_TOKEN_KEY.to_owned(),
             opt_out_hash_key: crate::OPT_OUT_HASH_KEY.to_owned(),
             public_base_url: local.twilio_account.public_base_url.clone(),
         }

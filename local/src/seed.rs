@@ -24,6 +24,8 @@ pub use plan::{GUIDE, PEOPLE};
 pub const BUSINESS: u64 = 1001;
 /// The number it sends from, unless a call says otherwise.
 pub const NUMBER: &str = "+14155550100";
+/// The mailbox it sends from.
+pub const EMAIL: &str = "hello@demo-studio.example.com";
 /// The number of its location 1.
 pub const OTHER_NUMBER: &str = "+14155550199";
 /// More than any answer has.
@@ -40,6 +42,7 @@ pub async fn demo(local: &Local) -> Result<String, Error> {
         "business_name": "Demo Studio",
         "country": "US",
         "from_phone_number": NUMBER,
+        "from_email": EMAIL,
         "phone_numbers": [
             {"phone_number": NUMBER, "location_id": null},
             {"phone_number": OTHER_NUMBER, "location_id": 1},

@@ -7,10 +7,13 @@ use crate::seed::{GUIDE, NUMBER};
 
 /// Somebody to text with. The numbers are of a range that is set aside for fiction.
 const ANA: (u64, &str) = (501, "+14155550123");
+/// Where Ana reads mail.
+const MAILBOX: &str = "ana.silva@example.com";
 const BEN: (u64, &str) = (502, "+14155550124");
 
-/// The two parts of the tour.
+/// The parts of the tour.
 const TEXTS: &str = "Texts";
+const MAIL: &str = "Mail";
 const INBOX: &str = "The inbox";
 
 /// One thing to try.
@@ -28,6 +31,7 @@ pub struct Step {
 pub fn steps(ready: &Ready) -> Vec<Step> {
     let shell = Shell { ready, business: format!("{}/businesses/{}", ready.base_url, ready.business_id) };
     let mut steps = texts(&shell);
+    steps.extend(mail(&shell));
     if ready.has_inbox {
         steps.extend(inbox(&shell));
     }
@@ -92,6 +96,52 @@ fn texts(shell: &Shell<'_>) -> Vec<Step> {
         step("Let Ben opt out", shell.fake("clients/send", &from(BEN, "STOP"))),
         step("See that he gets no more texts", shell.post("/sms/send", &text(BEN, "Are you there?"))),
         step("Let him come back", shell.fake("clients/send", &from(BEN, "START"))),
+    ]
+}
+
+/// What a program does with mail, and a mail program with it.
+fn mail(shell: &Shell<'_>) -> Vec<Step> {
+    let ses = &shell.ready.ses_url;
+    let step = |title, command| Step { part: MAIL, title, command };
+    let map = json!({
+        "filename": "how to find us.txt",
+        "content_type": "text/plain",
+        "content": "U2Vjb25kIGZsb29yLCByaW5nIHR3aWNlLg==",
+    });
+    let message = json!({
+        "client_id": ANA.0,
+        "to_email": MAILBOX,
+        "subject": "Your first visit",
+        "message": "Tuesday at nine. We look forward to it!",
+        "html": "<p>Tuesday at <b>nine</b>. We look forward to it!</p>",
+        "attachments": [map],
+    });
+    let mail = json!({"category": "conversation", "sender_type": "staff", "messages": [message]});
+    let fake =
+        |what: &str, body: &Value| format!("curl -s {ses}/fake/{what} -d {}", quoted(body));
+    vec![
+        step("Queue a mail to Ana, with an attachment", shell.post("/email/send", &mail)),
+        step(
+            "See it in the stand-in's mailbox, which a browser shows as well",
+            format!("sleep 1; curl -s {ses}/fake/mails | grep -oE '\"(from|subject|original_message_id)\":\"[^\"]*\"'"),
+        ),
+        step("Answer it as Ana", fake("reply", &json!({"id": "newest", "text": "Can I bring my dog?"}))),
+        step(
+            "See texts and mails in one conversation, newest first",
+            format!(
+                "sleep 1; {} | grep -oE '\"(channel|subject|message|status)\":\"[^\"]*\"'",
+                shell.get(&format!("/conversations/{}/messages?page_size=3", ANA.0))
+            ),
+        ),
+        step("Let her mailbox vanish", fake("events", &json!({"id": "newest", "event": "Bounce", "bounce_type": "Permanent"}))),
+        step(
+            "See that it gets no mail any more, and why",
+            format!("sleep 1; {}", shell.get(&format!("/email/suppressions?email={MAILBOX}"))),
+        ),
+        step(
+            "Let it in again, because somebody says why",
+            shell.post("/email/suppressions/remove", &json!({"email": MAILBOX, "reason": "She is back."})),
+        ),
     ]
 }
 

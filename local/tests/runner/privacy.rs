@@ -64,11 +64,13 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
         sent["status"] == "delivered" && refused["status"] == "failed"
     })
     .await;
+    let mailed = exchange_mail(&runner).await;
 
     let (status, _) = runner.call(Method::DELETE, "/clients/7", json!({})).await;
     assert!(status < 300, "{status}");
 
-    let secrets = ["api_key", "platform_key", "twilio_auth_token"].map(|name| runner.word(name));
+    let names = ["api_key", "platform_key", "twilio_auth_token", "email_token_key"];
+    let secrets = names.map(|name| runner.word(name)).into_iter().chain(mailed).collect::<Vec<String>>();
     let log = runner.kill().await;
     assert!(log.contains("text handed over"), "{log}");
     assert!(log.contains("/omega/businesses/{business_id}/sms/send"), "{log}");
@@ -77,6 +79,48 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
         let found = log.lines().find(|line| line.contains(canary));
         assert_eq!(found, None, "a line of the log holds {canary}");
     }
+}
+
+/// Mail there and back, with words, names and addresses in every field that has room. Returns what seals its links.
+async fn exchange_mail(runner: &Running) -> Vec<String> {
+    let ses = runner.word("ses_url");
+    let http = reqwest::Client::new();
+    let fake = async |path: &str, body: Value| {
+        let answer = http.post(format!("{ses}/fake{path}")).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    };
+    let mail = json!({"client_id": 7, "to_email": MAIL, "subject": WORDS, "message": WORDS, "html": WORDS, "cc_email": [MAIL],
+                      "attachments": [{"filename": WORDS, "content": "SGVsbG8="}]});
+    let campaign = json!({"category": "campaign", "messages": [mail]});
+    let (status, accepted) = runner.call(Method::POST, "/email/send", campaign.clone()).await;
+    assert_eq!(status, 200, "{accepted}");
+    let id = accepted["items"][0]["message_id"].as_u64().unwrap();
+    until(async || {
+        let sent = runner.call(Method::GET, &format!("/messages/{id}"), json!({})).await.1;
+        sent["status"] == "delivered"
+    })
+    .await;
+    fake("/reply", json!({"id": "newest", "text": WORDS, "headers": {"X-Canary": WORDS}})).await;
+    let strange = json!({"from": MAIL, "to": MAIL, "subject": WORDS, "text": WORDS});
+    fake("/mails", strange).await;
+    fake("/events", json!({"id": "newest", "event": "Bounce", "bounce_type": "Permanent"})).await;
+    until(async || {
+        let path = format!("/email/suppressions?email={MAIL}");
+        runner.call(Method::GET, &path, json!({})).await.1["suppressed"] == true
+    })
+    .await;
+    runner.call(Method::POST, "/email/send", campaign).await;
+    runner.call(Method::POST, "/email/send", json!({"category": WORDS, "messages": [{"to_email": WORDS}]})).await;
+    let recorded = json!({"category": "campaign", "from_email": MAIL, "messages": [
+        {"client_id": 7, "to_email": MAIL, "subject": WORDS, "message": WORDS, "cc_email": [WORDS]}]});
+    runner.call(Method::POST, "/email/record", recorded).await;
+    let shown: Value = http.get(format!("{ses}/fake/mails")).send().await.unwrap().json().await.unwrap();
+    let text = shown.to_string();
+    let sealed = |mark: &str| {
+        let from = text.find(mark).map(|at| at + mark.len()).unwrap();
+        text[from..].chars().take_while(char::is_ascii_alphanumeric).collect::<String>()
+    };
+    vec![sealed("/email/unsubscribe/"), sealed("r+")]
 }
 
 /// What staff do with the conversation, and with message `sent` of it.

@@ -1,0 +1,5 @@
+//! Temporary.
+mod app;
+mod email_inbound;
+mod faults;
+mod ledger;
