@@ -205,7 +205,7 @@ fn receivers(message: &Message, mail: &Mail) -> (Vec<String>, Vec<String>, Vec<S
     let again = message.attempt > 1 && message.recipients.values().any(|status| *status != Status::Blocked);
     let wanted = |email: &Email| match message.recipients.get(&email.key()) {
         Some(Status::Blocked) => false,
-        Some(status) => matches!(status, Status::Failed | Status::Undelivered),
+        Some(status) => matches!(status, Status::Queued | Status::Failed | Status::Undelivered),
         None => !again,
     };
     let mut seen: Vec<Email> = Vec::new();

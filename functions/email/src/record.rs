@@ -24,6 +24,8 @@ const MOST: usize = 100;
 /// Attachments and further receivers of one mail. More than SES takes: it is kept as given.
 const MOST_OTHERS: usize = 500;
 const LONGEST: usize = 998;
+/// What is kept as given of one mail, in bytes: its message has to fit into the table, body and metadata included.
+const LONGEST_GIVEN: usize = 100_000;
 /// What is given as content and is shorter than this is no file, but a word in its place.
 const SHORTEST_CONTENT: usize = 64;
 /// A recording that is longer than this as a job, in bytes, goes to object storage and only its key is queued.
@@ -127,6 +129,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
         let cc = entry.list("cc_email", MOST_OTHERS, as_given);
         let bcc = entry.list("bcc_email", MOST_OTHERS, as_given);
         let attachments = entry.every("attachments", MOST_OTHERS, attachment)?;
+        refuse_too_much(entry, &cc, &bcc, &attachments);
         let (attachments, contents): (Vec<Attachment>, Vec<Option<Vec<u8>>>) =
             attachments.into_iter().unzip();
         let contents = contents.into_iter().enumerate().filter_map(|(n, content)| Some((n, content?)));
@@ -186,13 +189,36 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
     entries
 }
 
+/// Names the field with the most in it, when there is more than can be kept.
+fn refuse_too_much(entry: &Object<'_>, cc: &[Text], bcc: &[Text], attachments: &[Given]) {
+    let texts = |texts: &[Text]| texts.iter().map(|text| text.0.len()).sum::<usize>();
+    let of = |Attachment { filename, content_type, url, content, .. }: &Attachment| {
+        let given = [filename, url, content].into_iter().flatten().map(|text| text.0.len()).sum::<usize>();
+        given + content_type.as_ref().map_or(0, String::len)
+    };
+    let of_attachments = attachments.iter().map(|(attachment, _)| of(attachment)).sum();
+    let fields = [("cc_email", texts(cc)), ("bcc_email", texts(bcc)), ("attachments", of_attachments)];
+    if fields.iter().map(|(_, length)| length).sum::<usize>() <= LONGEST_GIVEN {
+        return;
+    }
+    if let Some((largest, _)) = fields.into_iter().max_by_key(|(_, length)| *length) {
+        let said = format!(
+            "cc_email, bcc_email and attachments have more than {LONGEST_GIVEN} bytes that are no content in base64"
+        );
+        entry.refuse(largest, Problem::value(said));
+    }
+}
+
+/// An attachment, and its content where that came along.
+type Given = (Attachment, Option<Vec<u8>>);
+
 fn as_given(value: &Value) -> Result<Text, Problem> {
     text(LONGEST)(value).map(Text)
 }
 
 /// An attachment as another system tells of it. Content goes to object storage where it is content; all else is kept as
 /// it was given, and nothing is fetched.
-fn attachment(object: &Object<'_>) -> Option<(Attachment, Option<Vec<u8>>)> {
+fn attachment(object: &Object<'_>) -> Option<Given> {
     let given = object.optional("content", text(domain::mail::LARGEST * 2));
     let content = given.as_deref().filter(|given| given.len() >= SHORTEST_CONTENT).and_then(decoded);
     let attachment = Attachment {

@@ -1,11 +1,14 @@
 //! Queue mail for sending.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::extract::State;
 use axum::{Extension, Json};
 use domain::address::Address;
 use domain::business::Business;
 use domain::draft::{Draft, Envelope};
 use domain::email::Email;
+use domain::error::with_causes;
 use domain::mail::{Attachment, LARGEST, MOST_RECIPIENTS, Mail, Recipients};
 use domain::message::{Channel, Text};
 use domain::status::Status;
@@ -13,6 +16,7 @@ use domain::{Error, RequestId};
 use objects::{Objects, keys};
 use outbox::Outbox;
 use serde_json::Value;
+use store::Accepted;
 use web::read::{JsonBody, Object, Problem, https_url, id, instant, integer, mailbox, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
@@ -58,9 +62,26 @@ pub(crate) async fn send(
     content::store(&objects, uploads).await?;
     leave_out_suppressed(&outbox, &envelope, &mut drafts).await?;
     let waiting = envelope.waiting(outbox.store.clock().now());
+    let objects_of = |draft: &Draft| draft.mail.as_deref().map(Mail::objects).unwrap_or_default();
+    let kept: BTreeMap<usize, Vec<String>> =
+        drafts.iter().map(|(index, draft)| (*index, objects_of(draft))).collect();
     let outcomes = outbox.queue_messages(&envelope, drafts, request, &correlation).await;
+    for (index, outcome) in &outcomes {
+        if matches!(outcome, Ok(Accepted::OptedOut)) {
+            discard(&objects, kept.get(index).map(Vec::as_slice).unwrap_or_default()).await;
+        }
+    }
     let channel = Channel::Email;
     Ok(Json(AcceptedResponse::queued(request, channel, waiting, keyed, refused, outcomes)?))
+}
+
+/// Removes what was stored for a mail that is not. The answer does not wait for trouble with that.
+async fn discard(objects: &Objects, keys: &[String]) {
+    for key in keys {
+        if let Err(error) = objects.delete(key).await {
+            tracing::warn!(error = with_causes(&error), key, "an object of no mail is left");
+        }
+    }
 }
 
 /// Further receivers whose mail is suppressed get no copy, and the mail says so. (The first receiver is checked where the
@@ -75,10 +96,12 @@ async fn leave_out_suppressed(
         let others = mail.into_iter().flat_map(|mail| mail.cc.iter().chain(&mail.bcc));
         others.filter_map(|address| Email::parse(&address.0).ok()).collect()
     };
-    let all: Vec<Email> = drafts.iter().flat_map(|(_, draft)| further(draft)).collect();
+    // Each once: the table refuses to be asked twice for the same.
+    let all: BTreeSet<Email> = drafts.iter().flat_map(|(_, draft)| further(draft)).collect();
     if all.is_empty() {
         return Ok(());
     }
+    let all: Vec<Email> = all.into_iter().collect();
     let stopped = outbox.store.suppressed_among(envelope.business, &all, envelope.category).await?;
     for (_, draft) in drafts {
         let blocked = further(draft).into_iter().filter(|email| stopped.contains(email));
@@ -199,7 +222,8 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
     let cc = entry.list("cc_email", MOST_RECIPIENTS, mailbox);
     let bcc = entry.list("bcc_email", MOST_RECIPIENTS, mailbox);
     let attachments = entry.every("attachments", MOST_ATTACHMENTS, |object| attachment(object, origins));
-    if body.as_ref().is_some_and(|body| body.trim().is_empty()) && html.is_none() {
+    let is_blank = |text: &String| text.trim().is_empty();
+    if body.as_ref().is_some_and(is_blank) && html.as_ref().is_none_or(is_blank) {
         entry.refuse("message", Problem::value("an empty mail cannot be sent"));
     }
     if 1 + cc.len() + bcc.len() > MOST_RECIPIENTS {
@@ -270,15 +294,17 @@ fn attachment(object: &Object<'_>, origins: &TrustedOrigins) -> Option<(Attachme
     Some((attachment, content))
 }
 
-/// `type/subtype` in the characters of RFC 2045.
+/// `type/subtype` in the characters of RFC 2045, with parameters or without.
 fn media_type(value: &Value) -> Result<String, Problem> {
     let given = text(127)(value)?;
+    let (essence, parameters) = given.split_once(';').unwrap_or((&given, ""));
     let token = |part: &str| {
         !part.is_empty()
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };
-    match given.split_once('/') {
-        Some((kind, subtype)) if token(kind) && token(subtype) => Ok(given),
+    let plain = parameters.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    match essence.trim_end().split_once('/') {
+        Some((kind, subtype)) if token(kind) && token(subtype) && plain => Ok(given),
         _ => Err(Problem::value("it is not a media type like image/png")),
     }
 }

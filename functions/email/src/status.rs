@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use domain::email_event::Suppression;
-use domain::message::{Channel, MessageRef, Report, Source};
+use domain::message::{Channel, Direction, MessageRef, Report, Source};
 use domain::status::Status;
 use domain::{Error, MessageId};
 use outbox::Outbox;
@@ -55,7 +55,8 @@ async fn consent(outbox: &Outbox, at: MessageRef, status: Status) -> domain::Res
         Status::Complained => Suppression::Complaint,
         _ => return Ok(None),
     };
-    let Some(message) = outbox.store.message(at).await? else { return Ok(None) };
+    let message = outbox.store.message(at).await?.filter(|message| message.direction == Direction::Outbound);
+    let Some(message) = message else { return Ok(None) };
     let Some(email) = message.to_address.email() else { return Ok(None) };
     let evidence = format!("reported {}", at.message);
     outbox.store.mail_consent(email, Some(suppression), evidence).map(Some)

@@ -23,6 +23,8 @@ use web::{ApiError, ApiResult, Call, Correlation, Tenant, unprocessable};
 const LONGEST_JOB: usize = 1_800;
 /// Attachments of one mail.
 const MOST_ATTACHMENTS: usize = 50;
+/// What all of them are called and where they are, in bytes: the message has to fit into the table.
+const LONGEST_ATTACHMENTS: usize = 100_000;
 /// A subject longer than a line of a mail may be (RFC 5322, 2.1.1) is none.
 const LONGEST_SUBJECT: usize = 998;
 
@@ -81,6 +83,10 @@ fn read(body: &Object<'_>) -> Option<Request> {
     let longest = if is_mail { LONGEST_STORED_BODY } else { MAX_CHARACTERS };
     let text = body.required("message", |value| match text(longest)(value)? {
         empty if empty.trim().is_empty() => Err(Problem::value("an empty message cannot be sent")),
+        // What the table takes is counted in bytes.
+        long if is_mail && long.len() > LONGEST_STORED_BODY => {
+            Err(Problem::new("string_too_long", format!("String should have at most {longest} bytes")))
+        }
         text => Ok(text),
     });
     let mail = if is_mail { mail(body, sender_type == Some(UserType::Client)) } else { None };
@@ -123,7 +129,13 @@ fn mail(body: &Object<'_>, from_client: bool) -> Option<Mail> {
             ..Attachment::default()
         })
     });
-    Some(Mail { subject: Text(subject.unwrap_or_default()), attachments: attachments?, ..Mail::default() })
+    let attachments = attachments?;
+    let texts = attachments.iter().flat_map(|attachment| [&attachment.filename, &attachment.url]).flatten();
+    if texts.map(|text| text.0.len()).sum::<usize>() > LONGEST_ATTACHMENTS {
+        let said = format!("their names and addresses have more than {LONGEST_ATTACHMENTS} bytes");
+        body.refuse("attachments", Problem::value(said));
+    }
+    Some(Mail { subject: Text(subject.unwrap_or_default()), attachments, ..Mail::default() })
 }
 
 fn missing(field: &str, input: Value, said: &str) -> ApiError {

@@ -43,7 +43,7 @@ impl Store {
         // One that waits is about copies: how many there are is known when the mail is.
         let waiting = EmailEvent { addressed: None, ..event.clone() };
         for report in Report::from_email_event(&waiting, None) {
-            if let Placed::Found(at, attempt) = self.place(event.provider, id, &report).await? {
+            if let Placed::Found(at, attempt) = self.place_event(event.provider, id, &report, Some(event.kind)).await? {
                 return Ok(Some((at, attempt)));
             }
         }
@@ -65,16 +65,16 @@ impl Store {
         self.mail_consent(email, suppression, evidence).map(Some)
     }
 
-    /// The same for a report that waited: its words are all that is left of the event.
-    pub(crate) fn consent_by_report(&self, report: &Report) -> Result<Option<ConsentChange>> {
-        let code = report.failure.as_ref().and_then(|failure| failure.code.as_deref());
-        let kinds = [EmailEventKind::Bounced, EmailEventKind::Complained];
-        let kind = kinds.into_iter().find(|kind| {
-            report.status == kind.status()
-                && kind.failure().and_then(|failure| failure.code).as_deref() == code
-        });
-        let (Some(kind), Some(email)) = (kind, &report.recipient) else { return Ok(None) };
-        let Some(suppression) = kind.suppression() else { return Ok(None) };
-        self.mail_consent(email, suppression, "reported before it was recorded".to_owned()).map(Some)
+    /// The same for a report that waited under the provider's id of its mail.
+    pub(crate) fn consent_by_parked(
+        &self,
+        id: &str,
+        report: &Report,
+        kind: Option<EmailEventKind>,
+    ) -> Result<Option<ConsentChange>> {
+        let suppression = kind.and_then(EmailEventKind::suppression);
+        let (Some(suppression), Some(email)) = (suppression, &report.recipient) else { return Ok(None) };
+        let evidence = format!("reported about {id} before that was recorded");
+        self.mail_consent(email, suppression, evidence).map(Some)
     }
 }

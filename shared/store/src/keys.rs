@@ -362,6 +362,7 @@ mod tests {
         let r = RequestId("6f9619ff-8b86-4d01-b42d-00cf4fc964ff".parse().unwrap());
         let phone = Phone::from_e164("+14155550101").unwrap();
         let address = Address::parse_sms("+14155550101", Country::default()).unwrap();
+        let email = Email::parse("Ada@example.com").unwrap();
         let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
         let cell = Cell::parse("client:-:open:12:u:-:sms").unwrap();
         let s = StaffId::new(12).unwrap();
@@ -390,6 +391,11 @@ mod tests {
             opt_out(b, "h", &address),
             number(&phone),
             quarantined("+14155550101", "SM1"),
+            super::address(b, &Address::Email(email.clone())),
+            suppression(b, "h"),
+            mailbox(&email),
+            quarantined_email("d"),
+            discarded(b, m),
             provider_message(Provider::Twilio, "SM1"),
             credential("h"),
             key(inbox(b, open, 0), activity(noon, c)),
@@ -431,6 +437,11 @@ mod tests {
                 "BIZ#0000000000001001#OPTOUT#h | sms#+14155550101",
                 "NUM#+14155550101 | NUM",
                 "NUM#+14155550101 | LOST#SM1",
+                "BIZ#0000000000001001#ADDR#email#ada@example.com | ADDR",
+                "BIZ#0000000000001001#OPTOUT#h | email",
+                "MAILBOX#ada@example.com | MAILBOX",
+                "MAILBOX#LOST#d | LOST",
+                "BIZ#0000000000001001#DISCARDED#0370000000000001 | DISCARDED",
                 "SID#twilio#SM1 | SID",
                 "KEY#h | KEY",
                 "BIZ#0000000000001001#INBOX#open#00 | 2026-01-31T12:00:00.000Z#0000000000000501",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::Result;
+use domain::email_event::EmailEventKind;
 use domain::message::{Channel, Message, MessageRef, Provider, Report};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,17 @@ struct ProviderId {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Parked {
     #[serde(default)]
-    parked: Vec<Report>,
+    parked: Vec<Waiting>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Waiting {
+    #[serde(flatten)]
+    report: Report,
+    /// What happened to a mail: it may say something of an address as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<EmailEventKind>,
 }
 
 /// What became of a report that names a message by the provider's id alone.
@@ -81,28 +92,50 @@ impl Store {
     ) -> Result<()> {
         let (at, attempt) = (message.at, message.attempt);
         let mut waiting: Option<Item> = None;
+        let key = keys::provider_message(provider, id);
         loop {
-            let item =
-                encode(keys::provider_message(provider, id), "ProviderId", &ProviderId { at, attempt })?;
+            let mut item = encode(key.clone(), "ProviderId", &ProviderId { at, attempt })?;
             let condition = match waiting.as_ref().and_then(|item| item.get("parked")) {
-                Some(parked) => Write::new().when("parked", "=", parked.clone()),
+                // They stay with the id until they are applied: whoever dies in between is followed by one who applies
+                // them.
+                Some(parked) => {
+                    item.insert("parked".to_owned(), parked.clone());
+                    Write::new().when("parked", "=", parked.clone())
+                }
                 None => Write::new().if_new(),
             };
             match self.put(item, condition).await? {
                 Ok(()) => break,
-                Err(Some(item)) if item.contains_key("parked") => waiting = Some(item),
+                Err(Some(item)) if item.contains_key("parked") => {
+                    let taken = decode::<ProviderId>(item.clone()).ok();
+                    if taken.is_some_and(|taken| taken.at.message != at.message) {
+                        return Ok(());
+                    }
+                    waiting = Some(item);
+                }
                 Err(Some(_)) => return Ok(()),
                 Err(None) => waiting = None,
             }
         }
-        match waiting {
-            Some(item) => self.apply_parked(id, (at, message.channel), attempt, item).await,
-            None => Ok(()),
-        }
+        let Some(item) = waiting else { return Ok(()) };
+        self.apply_parked(id, (at, message.channel), attempt, item).await?;
+        let _ = self.update(key, Write::new().remove("parked").if_exists()).await?;
+        Ok(())
     }
 
     /// The message behind a provider's id; a report of an unknown one is parked until the id is known.
     pub async fn place(&self, provider: Provider, id: &str, report: &Report) -> Result<Placed> {
+        self.place_event(provider, id, report, None).await
+    }
+
+    /// The same for a report about mail, which may also say something of an address.
+    pub(crate) async fn place_event(
+        &self,
+        provider: Provider,
+        id: &str,
+        report: &Report,
+        kind: Option<EmailEventKind>,
+    ) -> Result<Placed> {
         let now = self.clock().now();
         let key = keys::provider_message(provider, id);
         if let Some(item) = self.get(key.clone(), true).await? {
@@ -116,7 +149,7 @@ impl Store {
         }
         let write = Write::new()
             .stamp("ParkedReports")
-            .append("parked", AttributeValue::L(vec![value(report)?]))
+            .append("parked", AttributeValue::L(vec![value(&Waiting { report: report.clone(), kind })?]))
             .set("ttl", n(now.plus(PATIENCE).as_seconds()))
             .when_absent("message_id");
         match self.update(key, write).await? {
@@ -140,13 +173,10 @@ impl Store {
         let Ok(waiting) = decode::<Parked>(item) else {
             return Ok(());
         };
-        for parked in waiting.parked {
+        for Waiting { report, kind } in waiting.parked {
             let report =
-                Report { provider_message_id: Some(id.to_owned()), attempt: Some(attempt), ..parked };
-            let consent = match channel {
-                Channel::Email => self.consent_by_report(&report)?,
-                Channel::Sms | Channel::Voice | Channel::Note => None,
-            };
+                Report { provider_message_id: Some(id.to_owned()), attempt: Some(attempt), ..report };
+            let consent = self.consent_by_parked(id, &report, kind)?;
             self.advance(at, channel, &report, consent.as_ref()).await?;
         }
         Ok(())

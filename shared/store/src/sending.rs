@@ -372,9 +372,23 @@ impl Store {
     /// message as it is instead.
     pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
         let (mut at, now) = (message.at, self.clock().now());
-        let next = message.attempt + 1;
+        let (mut message, next) = (message.clone(), message.attempt + 1);
         loop {
-            let write = requeued(at, next, now, due_for(None, now), now)?
+            // Of a mail to several, those whose copy did not get through are begun anew.
+            let mut copies = message.recipients.clone();
+            for copy in copies.values_mut().filter(|copy| matches!(copy, Status::Failed | Status::Undelivered)) {
+                *copy = Status::Queued;
+            }
+            let write = requeued(at, next, now, due_for(None, now), now)?;
+            let write = match copies.is_empty() {
+                true => write.when_absent("recipients"),
+                false => write.set("recipients", value(&copies)?).when(
+                    "recipients",
+                    "=",
+                    value(&message.recipients)?,
+                ),
+            };
+            let write = write
                 .set("retries", n(0))
                 .set("throttled", n(0))
                 .remove("failure")
@@ -388,7 +402,14 @@ impl Store {
                 Err(refused) => refused,
             };
             if let Some(stored) = refused.item(0) {
-                return Ok(Err(Some(decode(stored)?)));
+                let stored: Message = decode(stored)?;
+                let as_before = (stored.delivery_status, stored.attempt) == (message.delivery_status, next - 1);
+                if !as_before || stored.recipients == message.recipients {
+                    return Ok(Err(Some(stored)));
+                }
+                // Only more was heard of its copies.
+                message = stored;
+                continue;
             }
             match self.moved_from(at).await? {
                 Some(now) => at = now,
@@ -402,6 +423,7 @@ impl Store {
         let (at, now) = (before.at, self.clock().now());
         let write = moved(before.delivery_status, now)?
             .put("failure", before.failure.as_ref().map(value).transpose()?)
+            .put("recipients", (!before.recipients.is_empty()).then(|| value(&before.recipients)).transpose()?)
             .remove("send_at")
             .remove(GSI1.1)
             .remove(GSI1.2)

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::SILENCE;
 use domain::email::Email;
-use domain::mail::worst;
+use domain::mail::{Recipients, worst};
 use domain::message::{Channel, EventOutcome, Message, MessageRef, Report};
 use domain::status::Status;
 use domain::{Error, Result, Timestamp};
@@ -66,11 +66,8 @@ impl Store {
         let now = self.clock().now();
         let Some(next) = report.status else {
             let Some(Message { at, .. }) = self.message(at).await? else { return Ok(Advance::Unknown) };
-            if let Some(change) = consent {
-                let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
-            }
-            let fresh =
-                self.put_ignored(at, report, 0, "it says nothing of how far the message is", now).await?;
+            let reason = "it says nothing of how far the message is";
+            let fresh = self.keep(at, report, 0, reason, consent, now).await?;
             return Ok(if fresh { Advance::Stale(None) } else { Advance::Duplicate(None) });
         };
         if let Some(recipient) = &report.recipient {
@@ -113,11 +110,8 @@ impl Store {
                     expected = false;
                     continue;
                 }
-                // What the client wants does not depend on what became of the message.
-                if let Some(change) = consent {
-                    let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
-                }
-                return self.stale(at, channel, report, stored, repeated, now).await;
+                let stored = stored.filter(|stored| stored.channel == channel);
+                return self.stale(at, report, stored, repeated, consent, now).await;
             }
             // The same words came before, but about an earlier state: they apply again, once more.
             once = false;
@@ -145,14 +139,11 @@ impl Store {
                 let report = Report { recipient: None, ..report.clone() };
                 return Box::pin(self.advance_at(at, message.channel, &report, consent)).await;
             }
-            if let Some(change) = consent {
-                let _ = self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await?;
-            }
             let before = message.recipients.get(&recipient.key()).copied().unwrap_or(Status::Sending);
             let late = report.attempt.is_some_and(|attempt| attempt != message.attempt);
             if late || !others.contains(recipient) || !before.may_become(next, message.channel) {
                 let reason = format!("this copy is {} already, or is not of this attempt", before.as_str());
-                let fresh = self.put_ignored(at, report, message.attempt, &reason, now).await?;
+                let fresh = self.keep(at, report, message.attempt, &reason, consent, now).await?;
                 let current = Some(message.delivery_status);
                 return Ok(if fresh { Advance::Stale(current) } else { Advance::Duplicate(current) });
             }
@@ -161,14 +152,19 @@ impl Store {
             // Of whose copy nothing was said yet is with the provider, or on the way there.
             let silent =
                 if message.status_rank >= Status::Sent.rank() { Status::Sent } else { Status::Sending };
-            let whole =
-                others.iter().map(|email| (email.key(), copies.get(&email.key()).copied().unwrap_or(silent)));
-            let whole = worst(&whole.collect()).unwrap_or(next);
-            let moves = message.delivery_status.may_become(whole, message.channel);
-            let status = if moves { whole } else { message.delivery_status };
+            let of_all = |copies: &Recipients| {
+                let said = |email: &Email| copies.get(&email.key()).copied();
+                let said = |email: &Email| said(email).filter(|status| *status != Status::Queued);
+                worst(&others.iter().map(|email| (email.key(), said(email).unwrap_or(silent))).collect())
+            };
+            let (was, whole) = (message.delivery_status, of_all(&copies).unwrap_or(next));
+            // One copy may end worse than another did before, if it was a copy that the mail failed by.
+            let worse = was.is_failure() && whole.is_failure() && of_all(&message.recipients) == Some(was);
+            let moves = was.may_become(whole, message.channel) || (worse && whole != was);
+            let status = if moves { whole } else { was };
             let applied = Report { status: Some(status), ..report.clone() };
             let mut write = if moves {
-                self.advanced(at, message.channel, &applied, status, now)?
+                self.changed(at, message.channel, &applied, status, now)?
             } else {
                 Write::new().set("updated_at", s(now.to_string())).if_exists()
             };
@@ -181,10 +177,13 @@ impl Store {
                 write = write.when("attempt", "=", n(message.attempt));
             }
             let event = of_report(report, message.attempt, EventOutcome::Applied, None, now);
-            let parts = vec![
+            let mut parts = vec![
                 self.tx_update(keys::message(at), write)?,
                 self.tx_put_report(at, report, &event, false)?,
             ];
+            if let Some(change) = consent {
+                parts.push(self.tx_consent_change(at.business, change, now)?);
+            }
             if self.transact(parts).await?.is_ok() {
                 return Ok(Advance::Applied(status));
             }
@@ -201,11 +200,20 @@ impl Store {
         next: Status,
         now: Timestamp,
     ) -> Result<Write> {
-        let mut write = moved(next, now)?.remove("lease_until").if_exists().when(
-            "status_rank",
-            "<",
-            n(next.limit(channel)),
-        );
+        let write = self.changed(at, channel, report, next, now)?;
+        Ok(write.when("status_rank", "<", n(next.limit(channel))))
+    }
+
+    /// The same without the rule.
+    fn changed(
+        &self,
+        at: MessageRef,
+        channel: Channel,
+        report: &Report,
+        next: Status,
+        now: Timestamp,
+    ) -> Result<Write> {
+        let mut write = moved(next, now)?.remove("lease_until").if_exists();
         // A report about mail is none about a text with the same id.
         write = write.when("channel", "=", value(&channel)?);
         if let Some(attempt) = report.attempt {
@@ -280,16 +288,24 @@ impl Store {
     }
 
     /// Keeps a report that the rule refused. What it says of the reason still counts when nothing was known of it.
+    ///
+    /// What the client wants does not depend on what became of the message, but a report that was here before has been
+    /// listened to: somebody may have decided otherwise since.
     async fn stale(
         &self,
         at: MessageRef,
-        channel: Channel,
         report: &Report,
         stored: Option<Message>,
         repeated: bool,
+        consent: Option<&ConsentChange>,
         now: Timestamp,
     ) -> Result<Advance> {
-        let Some(stored) = stored.filter(|stored| stored.channel == channel) else {
+        let listen = async || -> Result<()> {
+            let Some(change) = consent else { return Ok(()) };
+            self.transact(vec![self.tx_consent_change(at.business, change, now)?]).await.map(|_| ())
+        };
+        let Some(stored) = stored else {
+            listen().await?;
             return Ok(Advance::Unknown);
         };
         let current = Some(stored.delivery_status);
@@ -307,6 +323,7 @@ impl Store {
             && report.attempt.is_none_or(|attempt| attempt == stored.attempt)
             && stored.failure.as_ref().is_none_or(|known| known.code.is_none())
         {
+            listen().await?;
             let write = Write::new()
                 .set("failure", value(failure)?)
                 .set("updated_at", s(now.to_string()))
@@ -321,8 +338,30 @@ impl Store {
             let _ = self.transact(parts).await?;
             return Ok(Advance::Stale(current));
         }
-        let fresh = self.put_ignored(at, report, stored.attempt, &reason, now).await?;
+        let fresh = self.keep(at, report, stored.attempt, &reason, consent, now).await?;
         Ok(if fresh { Advance::Stale(current) } else { Advance::Duplicate(current) })
+    }
+
+    /// Keeps a report that changes nothing of its message, together with what it says of the address. `false` when the
+    /// same report is there already.
+    async fn keep(
+        &self,
+        at: MessageRef,
+        report: &Report,
+        attempt: u32,
+        reason: &str,
+        consent: Option<&ConsentChange>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let Some(change) = consent else {
+            return self.put_ignored(at, report, attempt, reason, now).await;
+        };
+        let event = of_report(report, attempt, EventOutcome::Ignored, Some(reason.to_owned()), now);
+        let parts = vec![
+            self.tx_put_report(at, report, &event, true)?,
+            self.tx_consent_change(at.business, change, now)?,
+        ];
+        Ok(self.transact(parts).await?.is_ok())
     }
 }
 

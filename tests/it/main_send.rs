@@ -1,0 +1,7 @@
+//! Temporary.
+mod app;
+mod desk;
+mod email_deaths;
+mod email_sending;
+mod faults;
+mod ledger;
