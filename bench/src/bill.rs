@@ -1,5 +1,6 @@
 //! What each journey costs in calls and units, and what a million texts cost.
 
+use local::fake_ses::{Event, EventType, Reply};
 use local::fake_twilio::Callback;
 use serde_json::Value;
 
@@ -19,6 +20,7 @@ struct Cost {
     read_units: f64,
     write_units: f64,
     sqs: f64,
+    objects: f64,
     provider: f64,
 }
 
@@ -29,6 +31,7 @@ impl Cost {
             read_units: self.read_units + other.read_units,
             write_units: self.write_units + other.write_units,
             sqs: self.sqs + other.sqs,
+            objects: self.objects + other.objects,
             provider: self.provider + other.provider,
         }
     }
@@ -43,6 +46,7 @@ impl Cost {
             read_units: self.read_units * factor,
             write_units: self.write_units * factor,
             sqs: self.sqs * factor,
+            objects: self.objects * factor,
             provider: self.provider * factor,
         }
     }
@@ -54,11 +58,12 @@ impl Cost {
 
     fn print(self, name: &str) {
         println!(
-            "{name:<42} {:>6.2} {:>8.2} {:>8.2} {:>6.2} {:>6.2} {:>10.2}",
+            "{name:<42} {:>6.2} {:>8.2} {:>8.2} {:>6.2} {:>6.2} {:>6.2} {:>10.2}",
             self.dynamodb,
             self.read_units,
             self.write_units,
             self.sqs,
+            self.objects,
             self.provider,
             self.dollars()
         );
@@ -68,8 +73,8 @@ impl Cost {
 pub async fn run() -> Result<(), Error> {
     println!("Cost of one, on average over {REPEAT} (units as the embedded engine reports them)\n");
     println!(
-        "{:<42} {:>6} {:>8} {:>8} {:>6} {:>6} {:>10}",
-        "journey", "table", "read u.", "write u.", "queue", "Twilio", "$/million"
+        "{:<42} {:>6} {:>8} {:>8} {:>6} {:>6} {:>6} {:>10}",
+        "journey", "table", "read u.", "write u.", "queue", "S3", "other", "$/million"
     );
     let system = System::start().await?;
     system.local.wire.measure_capacity(true);
@@ -115,8 +120,47 @@ pub async fn run() -> Result<(), Error> {
     known.print("queue a text to a known client");
     idle.times(REPEAT as f64).print("a run of the sweeper that finds nothing");
     println!(
-        "\nBatches make the queue cheaper: ten jobs are one call. Functions and Twilio itself are not in it.\n"
+        "\nBatches make the queue cheaper: ten jobs are one call. Functions, object storage, Twilio and SES \
+         themselves are not in it.\n"
     );
+    mail().await
+}
+
+/// The same for mail: with one attachment, delivered, and answered by its receiver.
+async fn mail() -> Result<(), Error> {
+    let system = System::start().await?;
+    system.local.wire.measure_capacity(true);
+    system.mail(1..2).await?;
+    system.local.drain().await?;
+    sweep(&system).await?;
+
+    let queued = average(&system, async |n| system.mail(n..n + 1).await.map(drop)).await?;
+    queued.print("queue a mail with an attachment");
+    system.local.ses.set_default_events(Vec::<Event>::new());
+    let sent = whole(&system, async || system.local.drain().await).await?;
+    sent.print("send it");
+    let mails = system.local.ses.mails();
+    let ids: Vec<&str> = mails.iter().rev().take(REPEAT).map(|mail| mail.id.as_str()).collect();
+    let reports = whole(&system, async || {
+        for id in &ids {
+            system.local.ses.send_events(id, [EventType::Send, EventType::Delivery]).await;
+        }
+        system.local.drain().await
+    })
+    .await?;
+    reports.print("hear that it was sent and delivered");
+    let answered = whole(&system, async || {
+        for id in &ids {
+            let reply = Reply { id: (*id).to_owned(), text: "Thank you!".to_owned(), ..Reply::default() };
+            system.local.ses.reply(reply).await.map_err(|_| "the answer could not be written")?;
+        }
+        system.local.drain().await
+    })
+    .await?;
+    answered.print("receive the answer");
+    let all = queued.plus(sent).plus(reports).plus(answered);
+    all.print("all of it, but for the counts");
+    println!();
     Ok(())
 }
 
@@ -152,7 +196,8 @@ async fn whole(system: &System, mut steps: impl AsyncFnMut() -> Result<(), Error
             }
             // Polling and deleting is the event source's, and free of calls of ours.
             "sqs" if call.operation.starts_with("SendMessage") => cost.sqs += 1.0,
-            "twilio" => cost.provider += 1.0,
+            "s3" => cost.objects += 1.0,
+            "twilio" | "ses" => cost.provider += 1.0,
             _ => {}
         }
     }

@@ -38,6 +38,22 @@ impl System {
         self.call(Method::POST, "/sms/send", json!({"category": "conversation", "messages": messages})).await
     }
 
+    /// Queues a mail with an attachment to each of these clients.
+    pub async fn mail(&self, clients: std::ops::Range<u64>) -> Result<Value, Error> {
+        let attachment = json!({"filename": "map.txt", "content_type": "text/plain", "content": "SGVsbG8="});
+        let mail = |client: u64| {
+            json!({
+                "client_id": client,
+                "to_email": format!("client{client}@example.com"),
+                "subject": "Your appointment",
+                "message": "See you on Tuesday at nine?",
+                "attachments": [attachment],
+            })
+        };
+        let messages: Vec<Value> = clients.map(mail).collect();
+        self.call(Method::POST, "/email/send", json!({"category": "conversation", "messages": messages})).await
+    }
+
     pub async fn answer(&self, client: u64) {
         self.local
             .twilio

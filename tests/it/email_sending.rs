@@ -685,3 +685,552 @@ async fn a_request_beyond_the_limit_of_its_route_is_too_large() {
 
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+#[tokio::test]
+async fn the_type_of_an_attachment_may_have_parameters() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let file = json!({"filename": "a.csv", "content_type": "text/csv; charset=utf-8", "content": "SGVsbG8="});
+
+    let (_, mail) = sent(&app, &studio, one(json!({"attachments": [file]}))).await;
+
+    assert!(mail.attachments[0].content_type.starts_with("text/csv"), "{:?}", mail.attachments);
+}
+
+// Attachments and long bodies.
+
+/// Where the stand-in for SES serves a file: an origin that is trusted.
+fn file_url(app: &App, name: &str) -> String {
+    format!("{}/{name}", app.local.ses_url)
+}
+
+/// What is served at [`file_url`] from now on.
+fn serve(app: &App, name: &str, times: usize, status: u16, content: &str) {
+    app.local.wire.fail("ses", Some(&format!("GET /{name}")), times, status, content);
+}
+
+fn with_url(url: &str) -> Value {
+    one(json!({"attachments": [{"filename": "plan.txt", "url": url}]}))
+}
+
+/// An answer that is not followed anywhere.
+async fn get_there(studio: &Business<'_>, path: &str) -> (StatusCode, Option<String>) {
+    let request = Request::get(format!("/omega/businesses/{}{path}", studio.id));
+    let request = request.header("x-api-key", &studio.key).body(Body::empty()).unwrap();
+    let answer = studio.app.local.router().oneshot(request).await.unwrap();
+    let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+    (answer.status(), location)
+}
+
+#[tokio::test]
+async fn content_is_in_object_storage_before_its_mail_is_stored_or_queued() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.wire.clear();
+
+    let files = json!([{"content": "SGVsbG8="}, {"content": "SGVs\r\nbG8=\n"}]);
+    queue(&studio, one(json!({"attachments": files}))).await;
+
+    let calls = app.local.wire.calls();
+    let position = |found: &dyn Fn(&str) -> bool, server: &str| {
+        calls
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| call.server == server && found(&call.operation))
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
+    };
+    let stored = position(&|_| true, "s3");
+    let accepted = position(&|operation| operation == "TransactWriteItems", "dynamodb");
+    let queued = position(&|_| true, "sqs");
+    assert_eq!(stored.len(), 2);
+    assert!(
+        stored.last() < accepted.first() && accepted.last() < queued.first(),
+        "{stored:?} {accepted:?} {queued:?}"
+    );
+    let keys = app.local.storage.keys().unwrap();
+    for key in &keys {
+        assert_eq!(app.local.storage.read(key).unwrap().as_deref(), Some(&b"Hello"[..]), "{key}");
+    }
+    assert!(longest_job(&app) < 1024);
+}
+
+#[tokio::test]
+async fn an_attachment_is_fetched_from_its_address_when_the_mail_is_sent() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let url = file_url(&app, "sns/SimpleNotificationService-local.pem");
+
+    let (id, mail) = sent(&app, &studio, with_url(&url)).await;
+
+    assert_eq!(mail.attachments[0].filename.as_deref(), Some("plan.txt"));
+    assert!(mail.attachments[0].content.starts_with(b"-----BEGIN CERTIFICATE"));
+    let stored = studio.message(id).await;
+    assert_eq!(
+        stored["attachments"],
+        json!([{"content": null, "content_type": null, "filename": "plan.txt", "url": url}])
+    );
+    assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_attachment_that_can_never_be_fetched_fails_the_mail_and_says_why() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    serve(&app, "gone", 9, 404, "");
+    serve(&app, "moved", 9, 302, "");
+    serve(&app, "large", 9, 200, &"x".repeat(41 * 1024 * 1024));
+    let table = [
+        (file_url(&app, "gone"), "the server answered 404"),
+        (file_url(&app, "moved"), "redirects to nowhere"),
+        (file_url(&app, "large"), "too large"),
+        ("https://127.0.0.1/plan.pdf".to_owned(), "private network"),
+        ("https://169.254.169.254/latest/meta-data/".to_owned(), "private network"),
+        ("https://localhost/plan.pdf".to_owned(), "private network"),
+        ("https://example.com:8443/plan.pdf".to_owned(), "a port other than 443"),
+    ];
+    for (url, why) in table {
+        let id = queue(&studio, with_url(&url)).await;
+        app.drain().await;
+
+        let stored = studio.message(id).await;
+        assert_eq!(
+            (&stored["status"], &stored["error_class"]),
+            (&json!("failed"), &json!("content")),
+            "{url}"
+        );
+        let reason = stored["error_reason"].as_str().unwrap();
+        assert!(reason.contains(why) && !reason.contains(&url), "{reason}");
+        let told = studio.timeline(id).await;
+        assert!(told.contains(&("sender".into(), "failed".into(), "applied".into())), "{told:?}");
+    }
+    assert_eq!((calls_of_ses(&app), app.local.ses.mails().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_too_large_with_what_was_fetched_fails_and_says_so() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    serve(&app, "half", 9, 200, &"x".repeat(21 * 1024 * 1024));
+    let file = json!({"url": file_url(&app, "half")});
+
+    let id = queue(&studio, one(json!({"attachments": [file, file]}))).await;
+    app.drain().await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["error_class"]), (&json!("failed"), &json!("content")));
+    assert!(stored["error_reason"].as_str().unwrap().contains("too large"), "{stored}");
+    assert_eq!(calls_of_ses(&app), 0);
+}
+
+#[tokio::test]
+async fn an_attachment_that_cannot_be_fetched_just_now_is_fetched_later() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    serve(&app, "plan", 1, 503, "");
+    serve(&app, "plan", 9, 200, "Hello");
+    let id = queue(&studio, with_url(&file_url(&app, "plan"))).await;
+    app.drain().await;
+    assert_eq!((studio.status(id).await.as_str(), calls_of_ses(&app)), ("queued", 0));
+
+    app.recover().await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["attempt"]), (&json!("delivered"), &json!(1)));
+    let mails = app.local.ses.mails();
+    assert_eq!((mails.len(), &mails[0].attachments[0].content[..]), (1, &b"Hello"[..]));
+}
+
+#[tokio::test]
+async fn an_attachment_is_downloaded_by_who_may_read_its_message_and_by_nobody_else() {
+    let app = App::start().await;
+    let (studio, stranger) = (app.business().await, app.business().await);
+    let file = json!({"filename": "a b.html", "content_type": "text/html", "content": "SGVsbG8="});
+    let with_both = json!({"attachments": [file, {"url": file_url(&app, "elsewhere")}]});
+    let id = queue(&studio, one(with_both)).await;
+    let path = format!("/messages/{id}/attachments");
+
+    let (status, location) = get_there(&studio, &format!("{path}/0")).await;
+
+    assert_eq!(status, StatusCode::FOUND);
+    let got = send(reqwest::Client::new().get(location.unwrap())).await;
+    assert_eq!((got.status, &got.body), (200, &json!("Hello")));
+    let disposition = got.header("content-disposition").unwrap();
+    assert!(disposition.starts_with("attachment") && disposition.contains("a b.html"), "{disposition}");
+    assert_eq!(got.header("content-type"), Some("application/octet-stream"));
+    for none in ["1", "2", "-1", "x", "body", "00x"] {
+        assert_eq!(get_there(&studio, &format!("{path}/{none}")).await.0, StatusCode::NOT_FOUND, "{none}");
+    }
+    assert_eq!(get_there(&studio, "/messages/1/attachments/0").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(get_there(&stranger, &format!("{path}/0")).await.0, StatusCode::NOT_FOUND);
+    let foreign = format!("/businesses/{}{path}/0", studio.id);
+    let with_foreign_key = app.anonymous(Method::GET, &foreign).header("X-API-KEY", &stranger.key);
+    assert_eq!(send(with_foreign_key).await.status, 403);
+    assert_eq!(send(app.anonymous(Method::GET, &foreign)).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_long_body_is_sent_whole_and_shown_by_its_beginning_and_a_link() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let text = format!("Begin {} end", "\u{4e2d}".repeat(70_000));
+    let html = "<p>html</p>";
+
+    let (id, mail) = sent(&app, &studio, one(json!({"message": text, "html": html}))).await;
+
+    assert_eq!(mail.text.as_deref().map(str::trim_end), Some(text.as_str()));
+    assert_eq!(mail.html.as_deref().map(str::trim_end), Some(html));
+    let stored = studio.message(id).await;
+    let shown = stored["message"].as_str().unwrap();
+    assert!(shown.chars().count() <= 2_000 && text.starts_with(shown), "{}", shown.len());
+    assert_eq!(stored["html"], Value::Null);
+    let url = stored["body_url"].as_str().unwrap();
+    assert_eq!(url, format!("/omega/businesses/{}/messages/{id}/attachments/body", studio.id));
+    let (status, location) = get_there(&studio, &format!("/messages/{id}/attachments/body")).await;
+    assert_eq!(status, StatusCode::FOUND);
+    let whole = send(reqwest::Client::new().get(location.unwrap())).await;
+    assert_eq!(whole.body, json!({"text": text, "html": html}));
+    assert!(whole.header("content-disposition").unwrap().starts_with("attachment"));
+    assert_eq!(app.local.storage.keys().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_two_hundred_kilobytes_stays_with_its_message() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let html = "x".repeat(200_000 - 1);
+
+    let (id, _) = sent(&app, &studio, one(json!({"message": "y", "html": html}))).await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["html"], &stored["body_url"]), (&json!(html), &Value::Null));
+    assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_mail_whose_object_is_gone_fails_and_says_so() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let id = queue(&studio, one(json!({"attachments": [{"content": "SGVsbG8="}]}))).await;
+    let key = app.local.storage.keys().unwrap().remove(0);
+    let bucket = app.local.storage.bucket();
+    let gone = reqwest::Client::new().delete(format!("{}/{bucket}/{key}", app.local.s3_endpoint));
+    assert_ne!(send(gone).await.status, 204, "nobody removes an object without a signature");
+    app.local.wire.fail("s3", None, 1, 404, "<Error><Code>NoSuchKey</Code></Error>");
+
+    app.drain().await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["error_class"]), (&json!("failed"), &json!("content")));
+    assert_eq!(calls_of_ses(&app), 0);
+}
+
+#[tokio::test]
+async fn what_came_with_a_mail_that_is_blocked_is_not_kept() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let (_, first) = sent(&app, &studio, call("campaign", [mail(json!({}))])).await;
+    unsubscribe(&unsubscribe_link(&first)).await;
+
+    let files = json!({"attachments": [{"content": "SGVsbG8="}], "message": "x".repeat(300_000)});
+    let refused = studio.post("/email/send", call("campaign", [mail(files)])).await.ok();
+
+    assert_eq!(statuses(&refused), ["blocked"]);
+    assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn without_object_storage_a_mail_with_content_is_refused_for_now_and_nothing_is_stored() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.wire.clear();
+    app.local.wire.fail("s3", None, usize::MAX, 503, "<Error><Code>SlowDown</Code></Error>");
+
+    let refused = studio.post("/email/send", one(json!({"attachments": [{"content": "SGVsbG8="}]}))).await;
+
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("2")));
+    assert_eq!((app.writes(), longest_job(&app)), (Vec::new(), 0));
+}
+
+// Calls that are repeated.
+
+#[tokio::test]
+async fn a_call_that_is_repeated_under_its_key_sends_once_and_stores_its_objects_once() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let files = json!({"attachments": [{"content": "SGVsbG8="}], "message": "x".repeat(300_000)});
+    let body = one(files);
+
+    let first = studio.post_once("/email/send", "k", &body).await;
+    let keys = app.local.storage.keys().unwrap();
+    app.drain().await;
+    let second = studio.post_once("/email/send", "k", &body).await;
+    app.drain().await;
+
+    assert_eq!((first.status, second.header("idempotency-replayed")), (200, Some("true")));
+    assert_eq!(first.body, second.body);
+    assert_eq!((keys.len(), app.local.storage.keys().unwrap()), (2, keys));
+    assert_eq!(app.local.ses.mails().len(), 1);
+    let other = studio.post_once("/email/send", "k", &one(json!({}))).await;
+    assert_eq!(other.bad_fields(), [r#"["header","Idempotency-Key"]"#]);
+}
+
+#[tokio::test]
+async fn a_call_that_failed_for_our_reasons_is_finished_when_it_is_repeated() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let body = one(json!({"attachments": [{"content": "SGVsbG8="}, {"content": "SGVsbG8="}]}));
+    app.local.wire.fail("s3", None, usize::MAX, 503, "<Error><Code>SlowDown</Code></Error>");
+    let refused = studio.post_once("/email/send", "k", &body).await;
+    app.local.wire.heal();
+
+    let accepted = studio.post_once("/email/send", "k", &body).await.ok();
+    app.drain().await;
+
+    assert_eq!((refused.status, statuses(&accepted)), (503, vec!["queued"]));
+    assert_eq!((app.local.storage.keys().unwrap().len(), app.local.ses.mails().len()), (2, 1));
+}
+
+// Time.
+
+#[tokio::test]
+async fn a_mail_for_later_is_sent_when_its_time_has_come() {
+    for minutes in [10, 60] {
+        let app = App::start().await;
+        let studio = app.business().await;
+        let mut body = one(json!({"attachments": [{"content": "SGVsbG8="}]}));
+        body["send_at"] = json!(app.clock.now().plus(Duration::from_secs(60 * minutes)).to_string());
+        let accepted = studio.post("/email/send", body).await.ok();
+        assert_eq!(statuses(&accepted), ["scheduled"]);
+        let id = accepted["items"][0]["message_id"].as_u64().unwrap();
+
+        app.clock.advance(Duration::from_secs(60 * minutes - 60));
+        app.sweep().await;
+        assert_eq!((studio.status(id).await.as_str(), app.local.ses.mails().len()), ("scheduled", 0));
+        app.clock.advance(Duration::from_secs(120));
+        app.sweep().await;
+
+        assert_eq!((studio.status(id).await.as_str(), app.local.ses.mails().len()), ("delivered", 1));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_whose_time_ran_out_is_not_sent() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let mut body = one(json!({}));
+    body["expires_at"] = json!(app.clock.now().plus(Duration::from_secs(60)).to_string());
+    let id = queue(&studio, body).await;
+    app.clock.advance(Duration::from_secs(61));
+
+    app.drain().await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["error_class"]), (&json!("expired"), &json!("expiry")));
+    assert_eq!(calls_of_ses(&app), 0);
+}
+
+#[tokio::test]
+async fn a_mail_is_taken_back_until_a_sender_has_it() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let (gone, _) = sent(&app, &studio, one(json!({}))).await;
+    let waiting = queue(&studio, one(json!({}))).await;
+    let cancel = async |id: u64| studio.post(&format!("/messages/{id}/cancel"), json!({})).await;
+
+    assert_eq!(cancel(waiting).await.status, 200);
+    assert_eq!(cancel(gone).await.status, 409);
+    app.drain().await;
+    app.recover().await;
+
+    assert_eq!(studio.status(waiting).await, "canceled");
+    assert_eq!(app.local.ses.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_mail_is_sent_again_whole_when_a_person_asks_for_it() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let virus = "Transaction failed: contains a virus.";
+    app.local.ses.script(None, [Answer::refuse_saying("MessageRejected", virus)]);
+    let more =
+        json!({"attachments": [{"content": "SGVsbG8="}], "cc_email": [BEN], "message": "x".repeat(300_000)});
+    let id = queue(&studio, one(more)).await;
+    app.drain().await;
+    assert_eq!(studio.status(id).await, "failed");
+
+    let retry = async || send(studio.request(Method::POST, &format!("/messages/{id}/retry"))).await;
+    let retried = retry().await;
+    assert_eq!((retried.status, &retried.body["attempt"]), (200, &json!(2)));
+    assert_eq!(retry().await.status, 409);
+    app.drain().await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["attempt"]), (&json!("delivered"), &json!(2)));
+    assert_eq!(stored["error_class"], Value::Null);
+    let mails = app.local.ses.mails();
+    assert_eq!(
+        (mails.len(), mails[0].recipients(), mails[0].attachments.len()),
+        (1, vec![ADA.to_owned(), BEN.to_owned()], 1)
+    );
+    assert_eq!(mails[0].text.as_deref().map(str::len), Some(300_002));
+    assert_eq!(retry().await.status, 409);
+}
+
+// Answers that continue a conversation.
+
+#[tokio::test]
+async fn an_answer_of_the_staff_refers_to_the_last_mail_of_the_client() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let (_, first) = sent(&app, &studio, one(json!({}))).await;
+    assert_eq!((first.header("In-Reply-To"), first.header("References")), (None, None));
+    app.local.ses.reply(Reply::new(&first.id, "Thank you!")).await.unwrap();
+    app.drain().await;
+    let theirs = app.local.ses.received()[0].message_id.clone();
+
+    let (_, answer) = sent(&app, &studio, one(json!({"subject": "Re: Your appointment"}))).await;
+    let (_, news) = sent(&app, &studio, call("campaign", [mail(json!({}))])).await;
+    let (_, other) = sent(&app, &studio, one(json!({"client_id": 8, "to_email": BEN}))).await;
+
+    assert_eq!(answer.header("In-Reply-To"), Some(theirs.as_str()));
+    let references = answer.header("References").unwrap();
+    assert!(references.ends_with(&theirs) && references.contains(&first.message_id), "{references}");
+    for mail in [news, other] {
+        assert_eq!((mail.header("In-Reply-To"), mail.header("References")), (None, None));
+    }
+}
+
+// What SES answers.
+
+#[tokio::test]
+async fn a_throttled_mail_waits_and_is_charged_no_attempt() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let throttled = ["TooManyRequestsException", "LimitExceededException"].map(Answer::refuse);
+    app.local.ses.script(None, throttled);
+    let id = queue(&studio, one(json!({}))).await;
+    app.drain().await;
+
+    let waiting = studio.message(id).await;
+    assert_eq!((&waiting["status"], &waiting["error_class"]), (&json!("queued"), &json!("throttle")));
+    app.seconds(8).await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["attempt"]), (&json!("delivered"), &json!(1)));
+    assert_eq!((calls_of_ses(&app), app.local.ses.mails().len()), (3, 1));
+    assert_eq!(app.local.ses.mails()[0].tags["omega"], format!("{}-7-{id}-1", studio.id));
+}
+
+#[tokio::test]
+async fn trouble_at_ses_is_tried_again_as_a_new_attempt() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.ses.script(None, [500, 503].map(Answer::status));
+    let id = queue(&studio, one(json!({}))).await;
+    app.drain().await;
+    let waiting = studio.message(id).await;
+    assert_eq!((&waiting["status"], &waiting["error_class"]), (&json!("queued"), &json!("transient")));
+    app.live(Duration::from_secs(600), Duration::from_secs(60)).await;
+
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["attempt"]), (&json!("delivered"), &json!(3)));
+    assert_eq!((calls_of_ses(&app), app.local.ses.mails().len()), (3, 1));
+}
+
+#[tokio::test]
+async fn what_ses_refuses_fails_with_what_to_do_about_it() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let table = [
+        (
+            Answer::refuse_saying("MessageRejected", "Transaction failed: contains a virus."),
+            "content",
+            "MessageRejected",
+        ),
+        (Answer::refuse("BadRequestException"), "content", "BadRequestException"),
+        (
+            Answer::refuse_saying("MessageRejected", "Email address is not verified: ada@example.net"),
+            "configuration",
+            "MessageRejected",
+        ),
+        (
+            Answer::refuse("MailFromDomainNotVerifiedException"),
+            "configuration",
+            "MailFromDomainNotVerifiedException",
+        ),
+        (Answer::refuse("AccountSuspendedException"), "configuration", "AccountSuspendedException"),
+        (Answer::refuse("SendingPausedException"), "configuration", "SendingPausedException"),
+        (Answer::refuse("NotFoundException"), "configuration", "NotFoundException"),
+        (Answer::refuse("AccessDeniedException"), "configuration", "AccessDeniedException"),
+    ];
+    for (n, (answer, class, code)) in table.into_iter().enumerate() {
+        app.local.ses.script(None, [answer]);
+        let id = queue(&studio, one(json!({}))).await;
+        app.drain().await;
+
+        let stored = studio.message(id).await;
+        assert_eq!((&stored["status"], &stored["error_class"]), (&json!("failed"), &json!(class)), "{code}");
+        assert_eq!(stored["error_code"], code);
+        let reason = stored["error_reason"].as_str().unwrap();
+        assert!(!reason.is_empty() && !reason.contains(ADA), "{reason}");
+        assert_eq!(calls_of_ses(&app), n + 1);
+    }
+    app.recover().await;
+    assert_eq!(app.local.ses.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn a_sender_that_ses_does_not_know_is_a_matter_of_configuration() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.ses.register_identities(["other.example"]);
+    let id = queue(&studio, one(json!({}))).await;
+    app.drain().await;
+    assert_eq!(studio.message(id).await["error_class"], "configuration");
+
+    app.local.ses.register_identities(["example.com"]);
+    send(studio.request(Method::POST, &format!("/messages/{id}/retry"))).await.ok();
+    app.drain().await;
+
+    assert_eq!(studio.status(id).await, "delivered");
+}
+
+#[tokio::test]
+async fn a_mail_whose_answer_is_lost_is_never_sent_again_and_the_delivery_resolves_it() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.ses.script(None, [Answer::drop_after().with_events(SILENT)]);
+    let id = queue(&studio, one(json!({}))).await;
+    app.drain().await;
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["error_class"]), (&json!("unknown_outcome"), &json!("ambiguous")));
+    assert_eq!(stored["provider_message_id"], Value::Null);
+
+    app.local.sqs.redeliver(&app.local.feed(Source::Email).queue);
+    app.recover().await;
+    assert_eq!((calls_of_ses(&app), studio.status(id).await.as_str()), (1, "unknown_outcome"));
+
+    let mail = app.local.ses.mails().remove(0);
+    app.local.ses.send_events(&mail.id, [EventType::Delivery]).await.unwrap();
+    app.drain().await;
+    let stored = studio.message(id).await;
+    assert_eq!((&stored["status"], &stored["error_class"]), (&json!("delivered"), &Value::Null));
+    assert_eq!(stored["provider_message_id"], mail.id);
+    app.live(Duration::from_secs(48 * 3600), Duration::from_secs(12 * 3600)).await;
+    assert_eq!((calls_of_ses(&app), studio.status(id).await.as_str()), (1, "delivered"));
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_never_got_is_not_sent_again_by_itself_either() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    app.local.ses.script(None, [Answer::drop_before()]);
+    let id = queue(&studio, one(json!({}))).await;
+    app.drain().await;
+
+    app.live(Duration::from_secs(48 * 3600), Duration::from_secs(12 * 3600)).await;
+
+    assert_eq!((calls_of_ses(&app), studio.status(id).await.as_str()), (1, "unknown_outcome"));
+    assert_eq!(app.local.ses.mails().len(), 0);
+}

@@ -7,7 +7,7 @@ use domain::job::InboundEmail;
 use domain::mail::{
     Attachment, Automated, EXCERPT, LONGEST_STORED_BODY, Mail, Recipients, StoredBody, Suspicion,
 };
-use domain::message::{Category, Channel, Direction, Message, MessageRef, Text, UserType};
+use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, Result};
 use mime::{Incoming, Sender, body_of};
@@ -17,6 +17,11 @@ use store::{Arrival, Received};
 
 use crate::Deps;
 use crate::resolve::{Destination, by_headers, destinations};
+
+/// The most further receivers that are stored with a mail. A message is one item of the table, which has a limit.
+const MOST_COPIES: usize = 100;
+/// The most addresses that are looked up when only the header tells them: whoever writes it can make it long.
+const MOST_REACHED: usize = 50;
 
 pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
     let Some(raw) = deps.objects.get(&email.object).await? else {
@@ -36,6 +41,10 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
     }
     for destination in destinations {
         let business = destination.route.business_id;
+        if was_here(deps, &identity(business, &digest)).await? {
+            tracing::info!(business.id = business.get(), metric = "duplicate_dropped", "mail was here");
+            continue;
+        }
         let arrival = arrival(deps, email, &mail, &from, &digest, destination).await?;
         match deps.store.arrive(arrival).await? {
             Received::Stored(at) => tracing::info!(message.id = at.message.get(), "mail received"),
@@ -45,6 +54,24 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a mail was stored before, whoever took it in then. Looked up before anything of it is put into object storage:
+/// what belongs to no message would stay there for ever, and the message may have been erased since.
+async fn was_here(deps: &Deps, identity: &str) -> Result<bool> {
+    let known = |provider| deps.store.placed(provider, identity);
+    let (ses, sendgrid, mailgun, postmark) = tokio::try_join!(
+        known(Provider::Ses),
+        known(Provider::Sendgrid),
+        known(Provider::Mailgun),
+        known(Provider::Postmark),
+    )?;
+    Ok([ses, sendgrid, mailgun, postmark].iter().any(Option::is_some))
+}
+
+/// The same mail is one message in a business, whichever way it came.
+fn identity(business: BusinessId, digest: &str) -> String {
+    format!("{business}-{digest}")
 }
 
 /// What makes two mails the same one: what they say and the id they carry, and not the way they came.
@@ -68,7 +95,10 @@ async fn keep_aside(deps: &Deps, digest: &str, email: &InboundEmail) -> Result<(
 /// The addresses that the mail reached: those of its envelope, or else of its header.
 fn reached(email: &InboundEmail, mail: &Incoming) -> Vec<Email> {
     let envelope: Vec<Email> = email.recipients.iter().filter_map(|to| Email::parse(&to.0).ok()).collect();
-    if envelope.is_empty() { mail.to.iter().chain(&mail.cc).cloned().collect() } else { envelope }
+    if !envelope.is_empty() {
+        return envelope;
+    }
+    mail.to.iter().chain(&mail.cc).take(MOST_REACHED).cloned().collect()
 }
 
 /// The message to store, with what goes with it in object storage already.
@@ -99,7 +129,7 @@ async fn arrival(
     let mut parts = Mail {
         subject: Text(mail.subject.clone()),
         html: mail.html.clone().map(Text),
-        cc: mail.cc.iter().map(|email| Text(email.as_str().to_owned())).collect(),
+        cc: mail.cc.iter().take(MOST_COPIES).map(|email| Text(email.as_str().to_owned())).collect(),
         bcc: Vec::new(),
         attachments: if email.virus { Vec::new() } else { attachments(deps, business, digest, mail).await? },
         body_object: None,
@@ -220,8 +250,7 @@ fn message(
         attempt: 0,
         retries: 0,
         throttled: 0,
-        // The same mail is one message in a business, whichever way it came.
-        provider_message_id: Some(format!("{business}-{digest}")),
+        provider_message_id: Some(identity(business, digest)),
         provider_status: Some("received".to_owned()),
         failure: None,
         segments: None,

@@ -76,7 +76,8 @@ async fn sendgrid(state: &State, headers: &HeaderMap, raw: Bytes) -> Result<Hand
     let to = envelope["to"].as_array().into_iter().flatten();
     Ok(Handed {
         raw: form.mail("email")?,
-        sender: envelope["from"].as_str().unwrap_or_default().to_owned(),
+        // An empty sender is one that nobody may answer. Where none is told, it is the one in the mail.
+        sender: envelope["from"].as_str().map_or_else(|| form.text("from"), str::to_owned),
         recipients: to.filter_map(|to| to.as_str().map(str::to_owned)).collect(),
         spam: false,
     })
@@ -92,7 +93,7 @@ async fn mailgun(state: &State, headers: &HeaderMap, raw: Bytes) -> Result<Hande
         .map_err(|_| Refusal::NotTheirs(provider))?;
     Ok(Handed {
         raw: form.mail("body-mime")?,
-        sender: form.text("sender"),
+        sender: form.field("sender").map_or_else(|| form.text("from"), lossy),
         recipients: form.text("recipient").split(',').map(|to| to.trim().to_owned()).collect(),
         spam: form.text("X-Mailgun-Sflag").eq_ignore_ascii_case("yes"),
     })
@@ -119,9 +120,7 @@ impl Form {
     async fn read(headers: &HeaderMap, raw: Bytes) -> Result<Form, Refusal> {
         let content_type = header(headers, names::CONTENT_TYPE.as_str());
         if !content_type.to_ascii_lowercase().starts_with("multipart/") {
-            let pairs = form_urlencoded::parse(&raw);
-            let pairs = pairs.map(|(name, value)| (name.into_owned(), Bytes::from(value.into_owned())));
-            return Ok(Form(pairs.collect()));
+            return Ok(Form(urlencoded(&raw)));
         }
         let request = Request::builder().header(names::CONTENT_TYPE, content_type).body(Body::from(raw));
         let request = request.map_err(|_| Refusal::Unreadable)?;
@@ -139,7 +138,7 @@ impl Form {
     }
 
     fn text(&self, name: &str) -> String {
-        String::from_utf8_lossy(self.field(name).unwrap_or_default()).into_owned()
+        lossy(self.field(name).unwrap_or_default())
     }
 
     /// The whole mail. A provider that was not told to hand it on gets no 200, so that it tries again while somebody
@@ -151,4 +150,43 @@ impl Form {
             Refusal::Unreadable
         })
     }
+}
+
+fn lossy(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// The pairs of an urlencoded form, with the bytes that were encoded: a mail need not be UTF-8.
+fn urlencoded(raw: &[u8]) -> Vec<(String, Bytes)> {
+    let pairs = raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+                Some(at) => (pair.get(..at), pair.get(at + 1..)),
+                None => (Some(pair), None),
+            };
+            (lossy(&decoded(name.unwrap_or_default())), decoded(value.unwrap_or_default()).into())
+        })
+        .collect()
+}
+
+fn decoded(mut value: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(value.len());
+    while let Some((first, rest)) = value.split_first() {
+        let (byte, rest) = match first {
+            b'+' => (b' ', rest),
+            b'%' => hexadecimal(rest).unwrap_or((b'%', rest)),
+            plain => (*plain, rest),
+        };
+        decoded.push(byte);
+        value = rest;
+    }
+    decoded
+}
+
+/// The byte that the first two digits stand for, and what follows them.
+fn hexadecimal(digits: &[u8]) -> Option<(u8, &[u8])> {
+    let (two, rest) = digits.split_first_chunk::<2>()?;
+    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    Some((value(two[0])? << 4 | value(two[1])?, rest))
 }

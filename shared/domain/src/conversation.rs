@@ -305,4 +305,36 @@ mod tests {
         let after: Vec<_> = [Open, Pending, Snoozed, Resolved].map(ConversationStatus::after_inbound).into();
         assert_eq!(after, [Open, Pending, Open, Open]);
     }
+
+    #[test]
+    fn mail_reopens_five_times_an_hour_and_then_again() {
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
+        let head = |reopened_at| Conversation {
+            client_id: ClientId::new(7).unwrap(),
+            inbox_status: ConversationStatus::Resolved,
+            snoozed_until: None,
+            assigned_to: None,
+            version: 1,
+            messages_count: 0,
+            events_count: 0,
+            unread_messages_count: 0,
+            messages_flagged_count: 0,
+            newest_id: None,
+            last_message_id: None,
+            last_message: None,
+            last_channel: None,
+            last_read_message_id: None,
+            activity_at: at(0),
+            changed_at: at(0),
+            updated_by: None,
+            resolved_by: None,
+            label: None,
+            mail_thread: Vec::new(),
+            reopened_at,
+        };
+        let often: Vec<Timestamp> = (1..=5).map(at).collect();
+        assert!(head(often[..4].to_vec()).mail_may_reopen(at(6)));
+        assert!(!head(often.clone()).mail_may_reopen(at(6)));
+        assert!(head(often).mail_may_reopen(at(62)));
+    }
 }

@@ -232,6 +232,14 @@ mod tests {
     }
 
     #[test]
+    fn a_soft_bounce_is_tried_again_once_after_hours() {
+        let failure = crate::email_event::EmailEventKind::SoftBounced.failure().unwrap();
+        let hours = |wait: Duration| wait.as_secs_f64() / 3600.0;
+        let first = retry_after(&failure, tries(0, 0), None, 0.5).map(hours);
+        assert_eq!((first, retry_after(&failure, tries(1, 0), None, 0.5)), (Some(4.0), None));
+    }
+
+    #[test]
     fn throttling_ends_after_some_ten_hours() {
         let failure = Failure::new(ErrorClass::Throttle, "");
         let waits = (0..THROTTLED_TRIES).filter_map(|n| retry_after(&failure, tries(0, n), None, 0.5));

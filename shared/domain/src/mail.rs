@@ -147,3 +147,35 @@ fn severity(status: Status) -> u8 {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn copies(statuses: &[Status]) -> Recipients {
+        statuses.iter().enumerate().map(|(n, status)| (format!("{n}@example.com"), *status)).collect()
+    }
+
+    #[test]
+    fn a_mail_is_as_far_as_its_slowest_copy_and_failed_with_one() {
+        use Status::*;
+        assert_eq!(worst(&copies(&[Delivered, Sent])), Some(Sent));
+        assert_eq!(worst(&copies(&[Delivered, Delivered])), Some(Delivered));
+        assert_eq!(worst(&copies(&[Delivered, Bounced, Sent])), Some(Bounced));
+        assert_eq!(worst(&copies(&[Failed, Complained, Bounced])), Some(Complained));
+        assert_eq!(worst(&copies(&[])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_copies_makes_no_difference(
+            mut statuses in prop::collection::vec(prop::sample::select(Status::ALL.to_vec()), 1..6),
+        ) {
+            let before = worst(&copies(&statuses)).map(|status| (status.is_failure(), status.rank()));
+            statuses.reverse();
+            let after = worst(&copies(&statuses)).map(|status| (status.is_failure(), status.rank()));
+            prop_assert_eq!(before, after);
+        }
+    }
+}

@@ -441,3 +441,40 @@ pub struct Event {
 pub fn retry_refusal(failure: Option<&Failure>) -> Option<ErrorClass> {
     failure.map(|failure| failure.class).filter(|class| !class.may_be_retried())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::email_event::EmailEventKind;
+
+    fn bounce(addressed: Option<usize>) -> EmailEvent {
+        let email = |text: &str| Email::parse(text).unwrap();
+        EmailEvent {
+            provider: Provider::Ses,
+            provider_message_id: Some("0100".to_owned()),
+            ours: None,
+            addressed,
+            recipients: vec![email("ada@example.com"), email("Ben@example.com")],
+            kind: EmailEventKind::Bounced,
+            word: "Bounce/Permanent/General".to_owned(),
+            diagnostic: None,
+            at: None,
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_report_for_each_copy_and_one_for_a_mail_to_one() {
+        let reports = Report::from_email_event(&bounce(Some(3)), Some(1));
+        let copies: Vec<_> = reports.iter().map(|report| report.recipient.as_ref().unwrap().key()).collect();
+        assert_eq!(copies, ["ada@example.com", "ben@example.com"]);
+        let single = Report::from_email_event(&bounce(Some(1)), Some(1));
+        assert_eq!((single.len(), &single[0].recipient), (1, &None));
+    }
+
+    #[test]
+    fn reports_of_two_copies_are_two_reports() {
+        let reports = Report::from_email_event(&bounce(None), Some(1));
+        assert_ne!(reports[0].identity(), reports[1].identity());
+        assert_eq!(reports[0].identity(), Report::from_email_event(&bounce(None), Some(1))[0].identity());
+    }
+}

@@ -2,6 +2,8 @@
 
 /// The longest id there is: a whole line (RFC 5322, 2.1.1).
 const LONGEST_ID: usize = 998;
+/// The longest end of a file's name, with its dot.
+const LONGEST_END: usize = 17;
 
 /// A text as one line: control characters and runs of spaces become one space, none at the ends.
 ///
@@ -14,6 +16,27 @@ pub(crate) fn one_line(raw: &str) -> String {
 /// [`one_line`], and nothing when nothing is left.
 pub(crate) fn some_line(raw: &str) -> Option<String> {
     Some(one_line(raw)).filter(|line| !line.is_empty())
+}
+
+/// So much of a text as `longest` characters allow, without blanks at its end.
+pub(crate) fn cut_off(mut text: String, longest: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.truncate(text.trim_end().len());
+    }
+    text
+}
+
+/// The name of a file in so many characters as `longest` allows. Its short end stays, for it tells what the file is.
+pub(crate) fn file_name(name: String, longest: usize) -> String {
+    let end =
+        name.rfind('.').and_then(|dot| name.get(dot..)).filter(|end| end.chars().count() <= LONGEST_END);
+    match end.map(str::to_owned) {
+        Some(end) if name.chars().count() > longest => {
+            cut_off(name, longest.saturating_sub(end.chars().count())) + &end
+        }
+        _ => cut_off(name, longest),
+    }
 }
 
 /// An id as a header has it, without the angle brackets; nothing when it cannot be one.
@@ -42,6 +65,21 @@ mod tests {
         assert_eq!(one_line(" a\r\n b\t\0c  d "), "a b c d");
         assert_eq!(one_line("\r\n"), "");
         assert_eq!(some_line(" \t"), None);
+    }
+
+    #[test]
+    fn a_text_is_cut_off_between_characters_and_a_file_name_before_its_end() {
+        assert_eq!(cut_off("\u{e4}\u{e4} \u{e4}".to_owned(), 3), "\u{e4}\u{e4}");
+        assert_eq!(cut_off("abc".to_owned(), 3), "abc");
+        for (name, short) in [
+            ("plan.pdf", "plan.pdf"),
+            ("\u{e4}bcdefgh.pdf", "\u{e4}bcdef.pdf"),
+            ("abcdefghijkl", "abcdefghij"),
+            ("a.bcdefghijklmnopqrst", "a.bcdefghi"),
+            (".abcdefghijkl", ".abcdefghijkl"),
+        ] {
+            assert_eq!(file_name(name.to_owned(), 10), short, "{name}");
+        }
     }
 
     #[test]

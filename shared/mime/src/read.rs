@@ -8,13 +8,17 @@ use domain::mail::{Automated, MOST_REFERENCES};
 use mail_parser::{Addr, HeaderName, Message};
 
 use crate::automated::automated;
-use crate::line::{id, one_line, some_line};
+use crate::line::{cut_off, id, one_line, some_line};
 use crate::tree::{as_text, content, cut, parsed, readable};
 
 /// How much of a header is read. Those of real mails are a tenth of it at most.
 const LONGEST_HEADER: usize = 256 * 1024;
 /// The most receivers that are read.
 const MOST_RECEIVERS: usize = 1_000;
+/// The longest subject that is read, in characters. A line of a mail has at most 998.
+const LONGEST_SUBJECT: usize = 1_000;
+/// The longest name of a writer that is read, in characters.
+const LONGEST_NAME: usize = 200;
 /// The most ids that are read of one kind of header.
 const MOST_IDS: usize = 1_000;
 
@@ -33,7 +37,7 @@ pub struct Incoming {
     pub to: Vec<Email>,
     /// Who else gets it.
     pub cc: Vec<Email>,
-    /// The subject, one line; empty when there is none.
+    /// The subject, one line of at most 1 000 characters; empty when there is none.
     pub subject: String,
     /// The body as text, made from the HTML when there is no other. Line breaks are `\n`, none at the end.
     pub text: String,
@@ -50,7 +54,7 @@ pub struct Incoming {
 /// Who a mail is from. `Debug` shows no name and no address.
 #[derive(Clone, PartialEq)]
 pub struct Sender {
-    /// The name beside the address, one line.
+    /// The name beside the address, one line of at most 200 characters.
     pub name: Option<String>,
     /// The address.
     pub email: Email,
@@ -59,7 +63,7 @@ pub struct Sender {
 /// Something that came with a mail. `Debug` shows lengths only.
 #[derive(Clone, PartialEq)]
 pub struct IncomingPart {
-    /// The name it was sent under, one line. It may look like a path; it is for show. A mail without a name has
+    /// The name it was sent under, one line of at most 120 characters. It may look like a path; it is for show. A mail without a name has
     /// `message.eml`.
     pub filename: Option<String>,
     /// Its media type in lower case, without parameters.
@@ -133,7 +137,7 @@ impl<'x> Fields<'x> {
 
     fn subject(&self) -> String {
         let subject = self.0.header_values(HeaderName::Subject).find_map(|value| value.as_text());
-        subject.map(one_line).unwrap_or_default()
+        subject.map(|subject| cut_off(one_line(subject), LONGEST_SUBJECT)).unwrap_or_default()
     }
 
     fn ids(&self, name: HeaderName<'x>) -> Vec<String> {
@@ -149,7 +153,8 @@ impl<'x> Fields<'x> {
 
 fn sender(addr: &Addr<'_>) -> Option<Sender> {
     let email = Email::parse(addr.address()?).ok()?;
-    Some(Sender { name: addr.name().and_then(some_line), email })
+    let name = addr.name().and_then(some_line).map(|name| cut_off(name, LONGEST_NAME));
+    Some(Sender { name, email })
 }
 
 fn bare_address(raw: &str) -> Option<Email> {

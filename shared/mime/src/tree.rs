@@ -8,12 +8,16 @@ use std::borrow::Cow;
 use mail_parser::decoders::html::html_to_text;
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 
-use crate::line::{id, plain_breaks, some_line};
+use crate::line::{file_name, id, plain_breaks, some_line};
 use crate::read::IncomingPart;
 use crate::transfer::{Transfer, characters};
 
 /// The most attachments of one mail; further ones are dropped.
 const MOST_ATTACHMENTS: usize = 100;
+/// The longest name of an attachment, in characters. File systems take 255 bytes.
+const LONGEST_NAME: usize = 120;
+/// The longest id of a part that is read.
+const LONGEST_CONTENT_ID: usize = 250;
 /// The most parts that are looked at.
 const MOST_PARTS: usize = 500;
 /// How deep parts lie in parts. What lies deeper stays uncut.
@@ -117,8 +121,11 @@ impl Head {
             }),
             charset: attribute("charset"),
             boundary: attribute("boundary"),
-            filename: filename.or_else(|| attribute("name")).and_then(|name| some_line(&name)),
-            content_id: content_id.and_then(id),
+            filename: filename
+                .or_else(|| attribute("name"))
+                .and_then(|name| some_line(&name))
+                .map(|name| file_name(name, LONGEST_NAME)),
+            content_id: content_id.and_then(id).filter(|id| id.len() <= LONGEST_CONTENT_ID),
             is_attachment: disposition.is_some_and(|given| given.is_attachment()),
             transfer: transfer.map_or(Transfer::Plain, Transfer::named),
         }

@@ -129,4 +129,13 @@ mod tests {
         assert_eq!(config.origin("A"), "https://hooks.example.com");
         assert!(config.check().is_ok());
     }
+
+    #[test]
+    fn a_list_leaves_out_what_is_empty_and_a_short_key_is_named() {
+        let config =
+            Config::new(|name| Some(if name == "LIST" { "a, b,,".to_owned() } else { "x".to_owned() }));
+        assert_eq!(config.list("LIST"), ["a", "b"]);
+        assert_eq!(config.formed("KEY", |key| (key.len() > 1).then_some(key)), None);
+        assert_eq!(config.check().unwrap_err().to_string(), "configuration: KEY is too short or malformed");
+    }
 }
