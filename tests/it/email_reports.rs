@@ -14,7 +14,7 @@ use domain::message::MessageRef;
 use domain::{BusinessId, ClientId, MessageId};
 use email_webhooks::{Certificates, Settings};
 use http_body_util::BodyExt;
-use local::fake_ses::{Answer, Event, EventType, Mail};
+use local::fake_ses::{Event, EventType, Mail};
 use local::wire::{Halt, Wire};
 use local::{Providers, SNS_TOPIC, Source};
 use proptest::prelude::*;
@@ -773,4 +773,757 @@ async fn every_bad_field_of_a_report_is_named() {
     let studio = app.business().await;
     let refused = studio.post("/email/status", json!({"message_id": "x", "status": "lost"})).await;
     assert_eq!(refused.bad_fields(), [r#"["body","message_id"]"#, r#"["body","status"]"#]);
+}
+
+/// Records mail that another system sent, and returns the id of the only one.
+async fn recorded(app: &App, studio: &Business<'_>, body: Value) -> u64 {
+    let accepted = studio.post("/email/record", body).await.ok();
+    app.drain().await;
+    let request = accepted["request_id"].as_str().expect("a request");
+    let found = studio.get(&format!("/messages/requests/{request}")).await.ok();
+    found["messages"][0]["message_id"].as_u64().unwrap_or_else(|| panic!("{found}"))
+}
+
+// ---- Webhooks --------------------------------------------------------------------------------------------------
+
+/// The providers whose events come over HTTP, and what each calls its id of a mail.
+const PROVIDERS: [&str; 3] = ["sendgrid", "mailgun", "postmark"];
+
+/// A call of a webhook, ready for the router.
+struct Hook {
+    provider: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Hook {
+    fn request(&self) -> Request {
+        let mut request = Request::post(format!("/omega/email/webhooks/{}", self.provider))
+            .header("content-type", "application/json");
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        request.body(Body::from(self.body.clone())).expect("a request")
+    }
+
+    async fn post(&self, app: &App) -> u16 {
+        answered(app.local.router(), self.request()).await
+    }
+
+    fn with_body(&self, body: impl Into<Vec<u8>>) -> Hook {
+        Hook { provider: self.provider, headers: self.headers.clone(), body: body.into() }
+    }
+}
+
+async fn answered(router: axum::Router, request: Request) -> u16 {
+    let answer = router.oneshot(request).await.expect("an answer");
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    serde_json::from_slice::<Value>(&body).expect("an answer in JSON");
+    status
+}
+
+fn seconds(app: &App) -> String {
+    app.clock.now().as_seconds().to_string()
+}
+
+/// What SendGrid posts: signed as it is written, with a line's end.
+fn sendgrid_at(keys: &Providers, timestamp: &str, body: impl Into<Vec<u8>>) -> Hook {
+    let body = body.into();
+    let signed = signature::sendgrid::sign(&keys.sendgrid_private_key, timestamp, &body).expect("a key");
+    let headers = vec![
+        (signature::sendgrid::TIMESTAMP_HEADER, timestamp.to_owned()),
+        (signature::sendgrid::SIGNATURE_HEADER, signed),
+    ];
+    Hook { provider: "sendgrid", headers, body }
+}
+
+fn sendgrid(app: &App, events: &Value) -> Hook {
+    sendgrid_at(&app.local.providers, &seconds(app), format!("{events}\r\n"))
+}
+
+fn mailgun_with(key: &str, timestamp: &str, event: &Value) -> Hook {
+    let token = "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0";
+    let signed = signature::mailgun::sign(key, timestamp, token);
+    let body = json!({
+        "signature": {"timestamp": timestamp, "token": token, "signature": signed},
+        "event-data": event,
+    });
+    Hook { provider: "mailgun", headers: Vec::new(), body: body.to_string().into_bytes() }
+}
+
+fn mailgun(app: &App, event: &Value) -> Hook {
+    mailgun_with(&app.local.providers.mailgun_signing_key, &seconds(app), event)
+}
+
+fn postmark(app: &App, event: &Value) -> Hook {
+    let credentials = signature::basic::sign(&app.local.providers.postmark_credentials);
+    Hook {
+        provider: "postmark",
+        headers: vec![("authorization", credentials)],
+        body: event.to_string().into_bytes(),
+    }
+}
+
+/// A report of a provider about one mail, by the provider's own id: `delivered`, `bounced`, `complained`, `opted_out`.
+fn says(app: &App, provider: &str, id: &str, email: &str, what: &str) -> Hook {
+    let at = app.clock.now();
+    match provider {
+        "sendgrid" => {
+            let name = match what {
+                "delivered" => "delivered",
+                "bounced" => "bounce",
+                "complained" => "spamreport",
+                _ => "unsubscribe",
+            };
+            let event = json!({"event": name, "email": email, "timestamp": at.as_seconds(), "type": "bounce",
+                               "sg_message_id": format!("{id}.recvd-5f6c7d8e9-abcde-1-69B30000-1.0")});
+            sendgrid(app, &json!([event]))
+        }
+        "mailgun" => {
+            let name = match what {
+                "delivered" => "delivered",
+                "bounced" => "failed",
+                "complained" => "complained",
+                _ => "unsubscribed",
+            };
+            let event = json!({"event": name, "severity": "permanent", "reason": "bounce", "recipient": email,
+                               "timestamp": at.as_seconds(), "message": {"headers": {"message-id": id}}});
+            mailgun(app, &event)
+        }
+        _ => {
+            let mut event = json!({"MessageID": id, "Recipient": email});
+            let more = match what {
+                "delivered" => json!({"RecordType": "Delivery", "DeliveredAt": at.to_string()}),
+                "bounced" => json!({"RecordType": "Bounce", "Type": "HardBounce", "TypeCode": 1}),
+                "complained" => json!({"RecordType": "SpamComplaint"}),
+                _ => json!({"RecordType": "SubscriptionChange", "SuppressSending": true,
+                            "SuppressionReason": "ManualSuppression"}),
+            };
+            event.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            postmark(app, &event)
+        }
+    }
+}
+
+/// The body of a call that records a mail that this provider carried.
+fn to_record(studio: &Business<'_>, provider: &str, id: &str, to: &str) -> Value {
+    let (name, id) = match provider {
+        "sendgrid" => ("sg_message_id", format!("{id}.filter-1")),
+        "mailgun" => ("message_id", format!("<{id}>")),
+        _ => ("MessageID", id.to_owned()),
+    };
+    let mail = json!({"client_id": 7, "to_email": to, "subject": "Hello", "message": "Hi", "status": "sent",
+                      "provider_metadata": {name: id}});
+    json!({"category": "conversation", "from_email": studio.email, "provider": provider, "messages": [mail]})
+}
+
+#[tokio::test]
+async fn mail_that_another_provider_carried_is_followed_by_the_providers_id() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    for provider in PROVIDERS {
+        let (id, to) = (format!("id-at-{provider}"), format!("{provider}@example.com"));
+        let message = recorded(&app, &studio, to_record(&studio, provider, &id, &to)).await;
+        assert_eq!(studio.status(message).await, "sent");
+        assert_eq!(says(&app, provider, &id, &to, "delivered").post(&app).await, 200);
+        assert_eq!(studio.status(message).await, "delivered", "{provider}");
+        assert_eq!(suppressed(&studio, &to).await, FREE);
+        let bounced = says(&app, provider, &id, &to, "bounced");
+        assert_eq!((bounced.post(&app).await, bounced.post(&app).await), (200, 200));
+        let shown = studio.message(message).await;
+        assert_eq!(
+            (&shown["status"], &shown["error_code"]),
+            (&json!("bounced"), &json!("bounce")),
+            "{provider}"
+        );
+        assert!(shown["delivered_at"].is_string());
+        assert_eq!(suppressed(&studio, &to).await, blocked_by("bounce"), "{provider}");
+        let reports = studio.timeline(message).await;
+        let reports = reports.iter().filter(|(source, _, _)| source == "provider").count();
+        assert_eq!(reports, 2, "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_says_before_the_mail_is_recorded_waits_for_it() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    for provider in PROVIDERS {
+        for (what, status, suppression) in [
+            ("bounced", "bounced", blocked_by("bounce")),
+            ("complained", "complained", blocked_by("complaint")),
+            ("opted_out", "delivered", (None, true)),
+        ] {
+            let (id, to) = (format!("{what}-at-{provider}"), format!("{provider}-{what}@example.com"));
+            for what in ["delivered", what, what] {
+                assert_eq!(says(&app, provider, &id, &to, what).post(&app).await, 200);
+            }
+            assert_eq!(suppressed(&studio, &to).await, FREE, "nobody knows whose mail it is");
+            let message = recorded(&app, &studio, to_record(&studio, provider, &id, &to)).await;
+            assert_eq!(studio.status(message).await, status, "{provider}, {what}");
+            assert_eq!(suppressed(&studio, &to).await, suppression, "{provider}, {what}");
+            assert!(studio.message(message).await["delivered_at"].is_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_recorder_that_dies_loses_nothing_that_waited() {
+    at_every_call(4, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        for what in ["delivered", "complained"] {
+            says(&app, "sendgrid", "id", ADA, what).post(&app).await;
+        }
+        let accepted = studio.post("/email/record", to_record(&studio, "sendgrid", "id", ADA)).await.ok();
+        let died = app.dies(n, when, app.local.deliver_once(Source::Record)).await;
+        app.recover().await;
+        let request = accepted["request_id"].as_str().unwrap();
+        let found = studio.get(&format!("/messages/requests/{request}")).await.ok();
+        assert_eq!(found["counts"], json!({"complained": 1}), "died at {n}, {when:?}");
+        assert_eq!(suppressed(&studio, ADA).await, blocked_by("complaint"), "died at {n}, {when:?}");
+        died
+    })
+    .await;
+}
+
+/// Mails that SendGrid carried, each with its id there.
+async fn a_hundred(app: &App, studio: &Business<'_>) -> Vec<u64> {
+    let mails: Vec<Value> = (0..100)
+        .map(|n| {
+            json!({"client_id": 100 + n, "to_email": format!("n{n}@example.com"), "subject": "Hello", "message": "Hi",
+                   "provider_metadata": {"sg_message_id": format!("id{n}")}})
+        })
+        .collect();
+    let body = json!({"category": "campaign", "from_email": studio.email, "provider": "sendgrid", "messages": mails});
+    let accepted = studio.post("/email/record", body).await.ok();
+    app.drain().await;
+    let request = accepted["request_id"].as_str().unwrap();
+    let found = studio.get(&format!("/messages/requests/{request}")).await.ok();
+    assert_eq!(found["counts"], json!({"sent": 100}));
+    let ids =
+        found["messages"].as_array().unwrap().iter().map(|message| message["message_id"].as_u64().unwrap());
+    ids.collect()
+}
+
+#[tokio::test]
+async fn one_odd_event_among_a_hundred_keeps_none_of_the_others() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let ids = a_hundred(&app, &studio).await;
+    let mut events: Vec<Value> = (0..100)
+        .map(|n| json!({"event": "delivered", "email": format!("n{n}@example.com"), "sg_message_id": format!("id{n}.x")}))
+        .collect();
+    let odd =
+        [json!(null), json!({"event": 7}), json!("what"), json!({"event": "bounce", "sg_message_id": ["x"]})];
+    for odd in odd {
+        events.insert(50, odd);
+    }
+    let hook = sendgrid(&app, &json!(events));
+    assert_eq!(hook.post(&app).await, 200);
+    for id in &ids {
+        assert_eq!(studio.status(*id).await, "delivered");
+    }
+    app.local.wire.clear();
+    assert_eq!(hook.post(&app).await, 200, "once more");
+    assert_eq!(app.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_signature_of_sendgrid_is_over_every_byte_and_the_time() {
+    let app = App::start().await;
+    app.local.wire.clear();
+    let event =
+        json!([{"event": "bounce", "email": ADA, "sg_message_id": "id.x", "timestamp": 1_769_860_800}]);
+    let now = app.clock.now().as_seconds();
+    let good = sendgrid(&app, &event);
+    assert!(good.body.ends_with(b"\r\n"));
+    let pretty = serde_json::to_string_pretty(&event).unwrap();
+    let other_keys = Providers::new().unwrap();
+    let unsigned = Hook { headers: Vec::new(), ..good.with_body(good.body.clone()) };
+    let refused = [
+        ("written again", good.with_body(format!("{pretty}\r\n"))),
+        ("without its end", good.with_body(event.to_string())),
+        ("empty", good.with_body("")),
+        ("old", sendgrid_at(&app.local.providers, &(now - 700).to_string(), good.body.clone())),
+        ("from the future", sendgrid_at(&app.local.providers, &(now + 700).to_string(), good.body.clone())),
+        ("by another key", sendgrid_at(&other_keys, &now.to_string(), good.body.clone())),
+        ("not signed", unsigned),
+    ];
+    for (what, hook) in refused {
+        assert_eq!(hook.post(&app).await, 403, "{what}");
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new(), "nothing is looked at before");
+    assert_eq!(good.post(&app).await, 200);
+    assert_eq!(sendgrid(&app, &json!({"event": "bounce"})).post(&app).await, 422, "signed, and no list");
+}
+
+#[tokio::test]
+async fn mailgun_is_told_406_to_stop_and_200_when_it_repeats_itself() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let id = recorded(&app, &studio, to_record(&studio, "mailgun", "id@mg.example.com", ADA)).await;
+    app.local.wire.clear();
+    let good = says(&app, "mailgun", "id@mg.example.com", ADA, "bounced");
+    let event = serde_json::from_slice::<Value>(&good.body).unwrap()["event-data"].clone();
+    let key = &app.local.providers.mailgun_signing_key;
+    let old = (app.clock.now().as_seconds() - 13 * 3600).to_string();
+    for (what, hook) in [
+        ("another key", mailgun_with("another", &seconds(&app), &event)),
+        ("old", mailgun_with(key, &old, &event)),
+        ("not signed", good.with_body(json!({"event-data": event}).to_string())),
+        ("no JSON", good.with_body("event=delivered")),
+        ("empty", good.with_body("")),
+    ] {
+        assert_eq!(hook.post(&app).await, 406, "{what}");
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+    assert_eq!(good.post(&app).await, 200);
+    assert_eq!(studio.status(id).await, "bounced");
+    let before = (studio.message(id).await, studio.timeline(id).await);
+    assert_eq!(good.post(&app).await, 200);
+    assert_eq!((studio.message(id).await, studio.timeline(id).await), before);
+}
+
+#[tokio::test]
+async fn postmark_proves_itself_with_the_credentials_in_its_address() {
+    let app = App::start().await;
+    app.local.wire.clear();
+    let good = says(&app, "postmark", "883953f4-6105-42a2-a16a-77a8eac79483", ADA, "bounced");
+    let other = signature::basic::sign("postmark:guess");
+    for headers in [Vec::new(), vec![("authorization", other)], vec![("authorization", "Basic x".to_owned())]]
+    {
+        let hook = Hook { headers, ..good.with_body(good.body.clone()) };
+        assert_eq!(hook.post(&app).await, 403);
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+    assert_eq!(good.post(&app).await, 200);
+    assert_eq!(good.with_body("[]").post(&app).await, 422);
+}
+
+#[tokio::test]
+async fn a_provider_that_omega_does_not_know_is_named() {
+    let app = App::start().await;
+    app.local.wire.clear();
+    for route in ["webhooks", "inbound"] {
+        for provider in ["sparkpost", "SES", "%20", "%FF"] {
+            let path = format!("/email/{route}/{provider}");
+            let answer = send(app.anonymous(Method::POST, &path).body("{}")).await;
+            assert_eq!(answer.bad_fields(), [r#"["path","provider"]"#], "{path}");
+        }
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+}
+
+/// A webhook handler of its own, with a stand-in for SNS that counts what is asked of it.
+async fn own_webhooks(app: &App, settings: impl FnOnce(Settings) -> Settings) -> (axum::Router, Wire) {
+    let wire = Wire::new();
+    let pages = axum::Router::new()
+        .route("/SimpleNotificationService-local.pem", get(async || SNS_CERTIFICATE))
+        .route("/", get(async || "<ConfirmSubscriptionResponse/>"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(local::wire::serve(listener, wire.layer("sns", pages)));
+    let keys = &app.local.providers;
+    let deps = app.local.email_sender();
+    let usual = Settings {
+        sns_topics: vec![SNS_TOPIC.to_owned()],
+        sns_version_1: false,
+        sns_endpoint: Some(origin.clone()),
+        sendgrid_public_key: Some(keys.sendgrid_public_key.clone()),
+        sendgrid_credentials: Some(keys.sendgrid_credentials.clone()),
+        mailgun_signing_key: Some(keys.mailgun_signing_key.clone()),
+        postmark_credentials: Some(keys.postmark_credentials.clone()),
+        bucket: local::BUCKET.to_owned(),
+    };
+    let state = email_webhooks::State {
+        store: app.local.sweeper().store.clone(),
+        received: deps.outbox.email.clone(),
+        objects: deps.objects.clone(),
+        fetcher: fetch::Fetcher::new(fetch::Config { trusted_origins: vec![origin] }),
+        settings: settings(usual),
+        certificates: Certificates::default(),
+    };
+    (web::app(email_webhooks::routes(state)), wire)
+}
+
+fn sns_key() -> Vec<u8> {
+    let lines = SNS_KEY.lines().filter(|line| !line.starts_with('-'));
+    STANDARD.decode(lines.collect::<String>()).expect("a key")
+}
+
+/// What SNS posts when SES published this.
+fn notification(app: &App, notice: &str) -> sns::Message {
+    signed(sns::Message {
+        kind: sns::Kind::Notification,
+        message_id: "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324".to_owned(),
+        topic_arn: SNS_TOPIC.to_owned(),
+        message: notice.to_owned(),
+        timestamp: app.clock.now().to_string(),
+        subject: Some("Amazon SES Email Event Notification".to_owned()),
+        signature: String::new(),
+        signature_version: "2".to_owned(),
+        signing_cert_url: CERTIFICATE_URL.to_owned(),
+        subscribe_url: None,
+        token: None,
+    })
+}
+
+fn confirmation(app: &App) -> sns::Message {
+    let url = format!(
+        "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={SNS_TOPIC}&Token=2336412f"
+    );
+    signed(sns::Message {
+        kind: sns::Kind::SubscriptionConfirmation,
+        message: "You have chosen to subscribe".to_owned(),
+        subject: None,
+        subscribe_url: Some(url),
+        token: Some("2336412f".to_owned()),
+        ..notification(app, "")
+    })
+}
+
+fn signed(message: sns::Message) -> sns::Message {
+    let signature = sns::sign(&message, &sns_key()).expect("a key");
+    sns::Message { signature, ..message }
+}
+
+fn by_sns(message: &sns::Message) -> Hook {
+    let headers = vec![("x-amz-sns-message-type", "Notification".to_owned())];
+    Hook { provider: "ses", headers, body: sns::write(message).into_bytes() }
+}
+
+/// What SES says when a mail came back, as it would publish it.
+fn bounce_notice(app: &App, mail: &str) -> String {
+    let mail = app.local.ses.mail(mail).expect("a known mail");
+    let tags: serde_json::Map<String, Value> =
+        mail.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    let bounced: Vec<Value> = mail.recipients().iter().map(|to| json!({"emailAddress": to})).collect();
+    json!({
+        "eventType": "Bounce",
+        "mail": {"messageId": mail.id, "destination": mail.recipients(), "tags": tags},
+        "bounce": {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": bounced},
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn reports_of_ses_come_by_sns_too_and_the_certificate_is_fetched_once() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    silent(&app);
+    let (router, sns) = own_webhooks(&app, |usual| usual).await;
+    for n in 0..3 {
+        let email = format!("n{n}@example.com");
+        let (id, mail) = handed_over(&app, &studio, to_send("conversation", &email, &[], &[])).await;
+        let hook = by_sns(&notification(&app, &bounce_notice(&app, &mail)));
+        for _ in 0..2 {
+            assert_eq!(answered(router.clone(), hook.request()).await, 200);
+        }
+        assert_eq!(studio.status(id).await, "bounced");
+        assert_eq!(suppressed(&studio, &email).await, blocked_by("bounce"));
+    }
+    assert_eq!(sns.operations("sns"), ["GET /SimpleNotificationService-local.pem"]);
+    let hook =
+        by_sns(&notification(&app, "Successfully validated SNS topic for Amazon SES event publishing."));
+    assert_eq!(answered(router.clone(), hook.request()).await, 200);
+    let hook = by_sns(&notification(&app, "what is this"));
+    assert_eq!(answered(router, hook.request()).await, 422);
+}
+
+#[tokio::test]
+async fn a_message_of_sns_that_was_altered_or_is_not_ours_is_refused() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    silent(&app);
+    let (id, mail) = to_ada(&app, &studio).await;
+    let notice = bounce_notice(&app, &mail);
+    let good = notification(&app, &notice);
+    let (router, asked) = own_webhooks(&app, |usual| usual).await;
+    let foreign_topic = format!("{SNS_TOPIC}-of-another");
+    let elsewhere = |url: &str| signed(sns::Message { signing_cert_url: url.to_owned(), ..good.clone() });
+    let hour_ago = app.clock.now().minus(HOUR + HOUR / 60).to_string();
+    let never_fetched = [
+        ("a foreign topic", signed(sns::Message { topic_arn: foreign_topic, ..good.clone() })),
+        ("a foreign certificate", elsewhere("https://sns.example.com/x.pem")),
+        (
+            "a certificate in a bucket",
+            elsewhere("https://s3.amazonaws.com/x/SimpleNotificationService-local.pem"),
+        ),
+        ("a certificate without TLS", elsewhere(&CERTIFICATE_URL.replace("https", "http"))),
+        ("a certificate that pretends", elsewhere("https://sns.us-east-1.amazonaws.com.example.com/x.pem")),
+    ];
+    app.local.wire.clear();
+    for (what, message) in &never_fetched {
+        assert_eq!(answered(router.clone(), by_sns(message).request()).await, 403, "{what}");
+    }
+    assert_eq!(asked.calls().len(), 0, "nothing is fetched for strangers");
+    let refused = [
+        ("altered", sns::Message { message: notice.replace("Permanent", "Permanent "), ..good.clone() }),
+        ("with another subject", sns::Message { subject: None, ..good.clone() }),
+        ("version 1", signed(sns::Message { signature_version: "1".to_owned(), ..good.clone() })),
+        ("version 3", signed(sns::Message { signature_version: "3".to_owned(), ..good.clone() })),
+        ("old", signed(sns::Message { timestamp: hour_ago, ..good.clone() })),
+        ("not signed", sns::Message { signature: String::new(), ..good.clone() }),
+    ];
+    for (what, message) in &refused {
+        assert_eq!(answered(router.clone(), by_sns(message).request()).await, 403, "{what}");
+    }
+    for body in ["", "{}", "[]", "Notification"] {
+        let hook = by_sns(&good).with_body(body);
+        assert_eq!(answered(router.clone(), hook.request()).await, 403, "{body}");
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+    assert_eq!(studio.status(id).await, "sent");
+    assert_eq!(answered(router, by_sns(&good).request()).await, 200);
+}
+
+#[tokio::test]
+async fn a_subscription_to_a_topic_of_ours_is_confirmed_once_and_no_other_one_is() {
+    let app = App::start().await;
+    let (router, asked) = own_webhooks(&app, |usual| usual).await;
+    let good = confirmation(&app);
+    let foreign = signed(sns::Message { topic_arn: format!("{SNS_TOPIC}2"), ..good.clone() });
+    let elsewhere = good.subscribe_url.as_deref().map(|url| url.replace("sns.us-east-1", "sns.example"));
+    let elsewhere = signed(sns::Message { subscribe_url: elsewhere, ..good.clone() });
+    let altered = sns::Message { token: Some("other".to_owned()), ..good.clone() };
+    for message in [foreign, elsewhere, altered] {
+        assert_eq!(answered(router.clone(), by_sns(&message).request()).await, 403);
+    }
+    let confirmed = || asked.operations("sns").iter().filter(|operation| *operation == "GET /").count();
+    assert_eq!(confirmed(), 0);
+    assert_eq!(answered(router.clone(), by_sns(&good).request()).await, 200);
+    assert_eq!(confirmed(), 1);
+
+    let ended = signed(sns::Message { kind: sns::Kind::UnsubscribeConfirmation, ..good });
+    assert_eq!(answered(router, by_sns(&ended).request()).await, 200);
+    assert_eq!(confirmed(), 1, "whoever ended it meant it");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_could_not_be_made_comes_again() {
+    let app = App::start().await;
+    let (router, asked) = own_webhooks(&app, |usual| usual).await;
+    let hook = by_sns(&confirmation(&app));
+    asked.fail("sns", Some("GET /"), 1, 500, "");
+    assert_eq!(answered(router.clone(), hook.request()).await, 503);
+    assert_eq!(answered(router.clone(), hook.request()).await, 200);
+
+    let (router, asked) = own_webhooks(&app, |usual| usual).await;
+    asked.fail("sns", None, 1, 404, "");
+    assert_eq!(answered(router.clone(), hook.request()).await, 503, "no certificate");
+    assert_eq!(answered(router, hook.request()).await, 200, "what was no certificate is not kept");
+}
+
+#[tokio::test]
+async fn version_1_of_sns_has_to_be_asked_for() {
+    let app = App::start().await;
+    let good = confirmation(&app);
+    let (router, _) = own_webhooks(&app, |usual| Settings { sns_version_1: true, ..usual }).await;
+    assert_eq!(answered(router.clone(), by_sns(&good).request()).await, 200, "version 2 is always good");
+    let first = signed(sns::Message { signature_version: "1".to_owned(), ..good });
+    assert_eq!(answered(router, by_sns(&first).request()).await, 403, "signed with the hash of version 2");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_set_up_is_refused() {
+    let app = App::start().await;
+    let hooks = [
+        by_sns(&notification(&app, "Successfully validated SNS topic")),
+        says(&app, "sendgrid", "id", ADA, "bounced"),
+        says(&app, "mailgun", "id", ADA, "bounced"),
+        says(&app, "postmark", "id", ADA, "bounced"),
+    ];
+    let (router, asked) = own_webhooks(&app, |_| Settings::default()).await;
+    app.local.wire.clear();
+    for hook in hooks {
+        let expected = if hook.provider == "mailgun" { 406 } else { 403 };
+        assert_eq!(answered(router.clone(), hook.request()).await, expected, "{}", hook.provider);
+    }
+    assert_eq!(app.local.wire.operations("dynamodb"), Vec::<String>::new());
+    assert_eq!(asked.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn a_signature_holds_for_what_the_gateway_encodes() {
+    let app = App::start().await;
+    for (n, hook) in [
+        says(&app, "sendgrid", "id", ADA, "bounced"),
+        says(&app, "mailgun", "id", ADA, "bounced"),
+        says(&app, "postmark", "id", ADA, "bounced"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = format!("/omega/email/webhooks/{}", hook.provider);
+        for encoded in [false, true] {
+            let body = if encoded {
+                STANDARD.encode(&hook.body)
+            } else {
+                String::from_utf8(hook.body.clone()).unwrap()
+            };
+            let headers: serde_json::Map<String, Value> =
+                hook.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            let event = json!({
+                "version": "2.0", "routeKey": "POST /omega/email/webhooks/{provider}", "rawPath": path,
+                "rawQueryString": "", "headers": headers, "body": body, "isBase64Encoded": encoded,
+                "requestContext": {
+                    "accountId": "000000000000", "apiId": "api", "domainName": "api.example.com",
+                    "domainPrefix": "api", "requestId": "r", "routeKey": "POST /omega/email/webhooks/{provider}",
+                    "stage": "$default", "time": "31/Jan/2026:12:00:00 +0000", "timeEpoch": 1_769_860_800_000_u64,
+                    "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                             "userAgent": "x"},
+                },
+            });
+            let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+            let request = request.map(|body| Body::from(body.to_vec()));
+            assert_eq!(answered(app.local.router(), request).await, 200, "{n}, encoded: {encoded}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_the_table_is_away_a_provider_is_asked_to_come_again() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    for provider in PROVIDERS {
+        let to = format!("{provider}@example.com");
+        let id = recorded(&app, &studio, to_record(&studio, provider, provider, &to)).await;
+        let hook = says(&app, provider, provider, &to, "complained");
+        app.local.wire.fail("dynamodb", None, usize::MAX, 400, REFUSAL);
+        assert!(hook.post(&app).await >= 500, "{provider}");
+        app.local.wire.heal();
+        assert_eq!(studio.status(id).await, "sent");
+        assert_eq!(hook.post(&app).await, 200);
+        assert_eq!(studio.status(id).await, "complained");
+        assert_eq!(suppressed(&studio, &to).await, blocked_by("complaint"), "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_by_another_provider_with_our_own_mark_finds_its_mail() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    silent(&app);
+    let (id, _) = to_ada(&app, &studio).await;
+    let at = MessageRef {
+        business: BusinessId::new(studio.id).unwrap(),
+        client: ClientId::new(7).unwrap(),
+        message: MessageId::new(id).unwrap(),
+    };
+    let event = json!({"event": "delivered", "email": ADA, "sg_message_id": "x.y", "omega": tag(at, 1)});
+    assert_eq!(sendgrid(&app, &json!([event])).post(&app).await, 200);
+    assert_eq!(studio.status(id).await, "delivered");
+}
+
+// ---- Deaths and noise ------------------------------------------------------------------------------------------
+
+async fn dies_reading(
+    n: usize,
+    when: Halt,
+    event: Event,
+    cc: &[&str],
+    end: (&str, (Option<String>, bool)),
+) -> bool {
+    let app = App::start().await;
+    let studio = app.business().await;
+    silent(&app);
+    let (id, mail) = handed_over(&app, &studio, to_send("conversation", ADA, cc, &[])).await;
+    happens(&app, &mail, [delivery()]).await;
+    app.local.ses.send_events(&mail, [event]).await;
+    let died = app.dies(n, when, app.local.deliver_once(Source::EmailEvents)).await;
+    app.recover().await;
+
+    let message = studio.message(id).await;
+    assert_eq!(message["status"], end.0, "died at {n}, {when:?}: {message}");
+    assert!(message["delivered_at"].is_string());
+    assert_eq!(suppressed(&studio, ADA).await, end.1, "died at {n}, {when:?}");
+    let timeline = studio.timeline(id).await;
+    let reports = timeline.iter().filter(|(source, _, _)| source == "provider").count();
+    assert_eq!(reports, 2 + cc.len(), "died at {n}, {when:?}: {timeline:?}");
+    assert_eq!(app.local.ses.mails().len(), 1);
+    died
+}
+
+#[tokio::test]
+async fn a_consumer_that_dies_reading_a_report_is_followed_by_one_that_reads_it() {
+    at_every_call(2, async |n, when| {
+        dies_reading(n, when, hard(), &[], ("bounced", blocked_by("bounce"))).await
+    })
+    .await;
+    let out = || EventType::Subscription.into();
+    at_every_call(3, async |n, when| dies_reading(n, when, out(), &[], ("delivered", (None, true))).await)
+        .await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_dies_reading_of_a_copy_is_followed_by_one_that_reads_it() {
+    let end = || ("complained", blocked_by("complaint"));
+    at_every_call(3, async |n, when| dies_reading(n, when, complaint().of([ADA]), &[BEN], end()).await).await;
+}
+
+#[tokio::test]
+async fn a_soft_bounce_whose_consumer_died_is_tried_again_once() {
+    at_every_call(2, async |n, when| {
+        let app = App::start().await;
+        let studio = app.business().await;
+        silent(&app);
+        let (id, mail) = to_ada(&app, &studio).await;
+        app.local.ses.send_events(&mail, [soft()]).await;
+        let died = app.dies(n, when, app.local.deliver_once(Source::EmailEvents)).await;
+        app.live(HOUR * 6, HOUR).await;
+        let attempt = studio.message(id).await["attempt"].clone();
+        assert_eq!((app.local.ses.mails().len(), attempt), (2, json!(2)), "died at {n}, {when:?}");
+        died
+    })
+    .await;
+}
+
+#[test]
+fn no_altered_call_of_a_webhook_is_a_defect_and_none_that_is_refused_is_written_down() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let app = runtime.block_on(App::start());
+    let studio = runtime.block_on(app.business());
+    let (router, _) = runtime.block_on(own_webhooks(&app, |usual| usual));
+    silent(&app);
+    let (_, mail) = runtime.block_on(to_ada(&app, &studio));
+    let notice = bounce_notice(&app, &mail);
+    app.clock.freeze();
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 120,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let change = (0usize..4, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0u8..5);
+    runner
+        .run(&change, |(which, place, length, byte, kind)| {
+            let good = match which {
+                0 => by_sns(&notification(&app, &notice)),
+                1 => says(&app, "sendgrid", "id", ADA, "bounced"),
+                2 => says(&app, "mailgun", "id", ADA, "bounced"),
+                _ => says(&app, "postmark", "id", ADA, "bounced"),
+            };
+            let mut body = good.body.clone();
+            let (at, to) = (place.index(body.len()), length.index(body.len()));
+            match kind {
+                0 => body[at] = byte,
+                1 => body.insert(at, byte),
+                2 => body.truncate(at),
+                3 => drop(body.drain(at.min(to)..at.max(to))),
+                _ => body.extend_from_within(at.min(to)..at.max(to)),
+            }
+            app.local.wire.clear();
+            let altered = body != good.body;
+            let status = runtime.block_on(answered(router.clone(), good.with_body(body).request()));
+            assert!(status < 500, "{}: {status}", good.provider);
+            if which == 1 && altered {
+                assert_eq!(status, 403);
+            }
+            if status != 200 {
+                assert_eq!(app.writes(), Vec::<String>::new(), "{}: {status}", good.provider);
+            }
+            Ok(())
+        })
+        .unwrap();
 }

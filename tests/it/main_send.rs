@@ -1,4 +1,5 @@
 //! Temporary.
+#![allow(dead_code)]
 mod app;
 mod desk;
 mod email_deaths;

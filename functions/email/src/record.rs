@@ -24,6 +24,7 @@ const MOST: usize = 100;
 /// Attachments and further receivers of one mail. More than SES takes: it is kept as given.
 const MOST_OTHERS: usize = 500;
 const LONGEST: usize = 998;
+const LONGEST_URL: usize = 2048;
 /// What is kept as given of one mail, in bytes: its message has to fit into the table, body and metadata included.
 const LONGEST_GIVEN: usize = 100_000;
 /// What is given as content and is shorter than this is no file, but a word in its place.
@@ -89,7 +90,7 @@ impl Checked {
         recording.index = index;
         let whole = serde_json::to_vec(&recording).map_err(|error| Error::Internal(error.into()))?;
         if whole.len() <= LONGEST_JOB {
-            return Ok(Recorded::Whole(recording));
+            return Ok(Recorded::Whole(Box::new(recording)));
         }
         let key = keys::recording(business, request, index);
         uploads.push(Upload {
@@ -128,13 +129,14 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
         let html = entry.optional("html", text(domain::mail::LARGEST));
         let cc = entry.list("cc_email", MOST_OTHERS, as_given);
         let bcc = entry.list("bcc_email", MOST_OTHERS, as_given);
-        let attachments = entry.every("attachments", MOST_OTHERS, attachment)?;
+        let attachments = entry.every("attachments", MOST_OTHERS, attachment);
+        let status = entry.optional("status", STATUS);
+        let provider_metadata = entry.optional("provider_metadata", metadata);
+        let attachments = attachments?;
         refuse_too_much(entry, &cc, &bcc, &attachments);
         let (attachments, contents): (Vec<Attachment>, Vec<Option<Vec<u8>>>) =
             attachments.into_iter().unzip();
         let contents = contents.into_iter().enumerate().filter_map(|(n, content)| Some((n, content?)));
-        let status = entry.optional("status", STATUS);
-        let provider_metadata = entry.optional("provider_metadata", metadata);
         let status = status.unwrap_or(if inbound { Status::Received } else { Status::Sent });
         let message = Message {
             at: MessageRef {
@@ -224,7 +226,7 @@ fn attachment(object: &Object<'_>) -> Option<Given> {
     let attachment = Attachment {
         filename: object.optional("filename", as_given),
         content_type: object.optional("content_type", text(LONGEST)),
-        url: object.optional("url", as_given),
+        url: object.optional("url", text(LONGEST_URL)).map(Text),
         content: if content.is_some() { None } else { given.map(Text) },
         ..Attachment::default()
     };

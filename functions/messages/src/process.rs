@@ -27,6 +27,7 @@ const MOST_ATTACHMENTS: usize = 50;
 const LONGEST_ATTACHMENTS: usize = 100_000;
 /// A subject longer than a line of a mail may be (RFC 5322, 2.1.1) is none.
 const LONGEST_SUBJECT: usize = 998;
+const LONGEST_URL: usize = 2048;
 
 struct Request {
     business: BusinessId,
@@ -118,7 +119,7 @@ fn mail(body: &Object<'_>, from_client: bool) -> Option<Mail> {
     let subject = body.optional("subject", line);
     let attachments = body.every("attachments", MOST_ATTACHMENTS, |object| {
         let url = if from_client {
-            object.required("url", text(LONGEST_SUBJECT))
+            object.required("url", text(LONGEST_URL))
         } else {
             object.required("url", https_url)
         };
@@ -139,7 +140,7 @@ fn mail(body: &Object<'_>, from_client: bool) -> Option<Mail> {
 }
 
 fn missing(field: &str, input: Value, said: &str) -> ApiError {
-    unprocessable(&["body", field], input, &format!("Value error, {said}"))
+    unprocessable(&["body", field], input, format!("Value error, {said}"))
 }
 
 fn our_address(business: &Business, asked: &Request) -> Result<Address, ApiError> {
@@ -241,7 +242,7 @@ async fn record(
     let job = serde_json::to_vec(&recording).map_err(|error| domain::Error::Internal(error.into()))?;
     let mut message_id = None;
     if job.len() <= LONGEST_JOB {
-        outbox.queue_recordings(vec![Recorded::Whole(recording)], correlation).await?;
+        outbox.queue_recordings(vec![Recorded::Whole(Box::new(recording))], correlation).await?;
     } else {
         // A job stays small. One mail is stored as quickly as it is put elsewhere.
         message_id = outbox.store.record(&recording).await?.id();

@@ -148,7 +148,7 @@ async fn sweep_message(deps: &Deps, due: &DueMessage, swept: &mut Swept) -> Resu
             }
         }
         Status::Sending | Status::Sent | Status::UnknownOutcome if due.message.channel == Channel::Email => {
-            let why = "A day went by without a report, and SES cannot be asked about a mail.";
+            let why = "No report came, and SES cannot be asked about a mail.";
             deps.store.stop_asking(message, attempt, why).await?;
         }
         Status::Sending | Status::Sent | Status::UnknownOutcome => {

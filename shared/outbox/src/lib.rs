@@ -34,7 +34,7 @@ pub struct Outbox {
 #[derive(Clone, Debug)]
 pub enum Recorded {
     /// It travels in its job.
-    Whole(Recording),
+    Whole(Box<Recording>),
     /// It lies in object storage, under this key.
     Stored(String),
 }
@@ -112,7 +112,7 @@ impl Outbox {
     /// `Unavailable` when not all are queued; the caller repeats the call, and what was queued is stored once.
     pub async fn queue_recordings(&self, recordings: Vec<Recorded>, correlation: &str) -> Result<()> {
         let work = |recorded| match recorded {
-            Recorded::Whole(recording) => Work::Record(Box::new(recording)),
+            Recorded::Whole(recording) => Work::Record(recording),
             Recorded::Stored(object) => Work::RecordStored { object },
         };
         let jobs: Vec<Job> =

@@ -1,0 +1,5 @@
+//! Temporary.
+mod app;
+mod email_reports;
+mod faults;
+mod staff;
