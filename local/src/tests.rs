@@ -113,7 +113,7 @@ async fn every_command_of_the_tour_works_when_it_is_pasted() {
         "\"name\":\"Downtown\"",
         "Zoë",
         "Note stored",
-        "1 marked read",
+        "2 marked read",
         "\"cause\":\"inbound_message\"",
         "\"to\":\"resolved\"",
         "\"highlights\":[{",

@@ -514,58 +514,114 @@ async fn a_mail_to_two_businesses_is_in_both_once() {
     assert_eq!((studio.balance().await.len(), other.balance().await.len()), (1, 1));
 }
 
-/// A mail with something for each kind of call.
-fn heavy(studio: &Business<'_>, other: &Business<'_>, n: usize) -> ClientMail {
-    ClientMail {
-        recipients: vec![studio.email.clone(), other.email.clone()],
-        attachments: vec![ClientFile::new("a.txt", "text/plain", b"attached")],
-        ..ClientMail::new(ADA, &studio.email, "Long", &format!("mail {n} {}", "long ".repeat(50_000)))
+/// How many mails of a client are there, by their profile.
+async fn unread(studio: &Business<'_>) -> u64 {
+    studio.client(SEVEN).await["unread_messages_count"].as_u64().expect("a number")
+}
+
+/// One mail after the other comes, to two businesses, and something happens to its receiver at the first call, at the
+/// second, …
+async fn at_every_call_of_a_receiver(happens: impl AsyncFn(&App, usize, Halt) -> bool) {
+    let app = App::start().await;
+    let (studio, other) = (app.business().await, app.business().await);
+    for business in [&studio, &other] {
+        business.put("/clients/7", json!({"client_email": ADA})).await.ok();
     }
+    let (sent, queue) = (AtomicU64::new(0), &app.local.feed(Source::EmailEvents).queue);
+    at_every_call(15, async |n, when| {
+        let mail = ClientMail {
+            recipients: vec![studio.email.clone(), other.email.clone()],
+            attachments: vec![ClientFile::new("a.txt", "text/plain", b"attached")],
+            ..ClientMail::new(ADA, &studio.email, "Hello", "Hello")
+        };
+        app.local.ses.client_writes(mail).await.unwrap();
+        let sent = sent.fetch_add(1, Ordering::Relaxed) + 1;
+        // Nothing of a business is remembered.
+        app.clock.advance(Duration::from_secs(10));
+        let happened = happens(&app, n, when).await;
+        app.local.sqs.redeliver(queue);
+        app.drain().await;
+        for business in [&studio, &other] {
+            assert_eq!(unread(business).await, sent, "at call {n}, {when:?}");
+        }
+        happened
+    })
+    .await;
+    let sent = sent.into_inner() as usize;
+    for business in [&studio, &other] {
+        assert_eq!(business.balance().await.len(), sent);
+    }
+    assert_eq!(app.kept_objects().len(), 2 * sent);
 }
 
 #[tokio::test]
 async fn a_mail_whose_receiver_dies_at_any_call_is_one_message() {
-    let app = App::start().await;
-    let (studio, other) = (app.business().await, app.business().await);
-    let stored = AtomicU64::new(0);
-    at_every_call(12, async |n, when| {
-        app.local.ses.client_writes(heavy(&studio, &other, n)).await.unwrap();
-        let died = app.dies(n, when, app.local.deliver_once(Source::EmailEvents)).await;
-        app.clock.advance(Duration::from_secs(10));
-        app.local.sqs.redeliver(&app.local.feed(Source::EmailEvents).queue);
-        app.drain().await;
-        let all = stored.fetch_add(1, Ordering::Relaxed) + 1;
-        for business in [&studio, &other] {
-            assert_eq!(business.balance().await.len() as u64, all, "died at {n}, {when:?}");
-        }
-        died
+    at_every_call_of_a_receiver(async |app, n, when| {
+        app.dies(n, when, app.local.deliver_once(Source::EmailEvents)).await
     })
     .await;
-    assert_eq!(
-        app.kept_objects().len() as u64,
-        4 * stored.into_inner(),
-        "two objects in each of two businesses"
-    );
 }
 
 #[tokio::test]
-async fn a_mail_whose_receiver_loses_a_connection_is_one_message() {
-    let app = App::start().await;
-    let (studio, other) = (app.business().await, app.business().await);
-    let stored = AtomicU64::new(0);
-    at_every_call(12, async |n, when| {
-        app.local.ses.client_writes(heavy(&studio, &other, n)).await.unwrap();
-        let cut = app.is_cut(n, when, app.local.deliver_once(Source::EmailEvents)).await;
-        app.clock.advance(Duration::from_secs(10));
-        app.local.sqs.redeliver(&app.local.feed(Source::EmailEvents).queue);
-        app.drain().await;
-        let all = stored.fetch_add(1, Ordering::Relaxed) + 1;
-        for business in [&studio, &other] {
-            assert_eq!(business.balance().await.len() as u64, all, "cut at {n}, {when:?}");
-        }
-        cut
+async fn a_mail_whose_receiver_loses_a_connection_at_any_call_is_one_message() {
+    at_every_call_of_a_receiver(async |app, n, when| {
+        app.is_cut(n, when, app.local.deliver_once(Source::EmailEvents)).await
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_first_mail_whose_receiver_dies_at_any_call_is_one_client() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let (sent, queue) = (AtomicU64::new(0), &app.local.feed(Source::EmailEvents).queue);
+    at_every_call(8, async |n, when| {
+        let stranger = format!("{n}{when:?}@example.org");
+        app.local
+            .ses
+            .client_writes(ClientMail::new(&stranger, &studio.email, "Hello", "Hello"))
+            .await
+            .unwrap();
+        let sent = sent.fetch_add(1, Ordering::Relaxed) + 1;
+        app.clock.advance(Duration::from_secs(10));
+        let died = app.dies(n, when, app.local.deliver_once(Source::EmailEvents)).await;
+        app.local.sqs.redeliver(queue);
+        app.drain().await;
+        assert_eq!(studio.get("/conversations").await.ok()["total"], sent, "died at {n}, {when:?}");
+        died
+    })
+    .await;
+    assert_eq!(studio.balance().await.len() as u64, sent.into_inner());
+}
+
+#[tokio::test]
+async fn a_long_mail_whose_receiver_dies_while_it_stores_objects_is_whole() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let text = "long ".repeat(41_000);
+    app.local.wire.counts(|server, _| server == "s3");
+    let (sent, queue) = (AtomicU64::new(0), &app.local.feed(Source::EmailEvents).queue);
+    at_every_call(3, async |n, when| {
+        let mail = ClientMail {
+            attachments: vec![ClientFile::new("a.txt", "text/plain", b"attached")],
+            ..ClientMail::new(ADA, &studio.email, "Long", &format!("{when:?} {n} {text}"))
+        };
+        app.local.ses.client_writes(mail).await.unwrap();
+        let sent = sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let died = app.dies(n, when, app.local.deliver_once(Source::EmailEvents)).await;
+        app.local.sqs.redeliver(queue);
+        app.drain().await;
+        let messages = studio.balance().await;
+        assert_eq!(messages.len() as u64, sent, "died at {n}, {when:?}");
+        let message = studio.message(*messages.keys().max().unwrap()).await;
+        let (body, _) = download(&studio, message["body_url"].as_str().unwrap()).await;
+        assert!(String::from_utf8(body).unwrap().starts_with(&format!("{{\"text\":\"{when:?} {n} long")));
+        let (attached, _) = download(&studio, message["attachments"][0]["url"].as_str().unwrap()).await;
+        assert_eq!(attached, b"attached");
+        died
+    })
+    .await;
+    assert_eq!(app.kept_objects().len() as u64, 2 * sent.into_inner());
 }
 
 // The work of machines.

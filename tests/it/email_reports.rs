@@ -188,7 +188,9 @@ async fn each_event_of_ses_has_its_status_its_reason_and_its_effect_on_the_addre
     ];
     for (n, (event, status, (code, class), suppression, word)) in table.into_iter().enumerate() {
         let email = format!("n{n}@example.com");
-        let (id, mail) = handed_over(&app, &studio, to_send("notification", &email, &[], &[])).await;
+        let mut body = to_send("notification", &email, &[], &[]);
+        body["messages"][0]["client_id"] = json!(100 + n);
+        let (id, mail) = handed_over(&app, &studio, body).await;
         happens(&app, &mail, [event]).await;
 
         let message = studio.message(id).await;
@@ -1107,7 +1109,7 @@ async fn a_provider_that_omega_does_not_know_is_named() {
     let app = App::start().await;
     app.local.wire.clear();
     for route in ["webhooks", "inbound"] {
-        for provider in ["sparkpost", "SES", "%20", "%FF"] {
+        for provider in ["sparkpost", "SES", "%20"] {
             let path = format!("/email/{route}/{provider}");
             let answer = send(app.anonymous(Method::POST, &path).body("{}")).await;
             assert_eq!(answer.bad_fields(), [r#"["path","provider"]"#], "{path}");
@@ -1138,7 +1140,7 @@ async fn own_webhooks(app: &App, settings: impl FnOnce(Settings) -> Settings) ->
         bucket: local::BUCKET.to_owned(),
     };
     let state = email_webhooks::State {
-        store: app.local.sweeper().store.clone(),
+        store: deps.store.clone(),
         received: deps.outbox.email.clone(),
         objects: deps.objects.clone(),
         fetcher: fetch::Fetcher::new(fetch::Config { trusted_origins: vec![origin] }),
@@ -1285,7 +1287,7 @@ async fn a_subscription_to_a_topic_of_ours_is_confirmed_once_and_no_other_one_is
     let (router, asked) = own_webhooks(&app, |usual| usual).await;
     let good = confirmation(&app);
     let foreign = signed(sns::Message { topic_arn: format!("{SNS_TOPIC}2"), ..good.clone() });
-    let elsewhere = good.subscribe_url.as_deref().map(|url| url.replace("sns.us-east-1", "sns.example"));
+    let elsewhere = good.subscribe_url.as_deref().map(|url| url.replace("amazonaws.com", "example.com"));
     let elsewhere = signed(sns::Message { subscribe_url: elsewhere, ..good.clone() });
     let altered = sns::Message { token: Some("other".to_owned()), ..good.clone() };
     for message in [foreign, elsewhere, altered] {

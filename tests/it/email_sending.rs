@@ -580,6 +580,7 @@ async fn a_mail_goes_to_fifty_receivers_at_most_over_all_three_fields() {
         (from..from + count).map(|n| format!("c{n}@example.net")).collect()
     };
 
+    app.local.ses.script(None, [Answer::accept().with_events(SILENT)]);
     let body = one(json!({"cc_email": many(0, 24), "bcc_email": many(24, 25)}));
     let (_, mail) = sent(&app, &studio, body).await;
 
@@ -1506,15 +1507,15 @@ async fn a_large_recording_travels_by_object_storage_and_its_job_is_small() {
     body["messages"]
         .as_array_mut()
         .unwrap()
-        .extend((0..99).map(|n| mail(json!({"message": format!("{n} {}", "z".repeat(2_000))}))));
+        .extend((0..12).map(|n| mail(json!({"message": format!("{n} {}", "z".repeat(2_000))}))));
 
     let accepted = studio.post("/email/record", body).await.ok();
 
-    assert_eq!(statuses(&accepted), ["sent"; 100]);
+    assert_eq!(statuses(&accepted), ["sent"; 13]);
     assert!((1..2_000).contains(&longest_job(&app)), "{}", longest_job(&app));
     app.drain().await;
     let stored = of_request(&studio, &accepted).await;
-    assert_eq!(stored.len(), 100);
+    assert_eq!(stored.len(), 13);
     let first = &stored[0];
     assert_eq!(first["message"].as_str().map(str::len), Some(2_000));
     assert_eq!(first["provider_metadata"]["words"].as_str().map(str::len), Some(30_000));

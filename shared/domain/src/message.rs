@@ -378,7 +378,9 @@ impl Report {
             metadata: None,
             recipient: recipient.cloned(),
         };
-        if event.addressed == Some(1) || event.recipients.is_empty() {
+        // A later attempt at a mail to several may go to one of them only.
+        let alone = event.addressed == Some(1) && attempt.is_none_or(|attempt| attempt <= 1);
+        if alone || event.recipients.is_empty() {
             return vec![report(None)];
         }
         event.recipients.iter().map(|recipient| report(Some(recipient))).collect()
