@@ -372,14 +372,8 @@ async fn a_mail_to_several_is_as_far_as_its_worst_copy_in_every_order() {
                 .collect();
             assert_eq!((message["status"].as_str(), copies(&message)), (Some(status), expected), "{order:?}");
 
-            let events = studio.timeline(id).await;
-            happens(&app, &mail, order.clone()).await;
-            assert_eq!(studio.message(id).await, message, "{order:?} again");
-            assert_eq!(studio.timeline(id).await, events, "{order:?} again");
             for email in [ADA, BEN, EVE] {
-                if suppressed(&studio, email).await != FREE {
-                    let_in(&studio, email).await;
-                }
+                let _ = studio.post("/email/suppressions/remove", json!({"email": email, "reason": "x"})).await;
             }
         }
     }
@@ -389,6 +383,21 @@ fn of_one_copy() -> impl Strategy<Value = (usize, usize)> {
     (0usize..3, 0usize..4)
 }
 
+#[tokio::test]
+async fn what_is_said_of_copies_twice_is_said_once() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    silent(&app);
+    let (id, mail) = handed_over(&app, &studio, to_three()).await;
+    let events = [delivery().of([ADA]), hard().of([BEN]), complaint().of([EVE]), delivery().of([BEN])];
+    happens(&app, &mail, events.clone()).await;
+    let (message, timeline) = (studio.message(id).await, studio.timeline(id).await);
+    assert_eq!(message["status"], "complained");
+    let backwards = events.iter().rev().chain(&events).cloned();
+    happens(&app, &mail, backwards).await;
+    assert_eq!((studio.message(id).await, studio.timeline(id).await), (message, timeline));
+}
+
 #[test]
 fn random_reports_about_three_copies_end_the_same_in_another_order() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -396,7 +405,7 @@ fn random_reports_about_three_copies_end_the_same_in_another_order() {
     let studio = runtime.block_on(app.business());
     silent(&app);
     let mut runner =
-        TestRunner::new(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() });
+        TestRunner::new(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() });
     // One failure for each copy: what fails twice has failed by what was first.
     let said = prop::collection::btree_map(0usize..3, 0usize..3, 1..4)
         .prop_map(|failures| failures.into_iter().collect::<Vec<_>>());
@@ -421,9 +430,8 @@ fn random_reports_about_three_copies_end_the_same_in_another_order() {
                     let by = [&message["status"], &message["error_code"]].map(Clone::clone);
                     ends.push(json!([by, message["recipients"]]));
                     for email in [ADA, BEN, EVE] {
-                        if suppressed(&studio, email).await != FREE {
-                            let_in(&studio, email).await;
-                        }
+                        let body = json!({"email": email, "reason": "x"});
+                        let _ = studio.post("/email/suppressions/remove", body).await;
                     }
                 }
                 ends
@@ -990,8 +998,8 @@ async fn a_recorder_that_dies_loses_nothing_that_waited() {
     .await;
 }
 
-/// Mails that SendGrid carried, each with its id there.
-async fn a_hundred(app: &App, studio: &Business<'_>) -> Vec<u64> {
+/// Mails that SendGrid carried, each with its id there, and the call that recorded them.
+async fn a_hundred(app: &App, studio: &Business<'_>) -> String {
     let mails: Vec<Value> = (0..100)
         .map(|n| {
             json!({"client_id": 100 + n, "to_email": format!("n{n}@example.com"), "subject": "Hello", "message": "Hi",
@@ -1001,19 +1009,14 @@ async fn a_hundred(app: &App, studio: &Business<'_>) -> Vec<u64> {
     let body = json!({"category": "campaign", "from_email": studio.email, "provider": "sendgrid", "messages": mails});
     let accepted = studio.post("/email/record", body).await.ok();
     app.drain().await;
-    let request = accepted["request_id"].as_str().unwrap();
-    let found = studio.get(&format!("/messages/requests/{request}")).await.ok();
-    assert_eq!(found["counts"], json!({"sent": 100}));
-    let ids =
-        found["messages"].as_array().unwrap().iter().map(|message| message["message_id"].as_u64().unwrap());
-    ids.collect()
+    accepted["request_id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn one_odd_event_among_a_hundred_keeps_none_of_the_others() {
     let app = App::start().await;
     let studio = app.business().await;
-    let ids = a_hundred(&app, &studio).await;
+    let request = a_hundred(&app, &studio).await;
     let mut events: Vec<Value> = (0..100)
         .map(|n| json!({"event": "delivered", "email": format!("n{n}@example.com"), "sg_message_id": format!("id{n}.x")}))
         .collect();
@@ -1024,9 +1027,8 @@ async fn one_odd_event_among_a_hundred_keeps_none_of_the_others() {
     }
     let hook = sendgrid(&app, &json!(events));
     assert_eq!(hook.post(&app).await, 200);
-    for id in &ids {
-        assert_eq!(studio.status(*id).await, "delivered");
-    }
+    let found = studio.get(&format!("/messages/requests/{request}")).await.ok();
+    assert_eq!(found["counts"], json!({"delivered": 100}));
     app.local.wire.clear();
     assert_eq!(hook.post(&app).await, 200, "once more");
     assert_eq!(app.writes(), Vec::<String>::new());

@@ -261,6 +261,17 @@ async fn good_call(studio: &Business<'_>, operation: &str) -> (String, Value) {
             (own("/sms/status".into()), json!({"message_id": id, "status": "delivered"}))
         }
         "previewSms" => (own("/sms/preview".into()), json!({"message": "Hello"})),
+        "queueEmail" => (own("/email/send".into()), mails(None)),
+        "recordEmail" => (own("/email/record".into()), mails(Some(&studio.email))),
+        "updateEmailStatus" => {
+            (own("/email/status".into()), json!({"message_id": mailed(studio).await, "status": "delivered"}))
+        }
+        "removeEmailSuppression" => {
+            let bounced = json!({"message_id": mailed(studio).await, "status": "bounced"});
+            studio.post("/email/status", bounced).await.ok();
+            let body = json!({"email": "ada@example.com", "reason": "She has room again"});
+            (own("/email/suppressions/remove".into()), body)
+        }
         "cancelMessage" => {
             (own(format!("/messages/{}/cancel", studio.queue(7, ADA, "Hello").await)), json!({}))
         }
@@ -288,6 +299,36 @@ async fn good_call(studio: &Business<'_>, operation: &str) -> (String, Value) {
         "onboardBusiness" => ("/business/onboard".into(), json!({"business_id": 5})),
         other => panic!("{other} has no call here"),
     }
+}
+
+/// A call that queues a mail, or records one from this mailbox.
+fn mails(from: Option<&str>) -> Value {
+    let mail = json!({"client_id": 7, "to_email": "ada@example.com", "subject": "Hello", "message": "Hello",
+                      "attachments": [{"filename": "a.txt", "content": "SGVsbG8="}]});
+    json!({"category": "conversation", "from_email": from, "messages": [mail]})
+}
+
+async fn mailed(studio: &Business<'_>) -> u64 {
+    let accepted = studio.post("/email/send", mails(None)).await.ok();
+    accepted["items"][0]["message_id"].as_u64().expect("an id")
+}
+
+#[tokio::test]
+async fn a_mail_that_is_handed_in_twice_under_a_key_is_sent_once_with_what_goes_with_it() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let call = || {
+        let call = studio.request(Method::POST, "/email/send").header("Idempotency-Key", "k");
+        send(call.json(&mails(None)))
+    };
+    let first = call().await.ok();
+    app.drain().await;
+    let second = call().await;
+    app.drain().await;
+    assert!(is_replay(&second));
+    assert_eq!(second.body, first);
+    let mails = app.local.ses.mails();
+    assert_eq!((mails.len(), mails[0].attachments.len()), (1, 1));
 }
 
 async fn failed(studio: &Business<'_>) -> u64 {

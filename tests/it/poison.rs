@@ -44,6 +44,8 @@ async fn a_job_that_cannot_be_read_ends_alone_in_the_dead_letter_queue() {
     for (source, url) in [
         (Source::Sms, |app: &App| app.local.sms_queue_url.clone()),
         (Source::Record, |app: &App| app.local.record_queue_url.clone()),
+        (Source::Email, |app: &App| app.local.queue_url(Source::Email)),
+        (Source::EmailEvents, |app: &App| app.local.queue_url(Source::EmailEvents)),
     ] as [(Source, fn(&App) -> String); 2]
     {
         let app = App::start().await;
@@ -101,4 +103,74 @@ async fn a_job_on_the_wrong_queue_is_given_up_and_does_nothing() {
     }
     assert_eq!(app.local.sqs.bodies(&feed.dead_letters), [job]);
     assert_eq!((studio.status(id).await.as_str(), app.calls_that_send()), ("delivered", 1));
+}
+
+/// The body of a call that sends mails to clients 10, 11, …
+fn mails(count: usize) -> serde_json::Value {
+    let mail = |n: usize| {
+        serde_json::json!({"client_id": 10 + n, "to_email": format!("n{n}@example.com"), "subject": "Hello",
+                           "message": format!("mail {n}")})
+    };
+    serde_json::json!({"category": "conversation", "messages": (0..count).map(mail).collect::<Vec<_>>()})
+}
+
+async fn statuses(studio: &crate::app::Business<'_>, accepted: &serde_json::Value) -> serde_json::Value {
+    let request = accepted["request_id"].as_str().expect("a request");
+    studio.get(&format!("/messages/requests/{request}")).await.ok()["counts"].clone()
+}
+
+#[tokio::test]
+async fn of_a_batch_of_mails_only_what_failed_comes_back() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let queue = &app.local.feed(Source::Email).queue;
+    let accepted = studio.post("/email/send", mails(4)).await.ok();
+    app.enqueue(&app.local.queue_url(Source::Email), MALFORMED).await;
+
+    // The table refuses one read, of whichever job comes first.
+    app.local.wire.fail("dynamodb", Some("Query"), 1, 400, REFUSAL);
+    let (mut failed, mut good) = (0, true);
+    while let Some(batch) = app.local.deliver_once(Source::Email).await.unwrap() {
+        failed += batch.batch_item_failures.len();
+        good &= batch.batch_item_failures.len() <= 2;
+    }
+    assert!(good);
+    assert_eq!((failed, app.local.ses.mails().len()), (2, 3));
+    assert_eq!(app.local.sqs.bodies(queue).len(), 2);
+
+    app.local.sqs.redeliver(queue);
+    while app.local.deliver_once(Source::Email).await.unwrap().is_some() {}
+    app.local.ses.idle().await;
+    assert_eq!(app.local.sqs.bodies(queue), [MALFORMED]);
+    app.local.drain().await.unwrap();
+    assert_eq!(statuses(&studio, &accepted).await, serde_json::json!({"delivered": 4}));
+    assert_eq!(app.local.ses.mails().len(), 4, "the others were left alone");
+}
+
+#[tokio::test]
+async fn of_a_batch_of_reports_only_what_failed_comes_back() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let queue = &app.local.feed(Source::EmailEvents).queue;
+    app.local.ses.set_default_events([local::fake_ses::EventType::Delivery]);
+    let accepted = studio.post("/email/send", mails(4)).await.ok();
+    while app.local.deliver_once(Source::Email).await.unwrap().is_some() {}
+    app.local.ses.idle().await;
+    let url = app.local.queue_url(Source::EmailEvents);
+    let of_another_queue = format!(
+        r#"{{"v":1,"type":"send_email","business_id":{},"client_id":10,"message_id":9,"attempt":1}}"#,
+        studio.id
+    );
+    for bad in [MALFORMED, &of_another_queue, "AMAZON_SES_SETUP_NOTIFICATION"] {
+        app.enqueue(&url, bad).await;
+    }
+    app.enqueue(&url, "Successfully validated SNS topic for Amazon SES event publishing.").await;
+
+    let mut failed = 0;
+    while let Some(batch) = app.local.deliver_once(Source::EmailEvents).await.unwrap() {
+        failed += batch.batch_item_failures.len();
+    }
+    assert_eq!(failed, 3);
+    assert_eq!(app.local.sqs.bodies(queue).len(), 3);
+    assert_eq!(statuses(&studio, &accepted).await, serde_json::json!({"delivered": 4}));
 }

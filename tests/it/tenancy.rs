@@ -11,10 +11,16 @@ use web::access::{Access, ROUTES, Route};
 use crate::app::{App, Business, send, send_raw};
 
 const ADA: &str = "+14155550123";
+/// Whose mail comes back to the business that is not the caller's.
+const EVE: &str = "eve@example.com";
 /// A business that does not exist.
 const NOBODY: u64 = 999_999;
 /// A client, message and the like that do not exist.
 const NOBODYS: u64 = 5;
+
+fn mail(client: u64) -> Value {
+    json!({"client_id": client, "to_email": "ada@example.com", "subject": "Hello", "message": "Hello"})
+}
 
 /// A body that the operation accepts, about a thing that may not exist. `None` for those without one.
 fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
@@ -24,6 +30,10 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         "recordSms" => json!({"category": "conversation", "from_phone_number": ADA, "messages": [text]}),
         "updateSmsStatus" => json!({"message_id": thing, "status": "delivered"}),
         "previewSms" => json!({"message": "Hello"}),
+        "queueEmail" => json!({"category": "conversation", "messages": [mail(thing)]}),
+        "recordEmail" => json!({"category": "conversation", "from_email": EVE, "messages": [mail(thing)]}),
+        "updateEmailStatus" => json!({"message_id": thing, "status": "bounced"}),
+        "removeEmailSuppression" => json!({"email": EVE, "reason": "Mallory says so"}),
         "processMessage" => {
             json!({"business_id": business, "channel": "sms", "client_id": thing, "message": "Hello"})
         }
@@ -54,6 +64,8 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "updateConversationStatus"
         | "labelConversation"
         | "flagMessage"
+        | "getEmailSuppression"
+        | "getMessageAttachment"
         | "getOnboardingStatus" => return None,
         other => panic!("{other} has no case here"),
     })
@@ -65,6 +77,7 @@ fn query(operation: &str) -> &'static str {
         "updateConversationStatus" => "?status=pending",
         "labelConversation" => "?label=mine",
         "searchMessages" | "searchMessagesLegacy" => "?query=secret",
+        "getEmailSuppression" => "?email=eve@example.com",
         _ => "",
     }
 }
@@ -82,7 +95,9 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
     let not_found = |what: &str| (404, Some(json!(format!("{what} not found"))));
     match operation {
         "getMessage" | "listMessageEvents" | "cancelMessage" | "retryMessage" | "retryMessageLegacy"
-        | "updateSmsStatus" => not_found("message"),
+        | "updateSmsStatus" | "updateEmailStatus" => not_found("message"),
+        "getMessageAttachment" => not_found("attachment"),
+        "removeEmailSuppression" => not_found("suppression"),
         "flagMessage" => not_found("message"),
         "createOrGetConversation" | "eraseClient" => not_found("client"),
         "listConversationMessages"
@@ -95,6 +110,9 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "labelConversation" => not_found("conversation"),
         "processMessage" => (422, None),
         "queueSms"
+        | "queueEmail"
+        | "recordEmail"
+        | "getEmailSuppression"
         | "recordSms"
         | "previewSms"
         | "getMessagesByRequestId"
@@ -125,6 +143,7 @@ fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> R
         .replace("{staff_id}", &thing.to_string())
         .replace("{location_id}", &thing.to_string())
         .replace("{message_id}", &thing.to_string())
+        .replace("{attachment}", "0")
         .replace("{request_id}", request);
     let call = app.anonymous(route.method.clone(), &format!("{path}{}", query(route.operation)));
     match body(route.operation, business, thing) {
@@ -216,6 +235,7 @@ async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
         let accepted = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Secret")])).await.ok();
         let request = accepted["request_id"].as_str().unwrap();
         let message = accepted["items"][0]["message_id"].as_u64().unwrap();
+        suppress(&studio).await;
         let staff = studio.staff(7, json!({"staff_name": "Secret"})).await;
         let location = studio.put("/locations/7", json!({"name": "Secret"})).await.ok();
         let theirs = about(route, message);
@@ -250,7 +270,38 @@ async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
         assert_eq!((&client["label"], &client["unread_messages_count"]), (&Value::Null, &json!(0)));
         assert_eq!(studio.get("/staffs/7").await.ok(), staff);
         assert_eq!(studio.get("/locations").await.ok(), json!([location]));
+        assert_eq!(studio.get("/email/suppressions?email=eve@example.com").await.ok()["suppressed"], true);
     }
+}
+
+/// Has a mail of client 9 to Eve come back.
+async fn suppress(studio: &Business<'_>) {
+    let mail = json!({"client_id": 9, "to_email": EVE, "subject": "Hello", "message": "Secret",
+                      "attachments": [{"filename": "Secret.txt", "content": "U2VjcmV0"}]});
+    let body = json!({"category": "conversation", "messages": [mail]});
+    let accepted = studio.post("/email/send", body).await.ok();
+    let id = &accepted["items"][0]["message_id"];
+    studio.post("/email/status", json!({"message_id": id, "status": "bounced"})).await.ok();
+}
+
+#[tokio::test]
+async fn an_attachment_and_what_is_known_of_an_address_are_the_own_business_s() {
+    let app = App::start().await;
+    let (studio, stranger) = (app.business().await, app.business().await);
+    suppress(&studio).await;
+    let attachment = app.message_ids(studio.id).await[0].1;
+    let path = format!("/messages/{attachment}/attachments/0");
+    let own = studio.request(Method::GET, &path);
+    let without_following = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let own = without_following.execute(own.build().unwrap()).await.unwrap();
+    assert!([200, 302, 303, 307].contains(&own.status().as_u16()), "{}", own.status());
+    let foreign = stranger.get(&path).await;
+    assert_eq!((foreign.status, &foreign.body["detail"]), (404, &json!("attachment not found")));
+    let known = stranger.get("/email/suppressions?email=eve@example.com").await.ok();
+    let unknown = stranger.get("/email/suppressions?email=eva@example.com").await.ok();
+    assert_eq!(known.to_string().replace("eve", "eva"), unknown.to_string());
+    let mail = json!({"category": "conversation", "from_email": studio.email, "messages": [mail(7)]});
+    assert_eq!(stranger.post("/email/send", mail).await.bad_fields(), [r#"["body","from_email"]"#]);
 }
 
 /// Lists of a business that has a conversation 7 with two texts, two changes of the label, and two of everything else.

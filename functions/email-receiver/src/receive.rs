@@ -133,6 +133,7 @@ async fn arrival(
         bcc: Vec::new(),
         attachments: if email.virus { Vec::new() } else { attachments(deps, business, digest, mail).await? },
         body_object: None,
+        raw_object: Some(email.object.clone()),
         message_id: mail.message_id.clone(),
         references: if mail.references.is_empty() {
             mail.in_reply_to.clone()

@@ -19,8 +19,8 @@ use web::read::{PathParams, collect};
 use crate::State;
 use crate::provider::{Refusal, header, named, not_set_up};
 
-/// What a job tells of receivers: it stays small, and who was not reached here is not ours.
-const MOST_RECIPIENTS: usize = 8;
+/// What a job tells of receivers, so that it stays small. Not every provider tells which of them are ours.
+const MOST_RECIPIENTS: usize = 50;
 /// The longest address that a job tells.
 const LONGEST_ADDRESS: usize = 320;
 

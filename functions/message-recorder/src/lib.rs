@@ -42,12 +42,16 @@ async fn record(deps: &Deps, recording: &Recording) -> Result<()> {
     Ok(())
 }
 
-/// The recording stays in object storage, where its time ends by itself: the job may be handed out again.
+/// A recording was put where it lies before its job was queued, and is removed once it is stored. So when it is not there,
+/// the same job was done before.
 async fn record_stored(deps: &Deps, object: &str) -> Result<()> {
-    let stored = deps.objects.get(object).await?;
-    let stored = stored.ok_or_else(|| Error::internal("a recording is not in object storage"))?;
+    let Some(stored) = deps.objects.get(object).await? else {
+        tracing::info!(metric = "duplicate_dropped", "recording was stored before");
+        return Ok(());
+    };
     let recording = serde_json::from_slice(&stored).map_err(|error| Error::Internal(error.into()))?;
-    record(deps, &recording).await
+    record(deps, &recording).await?;
+    deps.objects.delete(object).await
 }
 
 async fn receive(deps: &Deps, sms: &InboundSms) -> Result<()> {

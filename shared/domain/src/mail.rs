@@ -39,6 +39,9 @@ pub struct Mail {
     /// Where the whole body lies when it is too long for the table: a [`StoredBody`] in object storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_object: Option<String>,
+    /// Where it lies as it came over the wire, for a month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_object: Option<String>,
     /// Its `Message-ID`, without the angle brackets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
@@ -57,7 +60,7 @@ impl Mail {
     /// The keys of all that lies in object storage.
     pub fn objects(&self) -> Vec<String> {
         let attachments = self.attachments.iter().filter_map(|attachment| attachment.object.clone());
-        attachments.chain(self.body_object.clone()).collect()
+        attachments.chain(self.body_object.clone()).chain(self.raw_object.clone()).collect()
     }
 }
 
