@@ -253,6 +253,17 @@ async fn an_answer_from_another_address_is_in_the_conversation_and_flagged() {
 }
 
 #[tokio::test]
+async fn whoever_answers_in_the_place_of_a_client_does_not_become_their_address() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let ours = write_to(&studio, SEVEN, ADA).await;
+    studio.put("/clients/7", json!({"client_name": "Ada", "client_email": null})).await.ok();
+    assert_eq!(studio.client(SEVEN).await["client_email"], Value::Null);
+    assert_eq!(answers(&studio, &ours.reply_to, &[], EVE).await, (SEVEN, json!(["unknown_sender"])));
+    assert_eq!(studio.client(SEVEN).await["client_email"], Value::Null);
+}
+
+#[tokio::test]
 async fn an_address_for_answers_works_in_any_case() {
     let app = App::start().await;
     let studio = app.business().await;
@@ -329,7 +340,7 @@ async fn an_id_that_only_looks_like_ours_leads_nowhere() {
         format!("{named}.aaaaaaaaaaaaa{domain}"),
         format!("{named}.{domain}"),
         format!("{named}{domain}"),
-        format!("<0100019b0000aaaa-0-000000@email.amazonses.com>"),
+        "<0100019b0000aaaa-0-000000@email.amazonses.com>".to_owned(),
         "<@email.amazonses.com>".to_owned(),
     ] {
         let headers = [("In-Reply-To", forged.as_str()), ("References", &forged)];
@@ -537,7 +548,7 @@ async fn at_every_call_of_a_receiver(several: usize, happens: impl AsyncFn(&App,
             attachments: vec![ClientFile::new("a.txt", "text/plain", b"attached")],
             ..ClientMail::new(ADA, &businesses[0].email, "Hello", "Hello")
         };
-        app.local.ses.client_writes(mail).await.unwrap();
+        app.local.ses.client_writes(mail).await.expect("an answer");
         let sent = sent.fetch_add(1, Ordering::Relaxed) + 1;
         // Nothing of a business is remembered.
         app.clock.advance(Duration::from_secs(10));
@@ -629,8 +640,10 @@ async fn a_long_mail_whose_receiver_dies_while_it_stores_objects_is_whole() {
 
 // The work of machines.
 
+type Headers = &'static [(&'static str, &'static str)];
+
 /// Headers by which a mail is known for the work of a machine, how that is called, and whether it is to be read.
-const MACHINES: [(&[(&str, &str)], &str, u64); 11] = [
+const MACHINES: [(Headers, &str, u64); 11] = [
     (&[("Auto-Submitted", "auto-replied")], "auto_submitted", 0),
     (&[("Auto-Submitted", "auto-generated (rejected)")], "auto_submitted", 0),
     (&[("Content-Type", "multipart/report; report-type=delivery-status; boundary=b")], "delivery_report", 0),
@@ -799,14 +812,15 @@ async fn what_comes_with_a_virus_is_not_kept() {
 
 /// What is behind a link of ours, and under which name it is saved.
 async fn download(studio: &Business<'_>, url: &str) -> (Vec<u8>, String) {
-    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let browser =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
     let call = browser.get(format!("{}{url}", studio.app.local.origin)).header("x-api-key", &studio.key);
     let answer = send(call).await;
     assert_eq!(answer.status, 302, "{}", answer.body);
-    let found = browser.get(answer.header("location").unwrap()).send().await.unwrap();
+    let found = browser.get(answer.header("location").expect("an address")).send().await.expect("an answer");
     assert_eq!(found.status(), 200);
-    let disposition = found.headers()["content-disposition"].to_str().unwrap().to_owned();
-    (found.bytes().await.unwrap().to_vec(), disposition)
+    let disposition = found.headers()["content-disposition"].to_str().expect("a text").to_owned();
+    (found.bytes().await.expect("an answer").to_vec(), disposition)
 }
 
 #[tokio::test]
@@ -902,28 +916,55 @@ async fn a_mail_of_html_alone_can_be_read_as_text() {
 async fn no_header_is_too_long_for_the_table() {
     let app = App::start().await;
     let studio = app.business().await;
-    let long = "word ".repeat(48_000);
-    let body = "long ".repeat(39_000);
-    let raw = String::from_utf8(letter(ADA, &studio.email, &[], &body)).unwrap();
-    let again = raw.replace("Subject: Re: Your appointment", &format!("Subject: {long}")).into_bytes();
-    let message = arrives(&studio, to(&studio.email, again)).await.expect("it is stored");
-    assert!(message["subject"].as_str().unwrap().starts_with("word word"));
-    let named = format!("\"{long}\" <{EVE}>");
-    let raw = letter(&named, &studio.email, &[], &body);
-    arrives(&studio, to(&studio.email, raw)).await.expect("it is stored");
-    let copies: Vec<String> = (0..4_000).map(|n| format!("{n:050}@example.com")).collect();
-    writes(&studio, ADA, &[("Cc", &copies.join(",\r\n "))], &body).await;
-    let ids: Vec<String> = (0..100).map(|n| format!("<{n:0900}@example.com>")).collect();
-    writes(&studio, ADA, &[("References", &ids.join("\r\n ")), ("In-Reply-To", &ids.join("\r\n "))], &body)
-        .await;
-    writes(&studio, ADA, &[("Message-ID", &format!("<{}@example.com>", "m".repeat(5_000)))], &body).await;
-    let parts: String = (0..100)
-        .map(|n| format!("--b\r\nContent-Type: text/plain; name=\"{n}{}\"\r\nContent-ID: <{}@x>\r\nContent-Disposition: attachment\r\n\r\nx\r\n", "n".repeat(9_000), "i".repeat(900)))
-        .collect();
-    let headers = [("Content-Type", "multipart/mixed; boundary=b")];
-    let message = writes(&studio, ADA, &headers, &format!("--b\r\n\r\n{body}\r\n{parts}--b--")).await;
-    assert_eq!(message["attachments"].as_array().map(Vec::len), Some(100));
+    let long = "word ".repeat(45_000);
+    for (field, instead) in [
+        ("Subject: Re: Your appointment", format!("Subject: {long}")),
+        ("From: ada@example.org", format!("From: \"{long}\" <{EVE}>")),
+        ("Message-ID: <", format!("Message-ID: <{}", "m".repeat(5_000))),
+    ] {
+        let raw = String::from_utf8(letter(ADA, &studio.email, &[], &"body ".repeat(39_000))).unwrap();
+        let raw = raw.replacen(field, &instead, 1).into_bytes();
+        let message = arrives(&studio, to(&studio.email, raw)).await.expect("it is stored");
+        assert!(message["subject"].as_str().unwrap().chars().count() <= 1_000);
+    }
+    assert!(studio.get("/conversations").await.ok()["total"] == 2);
     assert_eq!(app.mail_dead_letters(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_mail_that_has_as_much_as_it_may_of_everything_is_stored() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let copies: Vec<String> =
+        (0..200).map(|n| format!("{n:064}@{}.example.com", "d".repeat(60) + &".d".repeat(55))).collect();
+    let ids: Vec<String> = (0..40).map(|n| format!("<{n:0900}@example.com>")).collect();
+    let (map, id, kind) = ("\u{1f5fa}".repeat(3_000), "i".repeat(190), "k".repeat(180));
+    let parts: String = (0..110)
+        .map(|n| {
+            format!(
+                "--b\r\nContent-Type: x/{kind}; name=\"{n}{map}.png\"\r\nContent-ID: <{n}{id}>\r\n\
+                 Content-Disposition: attachment\r\n\r\nx\r\n"
+            )
+        })
+        .collect();
+    let headers = [
+        ("Content-Type", "multipart/mixed; boundary=b"),
+        ("Cc", &copies.join(",\r\n ")),
+        ("References", &ids.join("\r\n ")),
+        ("In-Reply-To", &ids.join("\r\n ")),
+    ];
+    let body = format!("--b\r\n\r\n{}\r\n{parts}--b--", "body ".repeat(39_990));
+    let raw = String::from_utf8(letter(ADA, &studio.email, &headers, &body)).unwrap();
+    let raw = raw.replacen("Subject: ", &format!("Subject: {map}"), 1).into_bytes();
+    let message = arrives(&studio, to(&studio.email, raw)).await.expect("it is stored");
+    let attachments = message["attachments"].as_array().unwrap();
+    assert_eq!((attachments.len(), message["cc_email"].as_array().unwrap().len()), (100, 100));
+    assert!(attachments.iter().all(|one| one["filename"].as_str().unwrap().ends_with(".png")));
+    assert!(attachments.iter().all(|one| one["filename"].as_str().unwrap().chars().count() == 200));
+    assert_eq!(message["subject"].as_str().unwrap().chars().count(), 1_000);
+    assert_eq!(message["body_url"], Value::Null);
+    // The answer to it can be sent, too.
+    write_to(&studio, message["client_id"].as_u64().unwrap(), ADA).await;
 }
 
 #[tokio::test]
@@ -1186,6 +1227,55 @@ async fn a_mail_to_many_is_for_us_wherever_among_them_we_are() {
 }
 
 #[tokio::test]
+async fn a_large_mail_comes_in_by_a_form() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    for provider in ["sendgrid", "mailgun"] {
+        let part = format!(
+            "--b\r\nContent-Disposition: attachment; filename=a\r\n\r\n{}\r\n--b--",
+            "a".repeat(2_500_000)
+        );
+        let headers = [("Content-Type", "multipart/mixed; boundary=b")];
+        let raw = letter(ADA, &studio.email, &headers, &part);
+        let answer = hands_on(&app, provider, &raw, ADA, &studio.email).await;
+        assert_eq!(answer.status, 200, "{provider}: {}", answer.body);
+        app.drain().await;
+        let message = studio.message(*studio.balance().await.keys().max().expect("it is stored")).await;
+        assert_eq!(message["attachments"].as_array().map(Vec::len), Some(1), "{provider}: {message}");
+    }
+    assert_eq!(app.kept_objects().len(), 2);
+}
+
+#[tokio::test]
+async fn what_providers_say_of_a_mail_is_heard() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    for provider in PROVIDERS {
+        // Nobody may answer it.
+        let raw = letter(ADA, &studio.email, &[], "It did not get through");
+        hands_on(&app, provider, &raw, "", &studio.email).await.ok();
+        app.drain().await;
+        let message = studio.message(*studio.balance().await.keys().max().expect("it is stored")).await;
+        assert_eq!(
+            (&message["automated"], &message["is_read"]),
+            (&json!("null_sender"), &json!(true)),
+            "{provider}"
+        );
+    }
+    let raw = letter(ADA, &studio.email, &[], "Buy now");
+    let body = json!({
+        "From": ADA, "OriginalRecipient": studio.email, "RawEmail": String::from_utf8(raw).unwrap(),
+        "Headers": [{"Name": "X-Spam-Status", "Value": "Yes"}],
+    });
+    let credentials = signature::basic::sign(&app.local.providers.postmark_credentials);
+    let request = app.anonymous(Method::POST, "/email/inbound/postmark").header("authorization", credentials);
+    send(request.json(&body)).await.ok();
+    app.drain().await;
+    let message = studio.message(*studio.balance().await.keys().max().expect("it is stored")).await;
+    assert_eq!(message["suspicions"], json!(["spam"]));
+}
+
+#[tokio::test]
 async fn a_call_that_our_trouble_fails_comes_again_and_nothing_is_lost() {
     let app = App::start().await;
     let studio = app.business().await;
@@ -1250,7 +1340,7 @@ async fn traces(app: &App) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_an_erased_client_no_mail_is_left_but_what_expires_by_itself() {
+async fn of_an_erased_client_no_mail_is_left() {
     let app = App::start().await;
     let studio = app.business().await;
     let mail = ClientMail {
@@ -1268,24 +1358,66 @@ async fn of_an_erased_client_no_mail_is_left_but_what_expires_by_itself() {
     let client = *studio.balance().await.values().next().expect("it is stored");
     assert_eq!(app.kept_objects().len(), 2);
     assert!(!traces(&app).await.is_empty());
+    let raw = app.local.storage.read(&arrival.key).unwrap().expect("as it came");
 
     let erased = send(studio.request(Method::DELETE, &format!("/clients/{client}"))).await;
     assert_eq!(erased.status, 202, "{}", erased.body);
-    for _ in 0..3 {
-        app.clock.advance(Duration::from_secs(120));
-        app.sweep().await;
-    }
-    assert_eq!(app.local.storage.keys().unwrap(), [arrival.key.as_str()]);
+    let sweeps = async || {
+        for _ in 0..3 {
+            app.clock.advance(Duration::from_secs(120));
+            app.sweep().await;
+        }
+    };
+    sweeps().await;
+    assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
     assert_eq!(traces(&app).await, Vec::<String>::new());
 
-    // The queue hands the mail out once more: it was here.
+    // The queue hands it out once more, and another server hands the mail in once more: it was here.
     app.enqueue(&app.local.queue_url(Source::EmailEvents), &arrival.notification.to_string()).await;
+    let again = app.local.ses.hand_in(to(&studio.email, raw)).await.unwrap();
     app.drain().await;
-    app.clock.advance(HOUR);
-    app.sweep().await;
-    assert_eq!(app.local.storage.keys().unwrap(), [arrival.key.as_str()], "and brings nothing back");
+    sweeps().await;
+    assert_eq!(app.local.storage.keys().unwrap(), [again.key.as_str()], "only as it came, for a month");
     assert_eq!(traces(&app).await, Vec::<String>::new());
     assert_eq!(studio.balance().await, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn what_one_business_erases_of_a_mail_another_one_keeps() {
+    let app = App::start().await;
+    let (studio, other) = (app.business().await, app.business().await);
+    let mail = ClientMail {
+        recipients: vec![studio.email.clone(), other.email.clone()],
+        attachments: vec![ClientFile::new("a.txt", "text/plain", b"attached")],
+        ..ClientMail::new(ADA, &studio.email, "Hello", "Hello")
+    };
+    app.local.ses.client_writes(mail).await.unwrap();
+    app.drain().await;
+    let client = *studio.balance().await.values().next().expect("it is stored");
+    let erased = send(studio.request(Method::DELETE, &format!("/clients/{client}"))).await;
+    assert_eq!(erased.status, 202, "{}", erased.body);
+    app.clock.advance(Duration::from_secs(120));
+    app.sweep().await;
+    let id = *other.balance().await.keys().next().expect("it is stored");
+    let message = other.message(id).await;
+    let (found, _) = download(&other, message["attachments"][0]["url"].as_str().unwrap()).await;
+    assert_eq!(found, b"attached");
+    assert_eq!(studio.balance().await, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn who_was_erased_is_a_stranger_when_they_answer() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let ours = write_to(&studio, SEVEN, ADA).await;
+    answers(&studio, &ours.reply_to, &[], ADA).await;
+    let erased = send(studio.request(Method::DELETE, "/clients/7")).await;
+    assert_eq!(erased.status, 202, "{}", erased.body);
+    let headers = [("In-Reply-To", ours.ses_id.as_str()), ("References", &ours.own_id)];
+    let (stranger, suspicions) = answers(&studio, &ours.reply_to, &headers, ADA).await;
+    assert!(stranger != SEVEN && suspicions == Value::Null, "{stranger} {suspicions}");
+    assert_eq!(answers(&studio, &studio.email, &headers, ADA).await.0, stranger);
+    assert_eq!(studio.client(SEVEN).await, Value::Null);
 }
 
 // Whatever comes.

@@ -11,7 +11,10 @@ use aws_lambda_events::sqs::SqsEvent;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request, StatusCode};
+use domain::email_event::{EmailEventKind, mailgun, postmark, sendgrid, ses};
 use domain::job::{Job, Work};
+use domain::{Clock, Timestamp};
+use email_webhooks::{Certificates, Settings};
 use local::{Local, Options, TwilioAccount};
 use serde_json::{Value, json};
 use signature::twilio::sign_form;
@@ -66,6 +69,14 @@ const CALLS: &[(&str, u16)] = &[
     ("conversation_search_older_path", 200),
     ("conversations", 200),
     ("conversation_filters", 200),
+    ("email_send", 200),
+    ("email_record", 200),
+    ("email_status", 404),
+    ("email_suppressions", 200),
+    ("email_suppressions_remove", 404),
+    ("message_attachment", 404),
+    ("email_unsubscribe_ask", 404),
+    ("email_unsubscribe", 404),
     ("client_erase", 202),
 ];
 /// Calls by Twilio: through the gateway, and through function URLs.
@@ -73,8 +84,52 @@ const WEBHOOKS: &[&str] =
     &["twilio_reply", "twilio_status", "twilio_reply_function_url", "twilio_status_function_url"];
 /// The call that Twilio makes when those fail.
 const FALLBACK: &str = "twilio_reply_fallback";
+/// Calls by mail providers, and how each is answered. The signature of SendGrid is made up, and the certificate that SNS
+/// names is nowhere.
+const MAIL_HOOKS: &[(&str, u16)] = &[
+    ("email_webhook_ses", 503),
+    ("email_webhook_sendgrid", 403),
+    ("email_webhook_mailgun", 200),
+    ("email_webhook_postmark", 200),
+    ("email_inbound_sendgrid", 200),
+    ("email_inbound_mailgun", 200),
+    ("email_inbound_postmark", 200),
+];
+/// What the samples of mail providers are signed with, and about when.
+const MAILGUN_KEY: &str = "test-signing-key";
+const PASSWORD: &str = "test-password";
+const MAIL_DAY: &str = "2026-03-12T18:04:10.000Z";
+/// What mail providers post, as bodies of their own: of SES as it publishes, and as SNS carries it.
+const OF_SES: &[&str] = &[
+    "ses_bounce",
+    "ses_click",
+    "ses_complaint",
+    "ses_delivery",
+    "ses_delivery_delay",
+    "ses_open",
+    "ses_received",
+    "ses_reject",
+    "ses_rendering_failure",
+    "ses_send",
+    "ses_subscription",
+];
+const OF_SNS: &[&str] = &["sns_notification", "sns_subscription_confirmation"];
+const OF_POSTMARK: &[&str] = &[
+    "postmark_bounce",
+    "postmark_delivery",
+    "postmark_open",
+    "postmark_spam_complaint",
+    "postmark_subscription_change",
+];
+const OF_MAILGUN: &[&str] = &["mailgun_delivered", "mailgun_failed"];
+const OF_SENDGRID: &str = "sendgrid_events";
+const INBOUND_OF_POSTMARK: &str = "postmark_inbound";
+/// A mail as it comes over the wire.
+const MAIL: &str = "reply";
 /// Batches of a queue, and which of their records cannot be read.
 const BATCHES: &[(&str, &[usize])] = &[
+    ("email_receiver", &[]),
+    ("email_sender", &[]),
     ("message_recorder", &[]),
     ("sms_sender", &[]),
     ("sms_sender_backfill", &[]),
@@ -140,6 +195,10 @@ fn names<'a>(folder: &str, names: impl IntoIterator<Item = &'a str>, end: &str) 
 fn no_event_is_left_unread() {
     let mut read = names("http", CALLS.iter().map(|(name, _)| *name), "json");
     read.extend(names("http", WEBHOOKS.iter().copied().chain([FALLBACK]), "json"));
+    read.extend(names("http", MAIL_HOOKS.iter().map(|(name, _)| *name), "json"));
+    let bodies = [OF_SES, OF_SNS, OF_POSTMARK, OF_MAILGUN, &[OF_SENDGRID, INBOUND_OF_POSTMARK]];
+    read.extend(names("email", bodies.concat(), "json"));
+    read.extend(names("email", [MAIL], "eml"));
     read.extend(names("sqs", BATCHES.iter().map(|(name, _)| *name), "json"));
     read.extend(names("twilio", FORMS.iter().map(|(name, _)| *name), "form"));
     read.extend(names("schedule", ["recounter", "sweeper"], "json"));
@@ -152,6 +211,7 @@ fn every_route_has_a_sample() {
         .iter()
         .map(|(name, _)| *name)
         .chain(WEBHOOKS.iter().copied())
+        .chain(MAIL_HOOKS.iter().map(|(name, _)| *name))
         .map(|name| event(name)["routeKey"].as_str().unwrap().to_owned())
         .filter(|key| key != "$default")
         .collect();
@@ -197,6 +257,95 @@ async fn a_signature_holds_behind_the_gateway_and_behind_a_function_url() {
         assert_eq!(status(local.router(), &event(name)).await, StatusCode::OK, "{name}");
     }
     assert_eq!(status(local.fallback_router(), &event(FALLBACK)).await, StatusCode::OK);
+}
+
+/// The webhooks of mail providers with the keys of the samples, on the day of the samples.
+async fn mail_hooks(sendgrid_public_key: &str) -> (Local, Router) {
+    let day = Timestamp::parse(MAIL_DAY).unwrap();
+    let local = Local::start(Options { clock: Clock::new(move || day), ..Options::default() }).await.unwrap();
+    let deps = local.email_sender();
+    let settings = Settings {
+        sns_topics: vec![
+            event("email_webhook_ses")["headers"]["x-amz-sns-topic-arn"].as_str().unwrap().to_owned(),
+        ],
+        sns_version_1: false,
+        sns_endpoint: Some(format!("{}/sns", local.ses_url)),
+        sendgrid_public_key: Some(sendgrid_public_key.to_owned()),
+        sendgrid_credentials: Some(format!("sendgrid:{PASSWORD}")),
+        mailgun_signing_key: Some(MAILGUN_KEY.to_owned()),
+        postmark_credentials: Some(format!("postmark:{PASSWORD}")),
+        bucket: local::BUCKET.to_owned(),
+    };
+    let state = email_webhooks::State {
+        store: deps.store.clone(),
+        received: deps.outbox.email.clone(),
+        objects: deps.objects.clone(),
+        fetcher: deps.fetcher.clone(),
+        settings,
+        certificates: Certificates::default(),
+    };
+    let router = web::app(email_webhooks::routes(state));
+    (local, router)
+}
+
+#[tokio::test]
+async fn mail_providers_prove_themselves_behind_the_gateway() {
+    let keys = signature::sendgrid::generate().unwrap();
+    let (local, router) = mail_hooks(&keys.public).await;
+    for (name, expected) in MAIL_HOOKS {
+        let event = event(name);
+        local.wire.clear();
+        let (status, body) = call(router.clone(), request(&event)).await;
+        assert_eq!(status.as_u16(), *expected, "{name}: {body}");
+        permissions::check(event["routeKey"].as_str().unwrap(), &local.wire.calls());
+    }
+    let mut signed = event("email_webhook_sendgrid");
+    let time = signed["headers"][signature::sendgrid::TIMESTAMP_HEADER].as_str().unwrap().to_owned();
+    let signature = signature::sendgrid::sign(&keys.private, &time, &form(&signed)).unwrap();
+    signed["headers"][signature::sendgrid::SIGNATURE_HEADER] = json!(signature);
+    assert_eq!(status(router.clone(), &signed).await, StatusCode::OK);
+    // The whole body is signed, to the end of its last line.
+    let mut other = signed.clone();
+    other["body"] = json!(String::from_utf8(form(&signed)).unwrap().trim_end());
+    other["isBase64Encoded"] = json!(false);
+    if other["body"] != signed["body"] {
+        assert_eq!(status(router, &other).await, StatusCode::FORBIDDEN);
+    }
+}
+
+fn body_of_mail(name: &str) -> Vec<u8> {
+    read(format!("events/email/{name}.json")).into_bytes()
+}
+
+#[test]
+fn what_mail_providers_post_can_be_read() {
+    for name in OF_SES {
+        let notice = ses::read(&body_of_mail(name)).unwrap();
+        match notice {
+            ses::Notice::Event(event) => assert_ne!(event.kind, EmailEventKind::Other, "{name}"),
+            ses::Notice::Received { .. } => assert_eq!(*name, "ses_received"),
+            ses::Notice::Nothing(word) => panic!("{name}: {word}"),
+        }
+    }
+    for name in OF_SNS {
+        let message = signature::sns::read(&body_of_mail(name)).unwrap();
+        assert!(message.certificate_url().is_some(), "{name}");
+        assert_eq!(
+            message.kind == signature::sns::Kind::Notification,
+            message.subscribe_url().is_none(),
+            "{name}"
+        );
+    }
+    for name in OF_POSTMARK {
+        assert_ne!(postmark::read(&body_of_mail(name)).unwrap().kind, EmailEventKind::Other, "{name}");
+    }
+    for name in OF_MAILGUN {
+        assert_ne!(mailgun::read(&body_of_mail(name)).unwrap().1.kind, EmailEventKind::Other, "{name}");
+    }
+    let events = sendgrid::read(&body_of_mail(OF_SENDGRID)).unwrap();
+    assert!(events.iter().all(|event| event.kind != EmailEventKind::Other && event.ours.is_some()));
+    assert!(!postmark::read_inbound(&body_of_mail(INBOUND_OF_POSTMARK)).unwrap().recipients.is_empty());
+    assert!(read(format!("events/email/{MAIL}.eml")).contains("In-Reply-To: "));
 }
 
 #[tokio::test]
@@ -272,7 +421,12 @@ fn the_records_of_a_batch_are_jobs() {
         let event: SqsEvent = serde_json::from_str(&read(format!("events/sqs/{name}.json"))).unwrap();
         assert!(!event.records.is_empty(), "{name}");
         for (index, record) in event.records.iter().enumerate() {
-            let job = serde_json::from_str::<Job>(record.body.as_deref().unwrap());
+            let body = record.body.as_deref().unwrap();
+            if *name == "email_receiver" && ses::read(body.as_bytes()).is_ok() {
+                // SES wrote it, and its consumer makes a job of it.
+                continue;
+            }
+            let job = serde_json::from_str::<Job>(body);
             assert_eq!(job.is_err(), unreadable.contains(&index), "{name}, record {index}: {job:?}");
         }
     }

@@ -58,7 +58,7 @@ async fn a_business_is_set_up_in_one_call_with_a_key_that_works() {
     assert_eq!(names(&created), ["api_key", "business_id", "status", "steps"]);
     assert_eq!((&created["business_id"], &created["status"]), (&json!(5), &json!("completed")));
     let order: Vec<&Value> = created["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
-    assert_eq!(order, ["business", "api_key", "phone_numbers", "twilio_webhooks"]);
+    assert_eq!(order, ["business", "api_key", "phone_numbers", "twilio_webhooks", "sender_email"]);
     for one in created["steps"].as_array().unwrap() {
         assert_eq!(names(one), ["next_action", "reason", "state", "step"]);
     }
@@ -300,4 +300,90 @@ async fn a_repeated_call_under_its_key_gets_the_answer_without_the_secret_which_
     assert!(table.contains("+14155550100") && !table.contains(secret));
     let passed: Vec<u8> = app.local.wire.calls().into_iter().flat_map(|call| call.request.to_vec()).collect();
     assert!(!String::from_utf8_lossy(&passed).contains(secret));
+}
+
+/// What the business that a mailbox belongs to can send from it.
+async fn mails_from(app: &App, business: u64, key: &str, from: Option<&str>) -> u16 {
+    let messages =
+        json!([{"client_id": 7, "to_email": "ada@example.com", "subject": "Hello", "message": "Hi"}]);
+    let body = json!({"category": "conversation", "from_email": from, "messages": messages});
+    let call = app.anonymous(Method::POST, &format!("/businesses/{business}/email/send"));
+    send(call.header("X-API-KEY", key).json(&body)).await.status
+}
+
+#[tokio::test]
+async fn a_mailbox_is_given_and_what_is_left_to_do_at_ses_is_said() {
+    let app = App::start().await;
+    let body = json!({"business_id": 5, "from_email": "hello@studio.example.com"});
+    let created = send(onboard(&app, &body)).await.ok();
+    let key = created["api_key"].as_str().unwrap();
+    let said = step(&created, "sender_email");
+    assert_eq!(said["state"], "pending");
+    assert!(said["next_action"].as_str().unwrap().contains("studio.example.com"), "{said}");
+    assert_eq!(mails_from(&app, 5, key, None).await, 200);
+    assert_eq!(mails_from(&app, 5, key, Some("hello@studio.example.com")).await, 200);
+    assert_eq!(mails_from(&app, 5, key, Some("other@studio.example.com")).await, 422);
+    let shown = status(&app, 5).await.ok();
+    assert_eq!(step(&shown, "sender_email"), said);
+
+    let again = send(onboard(&app, &json!({"business_id": 5}))).await.ok();
+    assert_eq!(step(&again, "sender_email"), said, "what is not mentioned stays");
+}
+
+#[tokio::test]
+async fn without_a_mailbox_no_mail_is_sent() {
+    let app = App::start().await;
+    let created = send(onboard(&app, &json!({"business_id": 5}))).await.ok();
+    let key = created["api_key"].as_str().unwrap();
+    assert!(!created.to_string().contains("sender_email"), "{created}");
+    assert_eq!(mails_from(&app, 5, key, None).await, 422);
+    assert_eq!(mails_from(&app, 5, key, Some("hello@example.com")).await, 422);
+}
+
+#[tokio::test]
+async fn what_is_no_mailbox_is_refused_by_name() {
+    let app = App::start().await;
+    for bad in [
+        json!("hello"),
+        json!("hello@"),
+        json!("a b@example.com"),
+        json!("x@y.test\r\nBcc: z@y.test"),
+        json!(7),
+    ] {
+        let refused = send(onboard(&app, &json!({"business_id": 5, "from_email": bad}))).await;
+        assert_eq!(refused.bad_fields(), [r#"["body","from_email"]"#], "{bad}");
+    }
+    assert_eq!(status(&app, 5).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_mailbox_of_another_business_is_told_and_stays_where_it_is() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let body = json!({"business_id": 5, "from_email": studio.email.to_uppercase()});
+    let created = send(onboard(&app, &body)).await.ok();
+    let said = step(&created, "sender_email");
+    assert_eq!(said["state"], "failed");
+    assert!(said["reason"].as_str().unwrap().contains("belongs to another business"), "{said}");
+    let key = created["api_key"].as_str().unwrap();
+    assert_eq!(mails_from(&app, 5, key, Some(&studio.email)).await, 422);
+    assert_eq!(mails_from(&app, studio.id, &studio.key, None).await, 200);
+
+    let mended = json!({"business_id": 5, "from_email": "mine@example.com"});
+    let mended = send(onboard(&app, &mended)).await.ok();
+    assert_eq!(step(&mended, "sender_email")["state"], "pending");
+    app.clock.advance(Duration::from_secs(6));
+    assert_eq!(mails_from(&app, 5, key, None).await, 200);
+}
+
+#[tokio::test]
+async fn of_many_that_ask_for_one_mailbox_one_gets_it() {
+    let app = App::start().await;
+    let asked = (5..13).map(|id| {
+        let body = json!({"business_id": id, "from_email": "hello@example.com"});
+        send(onboard(&app, &body))
+    });
+    let answers = join_all(asked).await;
+    let states = answers.into_iter().map(|answer| step(&answer.ok(), "sender_email")["state"].clone());
+    assert_eq!(states.filter(|state| state == "pending").count(), 1);
 }

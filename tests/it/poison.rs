@@ -46,7 +46,7 @@ async fn a_job_that_cannot_be_read_ends_alone_in_the_dead_letter_queue() {
         (Source::Record, |app: &App| app.local.record_queue_url.clone()),
         (Source::Email, |app: &App| app.local.queue_url(Source::Email)),
         (Source::EmailEvents, |app: &App| app.local.queue_url(Source::EmailEvents)),
-    ] as [(Source, fn(&App) -> String); 2]
+    ] as [(Source, fn(&App) -> String); 4]
     {
         let app = App::start().await;
         let studio = app.business().await;

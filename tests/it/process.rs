@@ -75,7 +75,7 @@ async fn another_channel_is_refused_with_the_names_of_those_that_are_taken() {
     let app = App::start().await;
     let studio = app.business().await;
     ada(&studio).await;
-    for channel in [json!("email"), json!("note"), json!("pigeon"), Value::Null] {
+    for channel in [json!("note"), json!("pigeon"), Value::Null] {
         let mut body = message(&studio, "Hello");
         body["channel"] = channel;
 

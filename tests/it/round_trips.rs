@@ -347,3 +347,157 @@ async fn sums_are_brought_up_to_date_in_bunches() {
     let writes = dynamodb(&app).into_iter().filter(|call| call == "TransactWriteItems").count();
     assert!(writes <= 8, "{writes}: one for each part of the due index");
 }
+
+/// The body of a call that sends or records mails to clients 7, 8, …
+fn mails(count: usize) -> serde_json::Value {
+    let mail = |n: usize| json!({"client_id": 7 + n, "to_email": format!("n{n}@example.com"), "subject": "Hello", "message": "Hi"});
+    json!({"category": "notification", "messages": (0..count).map(mail).collect::<Vec<_>>()})
+}
+
+/// A mail that SES took and says nothing more of, and SES's id of it.
+async fn mailed(app: &App, studio: &Business<'_>, body: &serde_json::Value) -> String {
+    app.local.ses.set_default_events(Vec::<local::fake_ses::Event>::new());
+    studio.post("/email/send", body.clone()).await.ok();
+    app.drain().await;
+    app.clock.advance(Duration::from_millis(1));
+    app.local.ses.mails().pop().unwrap().id
+}
+
+#[tokio::test]
+async fn queueing_mails_is_one_transaction_each_and_one_call_for_ten_jobs() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.post("/email/send", mails(25)).await.ok();
+    let send = async |body| studio.post("/email/send", body).await.ok();
+    assert_eq!(costs(&app, send(mails(25))).await, calls("TransactWriteItems", 25));
+    assert_eq!(sqs(&app), calls("SendMessageBatch", 3));
+    assert_eq!(app.local.wire.operations("s3"), Vec::<String>::new());
+
+    let mut body = mails(25);
+    for mail in body["messages"].as_array_mut().unwrap() {
+        mail["cc_email"] = json!(["c1@example.com", "c2@example.com"]);
+    }
+    let mut expected = calls("BatchGetItem", 1);
+    expected.extend(calls("TransactWriteItems", 25));
+    assert_eq!(costs(&app, send(body)).await, expected, "fifty further receivers are one look");
+
+    let mut body = mails(1);
+    body["messages"][0]["attachments"] = json!([{"content": "SGVsbG8="}, {"content": "SGVsbG8="}]);
+    assert_eq!(costs(&app, send(body)).await, ["TransactWriteItems"]);
+    assert_eq!(app.local.wire.operations("s3").len(), 2, "an attachment is one write");
+}
+
+#[tokio::test]
+async fn sending_a_mail_is_a_read_a_claim_and_a_result() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    mailed(&app, &studio, &mails(1)).await;
+    let deliver = async || app.local.deliver_once(Source::Email).await.unwrap();
+    // The second read is the business: from which mailbox, and as whom.
+    let usual = ["Query", "GetItem", "TransactWriteItems", "TransactWriteItems"];
+
+    let sent = async |change: fn(&mut serde_json::Value)| {
+        let mut body = mails(1);
+        change(&mut body);
+        studio.post("/email/send", body).await.ok();
+        let cost = costs(&app, deliver()).await;
+        app.clock.advance(Duration::from_millis(1));
+        cost
+    };
+    assert_eq!(sent(|_| ()).await, usual);
+    assert_eq!(app.local.wire.operations("ses").len(), 1);
+    assert_eq!(sqs(&app), ["ReceiveMessage", "DeleteMessageBatch"]);
+    let with_copies = sent(|body| body["messages"][0]["cc_email"] = json!(["c@example.com"])).await;
+    assert_eq!(with_copies, ["Query", "BatchGetItem", "GetItem", "TransactWriteItems", "TransactWriteItems"]);
+    let of_staff = sent(|body| body["category"] = json!("conversation")).await;
+    assert_eq!(
+        of_staff,
+        ["Query", "GetItem", "GetItem", "TransactWriteItems", "TransactWriteItems"],
+        "and the thread"
+    );
+}
+
+#[tokio::test]
+async fn a_report_of_ses_is_one_write_when_it_applies_and_two_calls_when_not() {
+    use local::fake_ses::{Event, EventType};
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    let told = async |mail: &str, event: Event| {
+        app.local.ses.send_events(mail, [event]).await.unwrap();
+        costs(&app, app.local.deliver_once(Source::EmailEvents)).await
+    };
+    let mail = mailed(&app, &studio, &mails(1)).await;
+    for (event, expected) in [
+        (EventType::Delivery, vec!["TransactWriteItems"]),
+        (EventType::Send, vec!["TransactWriteItems", "PutItem"]),
+        (EventType::Delivery, vec!["TransactWriteItems"]),
+        (EventType::Open, vec!["GetItem", "PutItem"]),
+        (EventType::Complaint, vec!["TransactWriteItems"]),
+        (EventType::Bounce, vec!["TransactWriteItems", "TransactWriteItems"]),
+    ] {
+        assert_eq!(told(&mail, event.into()).await, expected, "{event:?}");
+    }
+    let mut several = mails(1);
+    several["messages"][0]["client_id"] = json!(9);
+    several["messages"][0]["to_email"] = json!("a@example.com");
+    several["messages"][0]["cc_email"] = json!(["c@example.com"]);
+    let mail = mailed(&app, &studio, &several).await;
+    for (event, expected) in [
+        (Event::from(EventType::Delivery).of(["a@example.com"]), ["GetItem", "TransactWriteItems"]),
+        (Event::from(EventType::Delivery).of(["a@example.com"]), ["GetItem", "PutItem"]),
+        (Event::from(EventType::Bounce).of(["c@example.com"]), ["GetItem", "TransactWriteItems"]),
+    ] {
+        assert_eq!(told(&mail, event).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn recording_mail_touches_no_table_at_the_edge_and_is_one_transaction_behind_it() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.post("/email/send", mails(25)).await.ok();
+    app.drain().await;
+    app.clock.advance(Duration::from_millis(1));
+    let mut body = mails(25);
+    body["from_email"] = json!(studio.email);
+    assert_eq!(costs(&app, studio.post("/email/record", body)).await, Vec::<String>::new());
+    assert_eq!((sqs(&app), app.local.wire.operations("s3").len()), (calls("SendMessageBatch", 3), 0));
+    app.drain().await;
+    app.clock.advance(Duration::from_millis(1));
+
+    let mut body = mails(1);
+    body["from_email"] = json!(studio.email);
+    studio.post("/email/record", body.clone()).await.ok();
+    assert_eq!(costs(&app, app.local.deliver_once(Source::Record)).await, ["TransactWriteItems"]);
+    app.clock.advance(Duration::from_millis(1));
+    body["provider"] = json!("sendgrid");
+    body["messages"][0]["provider_metadata"] = json!({"sg_message_id": "x"});
+    studio.post("/email/record", body).await.ok();
+    let followed = costs(&app, app.local.deliver_once(Source::Record)).await;
+    assert_eq!(followed, ["TransactWriteItems", "PutItem"], "the provider's id leads to it");
+}
+
+#[tokio::test]
+async fn what_a_mail_that_comes_in_costs() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.put("/clients/7", json!({"client_email": "n0@example.com"})).await.ok();
+    let mut body = mails(1);
+    body["category"] = json!("conversation");
+    let mail = mailed(&app, &studio, &body).await;
+    let received = async || {
+        let reply =
+            local::fake_ses::Reply { id: mail.clone(), text: "Thanks".to_owned(), ..Default::default() };
+        app.local.ses.reply(reply).await.unwrap();
+        app.local.ses.idle().await;
+        app.clock.advance(Duration::from_millis(1));
+        costs(&app, app.local.deliver_once(Source::EmailEvents)).await
+    };
+    received().await;
+    // The business that the address names, whether the mail is here already (four at once, one for each who may have
+    // taken it in), whether its writer takes part, and the conversation.
+    let mut expected = calls("GetItem", 7);
+    expected.push("TransactWriteItems".to_owned());
+    assert_eq!(received().await, expected);
+    assert_eq!(app.local.wire.operations("s3").len(), 1, "the mail itself");
+}

@@ -292,7 +292,8 @@ async fn an_attachment_and_what_is_known_of_an_address_are_the_own_business_s() 
     let attachment = app.message_ids(studio.id).await[0].1;
     let path = format!("/messages/{attachment}/attachments/0");
     let own = studio.request(Method::GET, &path);
-    let without_following = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let without_following =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let own = without_following.execute(own.build().unwrap()).await.unwrap();
     assert!([200, 302, 303, 307].contains(&own.status().as_u16()), "{}", own.status());
     let foreign = stranger.get(&path).await;
@@ -406,16 +407,30 @@ async fn somebody(app: &App, role: Role) -> (Business<'_>, String) {
 #[tokio::test]
 async fn each_role_may_do_what_the_table_says_and_no_more() {
     let app = App::start().await;
-    let office =
-        ["recordSms", "updateSmsStatus", "upsertClient", "eraseClient", "upsertStaff", "upsertLocation"];
+    let office = [
+        "recordSms",
+        "updateSmsStatus",
+        "recordEmail",
+        "updateEmailStatus",
+        "upsertClient",
+        "eraseClient",
+        "upsertStaff",
+        "upsertLocation",
+    ];
+    let owners = ["removeEmailSuppression"];
     let roles = [Role::Service, Role::Owner, Role::Manager, Role::Staff, Role::Platform];
     for role in roles {
         let (studio, token) = somebody(&app, role).await;
         for route in guarded() {
             let may = match role {
-                Role::Service | Role::Owner | Role::Manager => matches!(route.access, Access::Business(_)),
+                Role::Service | Role::Owner => matches!(route.access, Access::Business(_)),
+                Role::Manager => {
+                    matches!(route.access, Access::Business(_)) && !owners.contains(&route.operation)
+                }
                 Role::Staff => {
-                    matches!(route.access, Access::Business(_)) && !office.contains(&route.operation)
+                    matches!(route.access, Access::Business(_))
+                        && !office.contains(&route.operation)
+                        && !owners.contains(&route.operation)
                 }
                 // The platform's key is configuration: a stored credential of that name opens nothing.
                 Role::Platform => false,

@@ -1,5 +1,7 @@
 //! From a stored message to a mail as it goes over the wire.
 
+use std::time::Duration;
+
 use domain::Result;
 use domain::email::Email;
 use domain::mail::{LARGEST, Mail, StoredBody};
@@ -11,6 +13,10 @@ use mime::{Mailbox, Outgoing, Part};
 use signature::token;
 
 use crate::Deps;
+
+/// How long it may take to have everything that goes along. Others of the same batch wait in the same function, which has a
+/// minute.
+const FETCHING: Duration = Duration::from_secs(25);
 
 /// A mail that is ready to be sent, and to whom.
 pub(crate) struct Composed {
@@ -53,7 +59,9 @@ pub(crate) async fn compose(
             return Ok(Err(NotComposed::ForGood("Its body is not in object storage any more.".to_owned())));
         }
     };
-    let contents = match contents(deps, mail).await? {
+    let fetched = tokio::time::timeout(FETCHING, contents(deps, mail)).await;
+    let slow = || NotComposed::ForNow("The attachments took too long to fetch.".to_owned());
+    let contents = match fetched.unwrap_or_else(|_| Ok(Err(slow())))? {
         Ok(contents) => contents,
         Err(why) => return Ok(Err(why)),
     };
@@ -130,7 +138,9 @@ async fn contents(deps: &Deps, mail: &Mail) -> Result<std::result::Result<Vec<Co
                     fetched.content
                 }
                 Err(error) if error.is_transient() => {
-                    return Ok(Err(NotComposed::ForNow(format!("an attachment cannot be fetched: {error}"))));
+                    return Ok(Err(NotComposed::ForNow(format!(
+                        "An attachment cannot be fetched: {error}."
+                    ))));
                 }
                 Err(error) => {
                     let said = format!("An attachment cannot be fetched: {error}.");

@@ -36,14 +36,25 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
     let at = message.at;
     leave_out_suppressed(deps, &mut message).await?;
     let composed = match compose(deps, &message).await? {
-        Ok(composed) => composed,
-        Err(why) => return not_sent(deps, &message, attempt, why).await,
+        Ok(composed) => Ok(composed),
+        Err(NotComposed::ForGood(reason)) => {
+            let failure = Failure::new(ErrorClass::Content, reason);
+            return deps.store.end_unsent(&message, attempt, Status::Failed, failure).await;
+        }
+        // Tried again like a call of SES that failed, as often and no more.
+        Err(NotComposed::ForNow(reason)) => {
+            let failure = Failure::new(ErrorClass::Transient, reason);
+            Err(Outcome::Later { failure, retry_after: None })
+        }
     };
     match deps.store.claim(&message, attempt).await? {
         Claim::Ours => {}
         Claim::NotOurs | Claim::OptedOut => return Ok(()),
     }
-    let outcome = call(deps, &message, attempt, composed).await;
+    let outcome = match composed {
+        Ok(composed) => call(deps, &message, attempt, composed).await,
+        Err(outcome) => outcome,
+    };
     tracing::info!(message.id = at.message.get(), attempt, outcome = outcome.name(), "mail handed over");
     match deps.store.settle(&message, attempt, &outcome).await? {
         Settled::Done => Ok(()),
@@ -77,16 +88,4 @@ async fn call(deps: &Deps, message: &Message, attempt: u32, composed: Composed) 
             configuration_set: deps.links.configuration_set.as_deref(),
         })
         .await
-}
-
-/// A mail that cannot be made is not claimed: nothing was handed to anybody. Trouble that passes is the queue's to
-/// repeat, as often as it repeats anything, and then the sweeper's.
-async fn not_sent(deps: &Deps, message: &Message, attempt: u32, why: NotComposed) -> Result<()> {
-    match why {
-        NotComposed::ForGood(reason) => {
-            let failure = Failure::new(ErrorClass::Content, reason);
-            deps.store.end_unsent(message, attempt, Status::Failed, failure).await
-        }
-        NotComposed::ForNow(reason) => Err(domain::Error::Unavailable(reason.into())),
-    }
 }

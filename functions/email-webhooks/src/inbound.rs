@@ -6,7 +6,7 @@
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Multipart, State as Extract};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, State as Extract};
 use axum::http::{HeaderMap, Request, header as names};
 use domain::email_event::postmark;
 use domain::job::{InboundEmail, Job, Work};
@@ -123,7 +123,9 @@ impl Form {
             return Ok(Form(urlencoded(&raw)));
         }
         let request = Request::builder().header(names::CONTENT_TYPE, content_type).body(Body::from(raw));
-        let request = request.map_err(|_| Refusal::Unreadable)?;
+        let mut request = request.map_err(|_| Refusal::Unreadable)?;
+        // The whole of it is here already, and was not too large.
+        DefaultBodyLimit::disable().apply(&mut request);
         let mut parts = Multipart::from_request(request, &()).await.map_err(|_| Refusal::Unreadable)?;
         let mut fields = Vec::new();
         while let Some(part) = parts.next_field().await.map_err(|_| Refusal::Unreadable)? {
@@ -186,7 +188,7 @@ fn decoded(mut value: &[u8]) -> Vec<u8> {
 
 /// The byte that the first two digits stand for, and what follows them.
 fn hexadecimal(digits: &[u8]) -> Option<(u8, &[u8])> {
-    let (two, rest) = digits.split_first_chunk::<2>()?;
+    let ([high, low], rest) = digits.split_first_chunk()?;
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    Some((value(two[0])? << 4 | value(two[1])?, rest))
+    Some((value(*high)? << 4 | value(*low)?, rest))
 }

@@ -63,8 +63,8 @@ pub struct Sender {
 /// Something that came with a mail. `Debug` shows lengths only.
 #[derive(Clone, PartialEq)]
 pub struct IncomingPart {
-    /// The name it was sent under, one line of at most 120 characters. It may look like a path; it is for show. A mail without a name has
-    /// `message.eml`.
+    /// The name it was sent under, one line of at most 200 characters. It may look like a path; it is for show. A mail
+    /// without a name has `message.eml`.
     pub filename: Option<String>,
     /// Its media type in lower case, without parameters.
     pub content_type: Option<String>,

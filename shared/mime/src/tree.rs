@@ -14,10 +14,10 @@ use crate::transfer::{Transfer, characters};
 
 /// The most attachments of one mail; further ones are dropped.
 const MOST_ATTACHMENTS: usize = 100;
-/// The longest name of an attachment, in characters. File systems take 255 bytes.
-const LONGEST_NAME: usize = 120;
+/// The longest name of an attachment, in characters.
+const LONGEST_NAME: usize = 200;
 /// The longest id of a part that is read.
-const LONGEST_CONTENT_ID: usize = 250;
+const LONGEST_CONTENT_ID: usize = 200;
 /// The most parts that are looked at.
 const MOST_PARTS: usize = 500;
 /// How deep parts lie in parts. What lies deeper stays uncut.

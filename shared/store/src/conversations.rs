@@ -8,6 +8,7 @@ use domain::conversation::{
 };
 use domain::id::EntryId;
 use domain::inbox::{Cell, Shards, Standing};
+use domain::mail::Suspicion;
 use domain::message::{Channel, Direction, Message, MessageRef};
 use domain::{BusinessId, ClientId, LocationId, MessageId, Result, Timestamp};
 
@@ -142,6 +143,7 @@ impl Store {
                     rest.push(self.tx_put_term(business, client, &term)?);
                 }
                 if view.client.email.is_none()
+                    && !by_another(message)
                     && let Some(email) = email_of(message.client_address())
                 {
                     rest.push(self.tx_put_term(business, client, &crate::clients::email_term(&email.0))?);
@@ -247,6 +249,11 @@ pub(crate) const NEW: Standing = Standing {
     flagged: false,
     channel: None,
 };
+
+/// Whether somebody else wrote a mail than the client whose conversation it is in.
+fn by_another(message: &Message) -> bool {
+    message.mail.as_ref().is_some_and(|mail| mail.suspicions.contains(&Suspicion::UnknownSender))
+}
 
 /// How a conversation stands after a message.
 fn after(before: &Standing, message: &Message, effect: Effect, order: Order) -> Standing {

@@ -376,7 +376,9 @@ impl Store {
         loop {
             // Of a mail to several, those whose copy did not get through are begun anew.
             let mut copies = message.recipients.clone();
-            for copy in copies.values_mut().filter(|copy| matches!(copy, Status::Failed | Status::Undelivered)) {
+            for copy in
+                copies.values_mut().filter(|copy| matches!(copy, Status::Failed | Status::Undelivered))
+            {
                 *copy = Status::Queued;
             }
             let write = requeued(at, next, now, due_for(None, now), now)?;
@@ -403,7 +405,8 @@ impl Store {
             };
             if let Some(stored) = refused.item(0) {
                 let stored: Message = decode(stored)?;
-                let as_before = (stored.delivery_status, stored.attempt) == (message.delivery_status, next - 1);
+                let as_before =
+                    (stored.delivery_status, stored.attempt) == (message.delivery_status, next - 1);
                 if !as_before || stored.recipients == message.recipients {
                     return Ok(Err(Some(stored)));
                 }
@@ -423,7 +426,10 @@ impl Store {
         let (at, now) = (before.at, self.clock().now());
         let write = moved(before.delivery_status, now)?
             .put("failure", before.failure.as_ref().map(value).transpose()?)
-            .put("recipients", (!before.recipients.is_empty()).then(|| value(&before.recipients)).transpose()?)
+            .put(
+                "recipients",
+                (!before.recipients.is_empty()).then(|| value(&before.recipients)).transpose()?,
+            )
             .remove("send_at")
             .remove(GSI1.1)
             .remove(GSI1.2)

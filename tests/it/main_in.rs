@@ -1,5 +1,0 @@
-//! Temporary.
-mod app;
-mod email_inbound;
-mod faults;
-mod ledger;

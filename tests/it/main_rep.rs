@@ -1,5 +1,0 @@
-//! Temporary.
-mod app;
-mod email_reports;
-mod faults;
-mod staff;

@@ -1,8 +1,0 @@
-//! Temporary.
-#![allow(dead_code)]
-mod app;
-mod desk;
-mod email_deaths;
-mod email_sending;
-mod faults;
-mod ledger;
