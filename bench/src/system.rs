@@ -51,7 +51,8 @@ impl System {
             })
         };
         let messages: Vec<Value> = clients.map(mail).collect();
-        self.call(Method::POST, "/email/send", json!({"category": "conversation", "messages": messages})).await
+        self.call(Method::POST, "/email/send", json!({"category": "conversation", "messages": messages}))
+            .await
     }
 
     pub async fn answer(&self, client: u64) {

@@ -117,13 +117,14 @@ fn mail(shell: &Shell<'_>) -> Vec<Step> {
         "attachments": [map],
     });
     let mail = json!({"category": "conversation", "sender_type": "staff", "messages": [message]});
-    let fake =
-        |what: &str, body: &Value| format!("curl -s {ses}/fake/{what} -d {}", quoted(body));
+    let fake = |what: &str, body: &Value| format!("curl -s {ses}/fake/{what} -d {}", quoted(body));
     vec![
         step("Queue a mail to Ana, with an attachment", shell.post("/email/send", &mail)),
         step(
             "See it in the stand-in's mailbox, which a browser shows as well",
-            format!("sleep 1; curl -s {ses}/fake/mails | grep -oE '\"(from|subject|original_message_id)\":\"[^\"]*\"'"),
+            format!(
+                "sleep 1; curl -s {ses}/fake/mails | grep -oE '\"(from|subject|original_message_id)\":\"[^\"]*\"'"
+            ),
         ),
         step("Answer it as Ana", fake("reply", &json!({"id": "newest", "text": "Can I bring my dog?"}))),
         step(
@@ -133,7 +134,10 @@ fn mail(shell: &Shell<'_>) -> Vec<Step> {
                 shell.get(&format!("/conversations/{}/messages?page_size=3", ANA.0))
             ),
         ),
-        step("Let her mailbox vanish", fake("events", &json!({"id": "newest", "event": "Bounce", "bounce_type": "Permanent"}))),
+        step(
+            "Let her mailbox vanish",
+            fake("events", &json!({"id": "newest", "event": "Bounce", "bounce_type": "Permanent"})),
+        ),
         step(
             "See that it gets no mail any more, and why",
             format!("sleep 1; {}", shell.get(&format!("/email/suppressions?email={MAILBOX}"))),

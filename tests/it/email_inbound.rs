@@ -1062,7 +1062,7 @@ fn urlencoded(fields: &[(&str, &[u8])]) -> (String, Vec<u8>) {
 /// A call of a provider that hands a mail on, as it is when all is right.
 fn call(app: &App, provider: &str, raw: &[u8], from: &str, to: &str) -> RequestBuilder {
     let request =
-        app.anonymous(Method::POST, &format!("/email/inbound/{}", provider.trim_end_matches("-form")));
+        app.anonymous(Method::POST, &format!("/email/inbound/{}/mime", provider.trim_end_matches("-form")));
     match provider {
         "sendgrid" => {
             let envelope = json!({"to": [to], "from": from}).to_string();
@@ -1166,14 +1166,15 @@ async fn what_nobody_signed_leaves_nothing_behind() {
         [&[][..], &[("body-mime", raw.as_slice()), ("timestamp", b"1"), ("token", b"x"), ("signature", b"")]]
     {
         for (kind, body) in [multipart(fields), urlencoded(fields)] {
-            let request = app.anonymous(Method::POST, "/email/inbound/mailgun").header("content-type", kind);
+            let request =
+                app.anonymous(Method::POST, "/email/inbound/mailgun/mime").header("content-type", kind);
             assert_eq!(send(request.body(body)).await.status, 406);
         }
     }
-    let request = app.anonymous(Method::POST, "/email/inbound/mailgun").body("\u{0}");
+    let request = app.anonymous(Method::POST, "/email/inbound/mailgun/mime").body("\u{0}");
     assert_eq!(send(request).await.status, 406);
-    assert_eq!(send(app.anonymous(Method::POST, "/email/inbound/ses").body("{}")).await.status, 403);
-    assert_eq!(send(app.anonymous(Method::POST, "/email/inbound/hotmail").body("{}")).await.status, 422);
+    assert_eq!(send(app.anonymous(Method::POST, "/email/inbound/ses/mime").body("{}")).await.status, 403);
+    assert_eq!(send(app.anonymous(Method::POST, "/email/inbound/hotmail/mime").body("{}")).await.status, 422);
 
     assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
     assert_eq!(app.local.sqs.bodies(&app.local.feed(Source::EmailEvents).queue), Vec::<String>::new());
@@ -1190,7 +1191,7 @@ async fn a_provider_that_hands_on_no_raw_mail_is_told_so() {
     let credentials = signature::basic::sign(&app.local.providers.postmark_credentials);
     for body in ["", "{", "[]", "{\"From\": \"ada@example.org\", \"TextBody\": \"Hello\"}"] {
         let request =
-            app.anonymous(Method::POST, "/email/inbound/postmark").header("authorization", &credentials);
+            app.anonymous(Method::POST, "/email/inbound/postmark/mime").header("authorization", &credentials);
         assert_eq!(send(request.body(body)).await.status, 422, "{body}");
     }
     assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
@@ -1203,7 +1204,8 @@ async fn a_mail_whose_envelope_the_provider_leaves_out_is_no_machine_s() {
     let raw = letter(ADA, &studio.email, &[], "Hello");
     let credentials = signature::basic::sign(&app.local.providers.sendgrid_credentials);
     let (kind, body) = multipart(&[("email", &raw), ("from", b"Ada <ada@example.org>")]);
-    let request = app.anonymous(Method::POST, "/email/inbound/sendgrid").header("authorization", credentials);
+    let request =
+        app.anonymous(Method::POST, "/email/inbound/sendgrid/mime").header("authorization", credentials);
     send(request.header("content-type", kind).body(body)).await.ok();
     app.drain().await;
     let id = *studio.balance().await.keys().next().expect("it is stored");
@@ -1220,7 +1222,8 @@ async fn a_mail_to_many_is_for_us_wherever_among_them_we_are() {
     everybody.insert(20, json!({"Email": studio.email, "Name": "Studio"}));
     let body = json!({"From": ADA, "ToFull": everybody, "RawEmail": String::from_utf8(raw).unwrap()});
     let credentials = signature::basic::sign(&app.local.providers.postmark_credentials);
-    let request = app.anonymous(Method::POST, "/email/inbound/postmark").header("authorization", credentials);
+    let request =
+        app.anonymous(Method::POST, "/email/inbound/postmark/mime").header("authorization", credentials);
     send(request.json(&body)).await.ok();
     app.drain().await;
     assert_eq!((studio.balance().await.len(), app.quarantined().await), (1, 0));
@@ -1268,7 +1271,8 @@ async fn what_providers_say_of_a_mail_is_heard() {
         "Headers": [{"Name": "X-Spam-Status", "Value": "Yes"}],
     });
     let credentials = signature::basic::sign(&app.local.providers.postmark_credentials);
-    let request = app.anonymous(Method::POST, "/email/inbound/postmark").header("authorization", credentials);
+    let request =
+        app.anonymous(Method::POST, "/email/inbound/postmark/mime").header("authorization", credentials);
     send(request.json(&body)).await.ok();
     app.drain().await;
     let message = studio.message(*studio.balance().await.keys().max().expect("it is stored")).await;

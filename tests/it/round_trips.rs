@@ -494,9 +494,9 @@ async fn what_a_mail_that_comes_in_costs() {
         costs(&app, app.local.deliver_once(Source::EmailEvents)).await
     };
     received().await;
-    // The business that the address names, whether the mail is here already (four at once, one for each who may have
-    // taken it in), whether its writer takes part, and the conversation.
-    let mut expected = calls("GetItem", 7);
+    // The business that the address names, whether the mail is here already, whether its writer takes part, and the
+    // conversation.
+    let mut expected = calls("GetItem", 4);
     expected.push("TransactWriteItems".to_owned());
     assert_eq!(received().await, expected);
     assert_eq!(app.local.wire.operations("s3").len(), 1, "the mail itself");

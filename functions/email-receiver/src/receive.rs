@@ -59,14 +59,7 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
 /// Whether a mail was stored before, whoever took it in then. Looked up before anything of it is put into object storage:
 /// what belongs to no message would stay there for ever, and the message may have been erased since.
 async fn was_here(deps: &Deps, identity: &str) -> Result<bool> {
-    let known = |provider| deps.store.placed(provider, identity);
-    let (ses, sendgrid, mailgun, postmark) = tokio::try_join!(
-        known(Provider::Ses),
-        known(Provider::Sendgrid),
-        known(Provider::Mailgun),
-        known(Provider::Postmark),
-    )?;
-    Ok([ses, sendgrid, mailgun, postmark].iter().any(Option::is_some))
+    deps.store.knows_provider_id(Provider::External, identity).await
 }
 
 /// The same mail is one message in a business, whichever way it came.

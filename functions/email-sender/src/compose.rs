@@ -186,10 +186,11 @@ async fn thread(deps: &Deps, message: &Message, from: &Email) -> Result<Thread> 
 
 /// What tells programs how to treat the mail.
 fn headers(deps: &Deps, message: &Message) -> Result<Vec<(&'static str, String)>> {
-    let mut headers = vec![("X-Omega", "1".to_owned())];
+    let mut headers = Vec::new();
     let by_a_person =
         message.category == Category::Conversation && message.sender_type != Some(UserType::System);
     if !by_a_person {
+        headers.push(("X-Omega", "1".to_owned()));
         headers.push(("Auto-Submitted", "auto-generated".to_owned()));
         headers.push(("X-Auto-Response-Suppress", "All".to_owned()));
     }

@@ -24,7 +24,7 @@ const MOST_RECIPIENTS: usize = 50;
 /// The longest address that a job tells.
 const LONGEST_ADDRESS: usize = 320;
 
-/// `POST /omega/email/inbound/{provider}`: the mail goes to object storage and a job for it onto the queue before the
+/// `POST /omega/email/inbound/{provider}/mime`: the mail goes to object storage and a job for it onto the queue before the
 /// answer. The same mail twice is stored once.
 pub(crate) async fn inbound(
     Extract(state): Extract<State>,

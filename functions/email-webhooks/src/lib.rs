@@ -73,6 +73,6 @@ pub struct Certificates(pub(crate) Arc<Mutex<HashMap<String, Bytes>>>);
 pub fn routes(state: State) -> Router {
     Router::new()
         .route("/omega/email/webhooks/{provider}", post(events::events))
-        .route("/omega/email/inbound/{provider}", post(inbound::inbound))
+        .route("/omega/email/inbound/{provider}/mime", post(inbound::inbound))
         .with_state(state)
 }

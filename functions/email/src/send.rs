@@ -215,12 +215,12 @@ fn sender(object: &Object<'_>, business: &Business) -> Option<Email> {
 fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
-    let to = entry.required("to_email", mailbox);
+    let to = entry.required("to_email", receiver);
     let subject = entry.required("subject", line);
     let body = entry.required("message", text(LARGEST));
     let html = entry.optional("html", text(LARGEST));
-    let cc = entry.list("cc_email", MOST_RECIPIENTS, mailbox);
-    let bcc = entry.list("bcc_email", MOST_RECIPIENTS, mailbox);
+    let cc = entry.list("cc_email", MOST_RECIPIENTS, receiver);
+    let bcc = entry.list("bcc_email", MOST_RECIPIENTS, receiver);
     let attachments = entry.every("attachments", MOST_ATTACHMENTS, |object| attachment(object, origins));
     let is_blank = |text: &String| text.trim().is_empty();
     if body.as_ref().is_some_and(is_blank) && html.as_ref().is_none_or(is_blank) {
@@ -252,6 +252,15 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
         recipients: Recipients::new(),
     };
     Some(Checked { draft, mail, contents })
+}
+
+/// An address that SES can write to: it takes other scripts in a domain in their ASCII form, and in no mailbox.
+fn receiver(value: &Value) -> Result<Email, Problem> {
+    let email = mailbox(value)?;
+    if email.as_str().is_ascii() {
+        return Ok(email);
+    }
+    Err(Problem::value("write it in ASCII, its domain as xn--…"))
 }
 
 /// A line of text: what would end it would begin another header.

@@ -35,7 +35,8 @@ pub async fn record(
     let entries = body.read(|object| read(object, tenant.business(), request, now))?;
     let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
     let place = |(index, entry): (usize, Result<Recording, _>)| Some(Recording { index, ..entry.ok()? });
-    let recordings = entries.into_iter().enumerate().filter_map(place).map(|one| Recorded::Whole(Box::new(one))).collect();
+    let recordings =
+        entries.into_iter().enumerate().filter_map(place).map(|one| Recorded::Whole(Box::new(one))).collect();
     outbox.queue_recordings(recordings, &correlation).await?;
     Ok(Json(AcceptedResponse { message: "Queued for recording", request_id: request, items }))
 }

@@ -110,7 +110,9 @@ async fn exchange_mail(runner: &Running) -> Vec<String> {
     })
     .await;
     runner.call(Method::POST, "/email/send", campaign).await;
-    runner.call(Method::POST, "/email/send", json!({"category": WORDS, "messages": [{"to_email": WORDS}]})).await;
+    runner
+        .call(Method::POST, "/email/send", json!({"category": WORDS, "messages": [{"to_email": WORDS}]}))
+        .await;
     let recorded = json!({"category": "campaign", "from_email": MAIL, "messages": [
         {"client_id": 7, "to_email": MAIL, "subject": WORDS, "message": WORDS, "cc_email": [WORDS]}]});
     runner.call(Method::POST, "/email/record", recorded).await;

@@ -116,7 +116,7 @@ pub enum Automated {
     AutoReply,
     /// It came over a mailing list.
     List,
-    /// omega sent it, here or elsewhere.
+    /// omega sent it by itself, here or elsewhere.
     Omega,
 }
 

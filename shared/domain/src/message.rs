@@ -270,9 +270,9 @@ impl Message {
         }
     }
 
-    /// Whose id [`Message::provider_message_id`] is.
+    /// Under whose name [`Message::provider_message_id`] is kept: see [`provider_of_id`].
     pub fn provider_of_id(&self) -> Provider {
-        self.provider.unwrap_or(self.channel.provider())
+        provider_of_id(self.provider, self.channel, self.direction)
     }
 
     /// Everybody whom a mail goes to: to, cc and bcc, each once, but those whose mail is suppressed. What is no address
@@ -296,6 +296,15 @@ impl Message {
         self.direction == Direction::Outbound
             && matches!(self.delivery_status, Status::Scheduled | Status::Queued | Status::Sending)
             && self.provider_message_id.is_none()
+    }
+}
+
+/// Under whose name the id of a message leads to it. That of a mail from a client is made of what it says, so that it is the
+/// same whoever took it in, and nobody's.
+pub fn provider_of_id(provider: Option<Provider>, channel: Channel, direction: Direction) -> Provider {
+    match (channel, direction) {
+        (Channel::Email, Direction::Inbound) => Provider::External,
+        _ => provider.unwrap_or(channel.provider()),
     }
 }
 

@@ -43,7 +43,9 @@ impl Store {
         // One that waits is about copies: how many there are is known when the mail is.
         let waiting = EmailEvent { addressed: None, ..event.clone() };
         for report in Report::from_email_event(&waiting, None) {
-            if let Placed::Found(at, attempt) = self.place_event(event.provider, id, &report, Some(event.kind)).await? {
+            if let Placed::Found(at, attempt) =
+                self.place_event(event.provider, id, &report, Some(event.kind)).await?
+            {
                 return Ok(Some((at, attempt)));
             }
         }

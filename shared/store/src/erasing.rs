@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
 use domain::inbox::Shards;
 use domain::mail::Mail;
-use domain::message::{Channel, Direction, MessageRef, Provider, Source};
+use domain::message::{Channel, Direction, MessageRef, Provider, Source, provider_of_id};
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, Result};
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,10 @@ struct Entry {
 impl Entry {
     /// Whose id it carries.
     fn provider_of_id(&self) -> Provider {
-        self.provider.or(self.channel.map(Channel::provider)).unwrap_or(Provider::External)
+        let (Some(channel), Some(direction)) = (self.channel, self.direction) else {
+            return Provider::External;
+        };
+        provider_of_id(self.provider, channel, direction)
     }
 
     /// Where what came with it lies in object storage.

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::conversation::{Actor, Cause, Conversation};
 use domain::inbox::{Cell, Shards};
 use domain::merging::{Moved, changes, joined, left_behind};
-use domain::message::{Channel, MessageRef, Provider};
+use domain::message::{Channel, Direction, MessageRef, Provider, provider_of_id};
 use domain::{BusinessId, ClientId, Error, MessageId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -80,6 +80,8 @@ struct Entry {
     #[serde(default)]
     external_id: Option<u64>,
     #[serde(default)]
+    direction: Option<Direction>,
+    #[serde(default)]
     provider: Option<Provider>,
     #[serde(default)]
     provider_message_id: Option<String>,
@@ -96,7 +98,10 @@ struct Entry {
 impl Entry {
     /// Whose id it carries.
     fn provider_of_id(&self) -> Provider {
-        self.provider.or(self.channel.map(Channel::provider)).unwrap_or(Provider::External)
+        let (Some(channel), Some(direction)) = (self.channel, self.direction) else {
+            return Provider::External;
+        };
+        provider_of_id(self.provider, channel, direction)
     }
 }
 

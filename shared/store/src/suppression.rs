@@ -4,6 +4,8 @@
 //! stands in the key as a keyed hash, like that of an opt-out from texts, so that forgetting a person does not forget
 //! what they asked for.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::address::Address;
 use domain::email::Email;
@@ -102,6 +104,8 @@ impl Store {
         category: Category,
     ) -> Result<Vec<Email>> {
         let mut stopped = Vec::new();
+        // The table refuses a call that names a key twice.
+        let emails: Vec<Email> = emails.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         for hundred in emails.chunks(AT_ONCE) {
             let keys = hundred.iter().map(|email| self.suppression_key(business, email));
             let keys: Vec<Key> = keys.collect::<Result<_>>()?;

@@ -79,7 +79,7 @@ pub const ROUTES: &[Route] = &[
         Access::ProviderSigned,
         "handleEmailProviderWebhook",
     ),
-    route(Method::POST, "/omega/email/inbound/{provider}", Access::ProviderSigned, "receiveEmail"),
+    route(Method::POST, "/omega/email/inbound/{provider}/mime", Access::ProviderSigned, "receiveEmail"),
     route(Method::GET, "/omega/email/unsubscribe/{token}", Access::Sealed, "askToUnsubscribe"),
     route(Method::POST, "/omega/email/unsubscribe/{token}", Access::Sealed, "unsubscribe"),
     route(Method::GET, "/omega/businesses/{business_id}/messages/{message_id}", EVERYBODY, "getMessage"),
