@@ -542,7 +542,7 @@ async fn at_every_call_of_a_receiver(several: usize, happens: impl AsyncFn(&App,
         business.put("/clients/7", json!({"client_email": ADA})).await.ok();
     }
     let (sent, queue) = (AtomicU64::new(0), &app.local.feed(Source::EmailEvents).queue);
-    at_every_call(5 + 6 * several, async |n, when| {
+    at_every_call(3 + 6 * several, async |n, when| {
         let mail = ClientMail {
             recipients: businesses.iter().map(|business| business.email.clone()).collect(),
             attachments: vec![ClientFile::new("a.txt", "text/plain", b"attached")],
@@ -589,7 +589,7 @@ async fn a_first_mail_whose_receiver_dies_at_any_call_is_one_client() {
     let app = App::start().await;
     let studio = app.business().await;
     let (sent, queue) = (AtomicU64::new(0), &app.local.feed(Source::EmailEvents).queue);
-    at_every_call(8, async |n, when| {
+    at_every_call(7, async |n, when| {
         let stranger = format!("{n}{when:?}@example.org");
         app.local
             .ses

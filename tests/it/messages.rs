@@ -9,10 +9,14 @@ use crate::app::{App, Business, names, send, send_raw};
 const ADA: &str = "+14155550123";
 
 /// The fields of a message, sorted.
-const MESSAGE: [&str; 34] = [
+const MESSAGE: [&str; 41] = [
     "attachments",
     "attempt",
+    "automated",
+    "bcc_email",
+    "body_url",
     "category",
+    "cc_email",
     "channel",
     "client_id",
     "conversation_id",
@@ -24,6 +28,7 @@ const MESSAGE: [&str; 34] = [
     "error_reason",
     "expires_at",
     "from_address",
+    "html",
     "is_flagged",
     "is_read",
     "message",
@@ -33,6 +38,7 @@ const MESSAGE: [&str; 34] = [
     "provider_message_id",
     "provider_metadata",
     "provider_status",
+    "recipients",
     "request_id",
     "segments",
     "send_at",
@@ -42,6 +48,7 @@ const MESSAGE: [&str; 34] = [
     "staff_id",
     "status",
     "subject",
+    "suspicions",
     "to_address",
     "updated_at",
 ];

@@ -86,15 +86,15 @@ async fn exchange_mail(runner: &Running) -> Vec<String> {
     let ses = runner.word("ses_url");
     let http = reqwest::Client::new();
     let fake = async |path: &str, body: Value| {
-        let answer = http.post(format!("{ses}/fake{path}")).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        let answer = http.post(format!("{ses}/fake{path}")).json(&body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.text().await.expect("a body"));
     };
     let mail = json!({"client_id": 7, "to_email": MAIL, "subject": WORDS, "message": WORDS, "html": WORDS, "cc_email": [MAIL],
                       "attachments": [{"filename": WORDS, "content": "SGVsbG8="}]});
     let campaign = json!({"category": "campaign", "messages": [mail]});
     let (status, accepted) = runner.call(Method::POST, "/email/send", campaign.clone()).await;
     assert_eq!(status, 200, "{accepted}");
-    let id = accepted["items"][0]["message_id"].as_u64().unwrap();
+    let id = accepted["items"][0]["message_id"].as_u64().expect("an id");
     until(async || {
         let sent = runner.call(Method::GET, &format!("/messages/{id}"), json!({})).await.1;
         sent["status"] == "delivered"
@@ -116,10 +116,11 @@ async fn exchange_mail(runner: &Running) -> Vec<String> {
     let recorded = json!({"category": "campaign", "from_email": MAIL, "messages": [
         {"client_id": 7, "to_email": MAIL, "subject": WORDS, "message": WORDS, "cc_email": [WORDS]}]});
     runner.call(Method::POST, "/email/record", recorded).await;
-    let shown: Value = http.get(format!("{ses}/fake/mails")).send().await.unwrap().json().await.unwrap();
+    let shown: Value =
+        http.get(format!("{ses}/fake/mails")).send().await.expect("an answer").json().await.expect("JSON");
     let text = shown.to_string();
     let sealed = |mark: &str| {
-        let from = text.find(mark).map(|at| at + mark.len()).unwrap();
+        let from = text.find(mark).map(|at| at + mark.len()).expect("a sealed link");
         text[from..].chars().take_while(char::is_ascii_alphanumeric).collect::<String>()
     };
     vec![sealed("/email/unsubscribe/"), sealed("r+")]
