@@ -55,3 +55,25 @@ async fn a_mail_goes_out_is_delivered_and_is_answered() {
     let entries = studio.get("/conversations/7/messages").await.ok();
     assert_eq!(entries["items"].as_array().map(Vec::len), Some(2), "{entries}");
 }
+
+#[tokio::test]
+async fn a_mail_is_found_by_its_words_and_by_its_subject() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let mail = json!({"client_id": 7, "to_email": "ada@example.com", "subject": "Your Größe", "message": "See you at nine."});
+    studio.post("/email/send", json!({"category": "conversation", "messages": [mail]})).await.ok();
+    let found = async |words: &str| {
+        let path = format!("/conversations/7/messages/search?query={words}");
+        let page = studio.get(&path).await.ok();
+        page["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|item| item["highlights"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("nine").await, [json!([{"start": 11, "end": 15}])]);
+    assert_eq!(found("grosse").await, [json!([])]);
+    assert!(found("twelve").await.is_empty());
+    app.drain().await;
+}

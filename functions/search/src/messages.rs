@@ -7,7 +7,7 @@ use domain::{BusinessId, ClientId, Error, MessageId};
 use serde::Serialize;
 use serde_json::Value;
 use store::Store;
-use store::timeline::Timeline;
+use store::timeline::{Entry, Timeline};
 use web::paging::{Opened, Page, Paging};
 use web::read::{PathParams, Problem, QueryParams, text};
 use web::schemas::message::MessageResponse;
@@ -80,7 +80,7 @@ async fn look(
         let timeline = read.filter(|read| before.is_some() || has_conversation(read));
         let timeline = timeline.ok_or(Error::NotFound("conversation"))?;
         for entry in timeline.entries {
-            let Some(highlights) = query.highlights(&entry.body().0) else { continue };
+            let Some(highlights) = found(query, &entry) else { continue };
             total += 1;
             if skip > 0 {
                 skip -= 1;
@@ -103,6 +103,12 @@ async fn look(
         _ => before.map(|_| Place { before, found: total }),
     };
     Ok(opened.page(rows, next.map(|place| place.to_string()), total, false))
+}
+
+/// Where an entry has all words: in its body, or a mail in its subject, which is not highlighted.
+fn found(query: &Query, entry: &Entry) -> Option<Vec<Highlight>> {
+    let in_subject = || query.highlights(&entry.subject()?.0).map(|_| Vec::new());
+    query.highlights(&entry.body().0).or_else(in_subject)
 }
 
 fn has_conversation(timeline: &Timeline) -> bool {

@@ -64,6 +64,14 @@ impl Entry {
             Entry::Note(note) => &note.note,
         }
     }
+
+    /// The subject of a mail.
+    pub fn subject(&self) -> Option<&Text> {
+        match self {
+            Entry::Message(message) => message.mail.as_ref().map(|mail| &mail.subject),
+            Entry::Note(_) => None,
+        }
+    }
 }
 
 /// What to show of a timeline; all of it has to be true.
