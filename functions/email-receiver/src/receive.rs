@@ -4,9 +4,7 @@ use domain::address::Address;
 use domain::conversation::Effect;
 use domain::email::Email;
 use domain::job::InboundEmail;
-use domain::mail::{
-    Attachment, Automated, EXCERPT, LONGEST_STORED_BODY, Mail, Recipients, StoredBody, Suspicion,
-};
+use domain::mail::{Attachment, Automated, Mail, Recipients, Suspicion};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, Result};
@@ -198,16 +196,10 @@ async fn keep_long_body(
     body: &mut Text,
     mail: &mut Mail,
 ) -> Result<()> {
-    if body.0.len() + mail.html.as_ref().map_or(0, |html| html.0.len()) <= LONGEST_STORED_BODY {
-        return Ok(());
-    }
     let key = keys::inbound_body(business, digest);
-    let excerpt = Text(body.0.chars().take(EXCERPT).collect());
-    let whole = StoredBody { text: std::mem::replace(body, excerpt), html: mail.html.take() };
+    let Some(whole) = mail.move_long_body(body, key.clone()) else { return Ok(()) };
     let content = serde_json::to_vec(&whole).map_err(|error| Error::Internal(error.into()))?;
-    deps.objects.put(&key, content, "application/json").await?;
-    mail.body_object = Some(key);
-    Ok(())
+    deps.objects.put(&key, content, "application/json").await
 }
 
 fn message(

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::mail::{Attachment, EXCERPT, LONGEST_STORED_BODY, Mail, StoredBody};
+use domain::mail::{Attachment, Mail};
 use domain::message::Text;
 use domain::{Error, Result};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -55,13 +55,7 @@ pub(crate) fn attached(attachment: &mut Attachment, content: Vec<u8>, key: Strin
 /// # Errors
 /// Never, but for a defect.
 pub(crate) fn outsourced(body: &mut Text, mail: &mut Mail, key: String) -> Result<Option<Upload>> {
-    let html = mail.html.as_ref().map_or(0, |html| html.0.len());
-    if body.0.len() + html <= LONGEST_STORED_BODY {
-        return Ok(None);
-    }
-    let excerpt = Text(body.0.chars().take(EXCERPT).collect());
-    let whole = StoredBody { text: std::mem::replace(body, excerpt), html: mail.html.take() };
-    mail.body_object = Some(key.clone());
+    let Some(whole) = mail.move_long_body(body, key.clone()) else { return Ok(None) };
     let content = serde_json::to_vec(&whole).map_err(|error| Error::Internal(error.into()))?;
     Ok(Some(Upload { key, content, content_type: "application/json".to_owned() }))
 }

@@ -17,9 +17,9 @@ use objects::{Objects, keys};
 use outbox::Outbox;
 use serde_json::Value;
 use store::Accepted;
-use web::read::{JsonBody, Object, Problem, https_url, id, instant, integer, mailbox, text};
+use web::read::{JsonBody, Object, Problem, https_url, id, integer, mailbox, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
-use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
+use web::schemas::terms::Terms;
 use web::{ApiResult, Call, Correlation, Tenant};
 
 use crate::TrustedOrigins;
@@ -38,7 +38,6 @@ const OVERHEAD: usize = 16 * 1024;
 /// `POST /omega/businesses/{business_id}/email/send`: each mail is checked, its attachments go to object storage, and it
 /// is stored as queued and queued for the sender before the answer. Nothing is sent inside the call. A bad entry is
 /// refused alone; when every entry is bad, or one is too large, the call is refused.
-#[allow(clippy::too_many_arguments, reason = "each is what axum takes out of the call")]
 pub(crate) async fn send(
     tenant: Tenant,
     Call { request, keyed }: Call,
@@ -166,33 +165,10 @@ type Entries = Vec<Result<Checked, Vec<domain::FieldError>>>;
 
 /// Everything of the request, checked.
 fn read(object: &Object<'_>, business: &Business, origins: &TrustedOrigins) -> Option<(Envelope, Entries)> {
-    let category = object.required("category", CATEGORY);
-    let notification_type = object.optional("notification_type", notification_type);
-    let staff_id = object.optional("staff_id", id);
-    let sent_by = object.optional("sent_by", integer);
-    let sender_type = object.optional("sender_type", USER_TYPE);
-    let send_at = object.optional("send_at", instant);
-    let expires_at = object.optional("expires_at", instant);
-    if let (Some(from), Some(until)) = (send_at, expires_at)
-        && until <= from
-    {
-        object.refuse("expires_at", Problem::value("it ends before it begins at send_at"));
-    }
+    let terms = Terms::read(object);
     let from = sender(object, business);
     let entries = object.each("messages", MOST, |entry| one(entry, origins));
-    let envelope = Envelope {
-        business: business.business_id,
-        from: Address::Email(from?),
-        category: category?,
-        notification_type,
-        staff_id,
-        sent_by,
-        sender_type,
-        send_at,
-        expires_at,
-        shards: business.inbox_shards,
-        media_urls: Vec::new(),
-    };
+    let envelope = terms?.envelope(business, Address::Email(from?), Vec::new());
     Some((envelope, entries?))
 }
 

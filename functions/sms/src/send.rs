@@ -12,9 +12,9 @@ use domain::phone::Phone;
 use domain::segments::MAX_CHARACTERS;
 use outbox::Outbox;
 use serde_json::Value;
-use web::read::{JsonBody, Object, Problem, https_url, id, instant, integer, phone, text};
+use web::read::{JsonBody, Object, Problem, https_url, id, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
-use web::schemas::words::{CATEGORY, USER_TYPE, notification_type};
+use web::schemas::terms::Terms;
 use web::{ApiResult, Call, Correlation, Tenant};
 
 /// Messages in one call.
@@ -50,34 +50,11 @@ type Entries = Vec<Result<Draft, Vec<FieldError>>>;
 
 /// Everything of the request, checked.
 fn read(object: &Object<'_>, business: &Business) -> Option<(Envelope, Entries)> {
-    let category = object.required("category", CATEGORY);
-    let notification_type = object.optional("notification_type", notification_type);
-    let staff_id = object.optional("staff_id", id);
-    let sent_by = object.optional("sent_by", integer);
-    let sender_type = object.optional("sender_type", USER_TYPE);
-    let send_at = object.optional("send_at", instant);
-    let expires_at = object.optional("expires_at", instant);
-    if let (Some(from), Some(until)) = (send_at, expires_at)
-        && until <= from
-    {
-        object.refuse("expires_at", Problem::value("it ends before it begins at send_at"));
-    }
+    let terms = Terms::read(object);
     let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
     let from = sender(object, business);
     let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
-    let envelope = Envelope {
-        business: business.business_id,
-        from: Address::Phone(from?),
-        category: category?,
-        notification_type,
-        staff_id,
-        sent_by,
-        sender_type,
-        send_at,
-        expires_at,
-        shards: business.inbox_shards,
-        media_urls,
-    };
+    let envelope = terms?.envelope(business, Address::Phone(from?), media_urls);
     Some((envelope, entries?))
 }
 

@@ -57,6 +57,18 @@ pub struct Mail {
 }
 
 impl Mail {
+    /// A body that is too long for the table goes where `key` says, and its beginning stays. What is to be stored there;
+    /// `None` for a body that stays.
+    pub fn move_long_body(&mut self, body: &mut Text, key: String) -> Option<StoredBody> {
+        let html = self.html.as_ref().map_or(0, |html| html.0.len());
+        if body.0.len() + html <= LONGEST_STORED_BODY {
+            return None;
+        }
+        let excerpt = Text(body.0.chars().take(EXCERPT).collect());
+        self.body_object = Some(key);
+        Some(StoredBody { text: std::mem::replace(body, excerpt), html: self.html.take() })
+    }
+
     /// The keys of all that lies in object storage.
     pub fn objects(&self) -> Vec<String> {
         let attachments = self.attachments.iter().filter_map(|attachment| attachment.object.clone());

@@ -5,4 +5,5 @@ pub mod conversation;
 pub mod location;
 pub mod message;
 pub mod staff;
+pub mod terms;
 pub mod words;

@@ -1,0 +1,66 @@
+//! What a call that queues messages says of all of them, whatever their channel.
+
+use domain::address::Address;
+use domain::business::Business;
+use domain::draft::Envelope;
+use domain::message::{Category, UserType};
+use domain::{StaffId, Timestamp};
+
+use crate::read::{Object, Problem, id, instant, integer};
+use crate::schemas::words::{CATEGORY, USER_TYPE, notification_type};
+
+/// What is the same for all messages of a call, but for where they come from.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    category: Category,
+    notification_type: Option<String>,
+    staff_id: Option<StaffId>,
+    sent_by: Option<u64>,
+    sender_type: Option<UserType>,
+    send_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Terms {
+    /// Reads them off the body, with every problem.
+    pub fn read(object: &Object<'_>) -> Option<Terms> {
+        let category = object.required("category", CATEGORY);
+        let notification_type = object.optional("notification_type", notification_type);
+        let staff_id = object.optional("staff_id", id);
+        let sent_by = object.optional("sent_by", integer);
+        let sender_type = object.optional("sender_type", USER_TYPE);
+        let send_at = object.optional("send_at", instant);
+        let expires_at = object.optional("expires_at", instant);
+        if let (Some(from), Some(until)) = (send_at, expires_at)
+            && until <= from
+        {
+            object.refuse("expires_at", Problem::value("it ends before it begins at send_at"));
+        }
+        Some(Terms {
+            category: category?,
+            notification_type,
+            staff_id,
+            sent_by,
+            sender_type,
+            send_at,
+            expires_at,
+        })
+    }
+
+    /// The envelope of messages from an address of the business.
+    pub fn envelope(self, business: &Business, from: Address, media_urls: Vec<String>) -> Envelope {
+        Envelope {
+            business: business.business_id,
+            from,
+            category: self.category,
+            notification_type: self.notification_type,
+            staff_id: self.staff_id,
+            sent_by: self.sent_by,
+            sender_type: self.sender_type,
+            send_at: self.send_at,
+            expires_at: self.expires_at,
+            shards: business.inbox_shards,
+            media_urls,
+        }
+    }
+}
