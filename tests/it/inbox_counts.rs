@@ -557,7 +557,8 @@ async fn call(app: &App, studio: &Business<'_>, dice: &mut Dice) {
             studio.act(&of(dice.one_of(&["assign?staff_id=1", "assign?staff_id=2", "assign"]))).await.ok(),
         ),
         12 => {
-            let until = app.clock.now().plus(Duration::from_secs(600 + dice.roll(6_000)));
+            // Later than the others can move the clock meanwhile.
+            let until = app.clock.now().plus(Duration::from_secs(12 * 3600 + dice.roll(6_000)));
             let snoozed = format!("status?status=snoozed&snoozed_until={until}");
             let statuses =
                 ["status?status=open", "status?status=resolved", "status?status=pending", snoozed.as_str()];
@@ -656,6 +657,10 @@ fn every_total_of_the_inbox_is_the_number_of_its_rows_whatever_happened_at_once(
             }
         });
         join_all(workers).await;
+        // The catalogue names the locations that somebody is at: after chance, both are.
+        for (client, location) in [(101, 1), (102, 2)] {
+            studio.put(&format!("/clients/{client}"), json!({"location_id": location})).await.ok();
+        }
         app.drain().await;
         let session = studio.session(1).await;
         conversations_add_up(&studio).await;
