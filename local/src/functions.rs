@@ -80,7 +80,7 @@ impl Functions {
             public_base_url: twilio.public_base_url.clone(),
             fallback_base_url: around.fallback_base_url.to_owned(),
         };
-        let platform_key = PlatformKey::from_sha256_hex(&web::api_key_hash(around.platform_key));
+        let platform_key = PlatformKey::from_sha256_hex(&signature::secret::hash(around.platform_key));
         let routes = health::routes(health::State { store: around.store("health")?, twilio_webhooks: true })
             .merge(sms::routes(sms::State { edge: around.edge("sms")?, outbox: around.outbox("sms")? }))
             .merge(messages::routes(messages::State {
@@ -88,6 +88,7 @@ impl Functions {
                 outbox: around.outbox("messages")?,
             }))
             .merge(businesses::routes(businesses::State { edge: around.edge("businesses")? }))
+            .merge(authentication::routes(authentication::State { edge: around.edge("authentication")? }))
             .merge(clients::routes(clients::State { edge: around.edge("clients")? }))
             .merge(staffs::routes(staffs::State { edge: around.edge("staffs")? }))
             .merge(search::routes(search::State { edge: around.edge("search")? }))

@@ -39,7 +39,7 @@ impl Business<'_> {
     pub async fn credential(&self, role: Role, staff: Option<u64>) -> String {
         let now = self.app.clock.now();
         let token = format!("{role:?} {staff:?} of {} from {now}", self.id);
-        let key = store::keys::credential(&web::api_key_hash(&token));
+        let key = store::keys::credential(&signature::secret::hash(&token));
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let number = |number: u64| AttributeValue::N(number.to_string());
         let mut item = HashMap::from([
@@ -61,7 +61,8 @@ impl Business<'_> {
     /// A call with a session. `path` begins behind `/businesses/{id}`.
     pub async fn as_session(&self, token: &str, method: Method, path: &str, body: Value) -> Answered {
         let call = self.app.anonymous(method, &format!("/businesses/{}{path}", self.id));
-        send(call.header("Cookie", format!("session={token}")).json(&body)).await
+        let call = call.header("Cookie", format!("session={token}")).header("Origin", self.app.origin());
+        send(call.json(&body)).await
     }
 
     /// Gives a conversation to a member of the staff.

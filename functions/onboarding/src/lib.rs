@@ -5,7 +5,6 @@ use axum::extract::FromRef;
 use axum::routing::{get, post};
 use web::Edge;
 
-mod api_key;
 mod onboard;
 mod status;
 

@@ -3,19 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::access::{ApiKey, KEY_PREFIX};
 use domain::business::{Business, BusinessNumber, InboundRoute};
+use domain::conversation::Actor;
 use domain::email::Email;
 use domain::inbox::Shards;
 use domain::onboarding::{Step, StepName, StepState};
 use domain::phone::{Country, Phone};
 use domain::{BusinessId, Error, Result};
 use serde_json::Value;
+use signature::secret::Secret;
 use store::Store;
 use web::read::{JsonBody, Object, Problem, id, integer, mailbox, text};
-use web::{ApiResult, Edge, Platform, ShownOnce, api_key_hash};
+use web::{ApiResult, Edge, Platform, ShownOnce};
 
 use crate::Settings;
-use crate::api_key;
 use crate::status::OnboardingStatus;
 
 /// Numbers in one call.
@@ -112,7 +114,8 @@ fn read(object: &Object<'_>, known: Option<Country>, settings: &Settings) -> Opt
 /// The new business and its key, unless another call is faster.
 async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<String>)> {
     let now = store.clock().now();
-    let key = api_key::generate(asked.business, now)?;
+    let secret = Secret::generate(KEY_PREFIX).map_err(|error| Error::Internal(error.into()))?;
+    let key = ApiKey::new(secret.id.clone(), secret.hash(), Actor::System, now);
     let business = Business {
         business_id: asked.business,
         business_name: asked.business_name.clone(),
@@ -124,6 +127,8 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         subdomain: asked.subdomain.clone(),
         twilio_account_sid: asked.twilio_account_sid.clone(),
         inbox_shards: asked.inbox_shards.unwrap_or_default(),
+        requests_per_minute: Default::default(),
+        allowed_origins: Vec::new(),
         steps: vec![
             Step::done(StepName::Business),
             Step::done(StepName::ApiKey),
@@ -131,8 +136,8 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         ],
         created_at: now,
     };
-    if store.insert_business(&business, &key.credential, &api_key_hash(&key.secret)).await? {
-        return Ok((business, Some(key.secret)));
+    if store.insert_business(&business, &key).await? {
+        return Ok((business, Some(secret.text)));
     }
     // Another call created it meanwhile.
     let business = store.business(asked.business).await?;

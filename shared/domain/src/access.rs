@@ -1,8 +1,13 @@
-//! Who may do what: roles, credentials, and what a credential proves.
+//! Who may do what: roles, credentials, what a credential proves, and how often it may be used.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BusinessId, StaffId};
+use crate::conversation::Actor;
+use crate::error::Error;
+
+use crate::id::{BusinessId, RequestId, StaffId};
 use crate::time::Timestamp;
 
 /// What a credential lets its holder be.
@@ -44,5 +49,284 @@ impl Credential {
     /// Whether it works at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// What API keys begin with.
+pub const KEY_PREFIX: &str = "omega";
+/// What session tokens begin with.
+pub const SESSION_PREFIX: &str = "omega_session";
+/// How long a session lasts. A working day and its margins: whoever comes back tomorrow signs in again.
+pub const SESSION: Duration = Duration::from_secs(12 * 3600);
+
+/// A session of a member of the staff, from its beginning.
+pub fn session(id: String, business: BusinessId, staff: StaffId, now: Timestamp) -> Credential {
+    Credential {
+        credential_id: id,
+        business_id: business,
+        // What they may do is in the directory, and is read there with each use.
+        credential_role: Role::Staff,
+        staff_id: Some(staff),
+        created_at: now,
+        expires_at: Some(now.plus(SESSION)),
+    }
+}
+
+/// A key for the programs of a business, as the list of its keys has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its public id, to list and revoke it by.
+    pub key_id: String,
+    /// What the business calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Under which hash the table has it.
+    pub secret_hash: String,
+    /// The call that made it. The same call again, because its answer was lost, makes the same key anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// Who made it.
+    pub made_by: Actor,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it stops working by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// A key without a name or an end. `id` and `secret_hash` are of its secret.
+    pub fn new(id: String, secret_hash: String, made_by: Actor, now: Timestamp) -> ApiKey {
+        ApiKey {
+            key_id: id,
+            label: None,
+            secret_hash,
+            request_id: None,
+            made_by,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    /// Whether it works at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// What whoever shows it is.
+    pub fn credential(&self, business: BusinessId) -> Credential {
+        Credential {
+            credential_id: self.key_id.clone(),
+            business_id: business,
+            credential_role: Role::Service,
+            staff_id: None,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+/// The keys of a business: at most two that work, so that one can be exchanged for another while both do, and those of
+/// late that do not any more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApiKeys {
+    /// Oldest first.
+    pub keys: Vec<ApiKey>,
+}
+
+impl ApiKeys {
+    /// The most that work at the same time.
+    pub const MOST_LIVE: usize = 2;
+    /// The most that are listed.
+    const MOST_LISTED: usize = 20;
+
+    /// Those that work at `now`.
+    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &ApiKey> {
+        self.keys.iter().filter(move |key| key.is_live(now))
+    }
+
+    /// With a new one. A key that the same call made before gives way to it: nobody ever saw its secret.
+    ///
+    /// # Errors
+    /// `Conflict` when two others work already.
+    pub fn with(&self, key: ApiKey, now: Timestamp) -> Result<ApiKeys, Error> {
+        let same_call = |other: &ApiKey| key.request_id.is_some() && other.request_id == key.request_id;
+        let mut keys: Vec<ApiKey> = self.keys.iter().filter(|other| !same_call(other)).cloned().collect();
+        if keys.iter().filter(|other| other.is_live(now)).count() >= ApiKeys::MOST_LIVE {
+            return Err(self.conflict("two keys are live already: revoke one first", now));
+        }
+        while keys.len() >= ApiKeys::MOST_LISTED {
+            let oldest = keys.iter().position(|other| !other.is_live(now)).unwrap_or(0);
+            keys.remove(oldest);
+        }
+        keys.push(key);
+        Ok(ApiKeys { keys })
+    }
+
+    /// Without one. `None` when it does not work already.
+    ///
+    /// # Errors
+    /// `NotFound` for one that is not listed; `Conflict` for the last one that works: without a key nobody could make
+    /// another.
+    pub fn without(&self, key_id: &str, now: Timestamp) -> Result<Option<ApiKeys>, Error> {
+        let key = self.keys.iter().find(|key| key.key_id == key_id).ok_or(Error::NotFound("api key"))?;
+        if !key.is_live(now) {
+            return Ok(None);
+        }
+        if self.live(now).count() == 1 {
+            return Err(self.conflict("it is the only live key: make another one first", now));
+        }
+        let mut left = self.clone();
+        let revoked = left.keys.iter_mut().filter(|key| key.key_id == key_id);
+        revoked.for_each(|key| key.revoked_at = Some(now));
+        Ok(Some(left))
+    }
+
+    fn conflict(&self, why: &str, now: Timestamp) -> Error {
+        let live: Vec<&str> = self.live(now).map(|key| key.key_id.as_str()).collect();
+        Error::Conflict { why: why.to_owned(), current: serde_json::json!({"live_key_ids": live}) }
+    }
+}
+
+/// How many calls a minute one credential of a business may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RateLimit(u32);
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        RateLimit(600)
+    }
+}
+
+/// A minute, by its number since 1970: calls are counted from its first second to its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Minute(pub i64);
+
+impl Minute {
+    /// The one that `now` is in.
+    pub fn of(now: Timestamp) -> Minute {
+        Minute(now.as_seconds().div_euclid(60))
+    }
+
+    /// Seconds from `now` until it is over: 1 to 60, and 1 when it is over already.
+    pub fn seconds_left(self, now: Timestamp) -> u32 {
+        let end = (self.0 + 1).saturating_mul(60);
+        u32::try_from(end - now.as_seconds()).unwrap_or(1).clamp(1, 60)
+    }
+}
+
+impl RateLimit {
+    /// The highest.
+    pub const MOST: u32 = 100_000;
+
+    /// `None` for none at all and for more than the highest.
+    pub fn new(per_minute: u64) -> Option<RateLimit> {
+        u32::try_from(per_minute).ok().filter(|calls| (1..=RateLimit::MOST).contains(calls)).map(RateLimit)
+    }
+
+    /// Calls a minute.
+    pub fn per_minute(self) -> u32 {
+        self.0
+    }
+
+    /// How many calls a process may let pass before it counts them in the table: one in a hundred, so that the limit is
+    /// off by that for each process at most.
+    pub fn uncounted(self) -> u32 {
+        self.0 / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn noon() -> Timestamp {
+        Timestamp::parse("2026-01-31T12:00:00Z").unwrap()
+    }
+
+    fn key(id: &str, request: Option<u128>) -> ApiKey {
+        ApiKey {
+            key_id: id.to_owned(),
+            label: None,
+            secret_hash: format!("hash of {id}"),
+            request_id: request.map(|bits| RequestId(uuid::Uuid::from_u128(bits))),
+            made_by: Actor::Service,
+            created_at: noon(),
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    fn ids(keys: &ApiKeys) -> Vec<&str> {
+        keys.live(noon()).map(|key| key.key_id.as_str()).collect()
+    }
+
+    #[test]
+    fn two_keys_live_and_a_third_waits_for_a_revocation() {
+        let two =
+            ApiKeys::default().with(key("a", None), noon()).unwrap().with(key("b", None), noon()).unwrap();
+        let refused = two.with(key("c", None), noon()).unwrap_err();
+        assert!(matches!(refused, Error::Conflict { current, .. } if current["live_key_ids"][1] == "b"));
+        let one = two.without("a", noon()).unwrap().unwrap();
+        assert_eq!(ids(&one), ["b"]);
+        assert_eq!(ids(&one.with(key("c", None), noon()).unwrap()), ["b", "c"]);
+    }
+
+    #[test]
+    fn the_last_live_key_stays_and_a_dead_one_is_let_be() {
+        let mut keys = ApiKeys::default().with(key("a", None), noon()).unwrap();
+        assert!(matches!(keys.without("a", noon()), Err(Error::Conflict { .. })));
+        assert!(matches!(keys.without("z", noon()), Err(Error::NotFound("api key"))));
+        keys = keys.with(key("b", None), noon()).unwrap().without("a", noon()).unwrap().unwrap();
+        assert_eq!(keys.without("a", noon()).unwrap(), None);
+    }
+
+    #[test]
+    fn an_expired_key_makes_room() {
+        let old = ApiKey { expires_at: Some(noon()), ..key("a", None) };
+        let keys = ApiKeys { keys: vec![old, key("b", None)] };
+        assert_eq!(ids(&keys.with(key("c", None), noon()).unwrap()), ["b", "c"]);
+    }
+
+    #[test]
+    fn the_same_call_again_makes_one_key() {
+        let first = ApiKeys::default().with(key("a", Some(1)), noon()).unwrap();
+        assert_eq!(ids(&first.with(key("b", Some(1)), noon()).unwrap()), ["b"]);
+        assert_eq!(ids(&first.with(key("b", Some(2)), noon()).unwrap()), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_minute_ends_with_its_last_second() {
+        let minute = Minute::of(noon());
+        assert_eq!(minute.seconds_left(noon()), 60);
+        assert_eq!(minute.seconds_left(noon().plus(Duration::from_millis(59_999))), 1);
+        assert_ne!(Minute::of(noon().plus(Duration::from_secs(60))), minute);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_made_and_revoked_one_or_two_keys_live(
+            deeds in prop::collection::vec((any::<bool>(), 0usize..30), 1..60)
+        ) {
+            let mut keys = ApiKeys::default().with(key("first", None), noon()).unwrap();
+            for (index, (makes, which)) in deeds.into_iter().enumerate() {
+                let next = if makes {
+                    keys.with(key(&index.to_string(), None), noon()).ok()
+                } else {
+                    let id = keys.keys[which % keys.keys.len()].key_id.clone();
+                    keys.without(&id, noon()).unwrap_or(None)
+                };
+                keys = next.unwrap_or(keys);
+                prop_assert!((1..=2).contains(&keys.live(noon()).count()));
+                prop_assert!(keys.keys.len() <= 20);
+            }
+        }
     }
 }

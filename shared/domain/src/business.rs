@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::RateLimit;
 use crate::email::Email;
 use crate::id::{BusinessId, LocationId};
 use crate::inbox::Shards;
@@ -50,6 +51,12 @@ pub struct Business {
     /// In how many parts its lists are spread.
     #[serde(default)]
     pub inbox_shards: Shards,
+    /// How many calls a minute each of its credentials may make.
+    #[serde(default)]
+    pub requests_per_minute: RateLimit,
+    /// Where its web pages are, whose calls with the cookie are believed: `https://inbox.example.com`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<String>,
     /// How far setting it up has come.
     #[serde(default)]
     pub steps: Vec<Step>,

@@ -69,6 +69,14 @@ pub enum Error {
     /// The credential is good, but not for this business or this operation.
     #[error("Forbidden")]
     Forbidden,
+    /// More calls than the caller may make.
+    #[error("too many requests: {limit} a minute are allowed")]
+    TooMany {
+        /// Calls a minute.
+        limit: u32,
+        /// Seconds until the next call may be made.
+        retry_after: u32,
+    },
     /// Larger than a limit. The text names field and limit.
     #[error("{0}")]
     TooLarge(String),
@@ -85,7 +93,9 @@ impl Error {
     /// one forces the decision.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Unavailable(_) | Error::InProgress { .. } | Error::Internal(_) => true,
+            Error::Unavailable(_) | Error::InProgress { .. } | Error::TooMany { .. } | Error::Internal(_) => {
+                true
+            }
             Error::NotFound(_)
             | Error::Invalid(_)
             | Error::Conflict { .. }

@@ -42,6 +42,9 @@ pub struct Staff {
     /// When they were last deactivated. Sessions from before stay over, also after they come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deactivated_at: Option<Timestamp>,
+    /// When all their sessions were last ended. Sessions from before stay over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_ended_at: Option<Timestamp>,
     /// When omega first heard of them.
     pub created_at: Timestamp,
     /// Last change.
@@ -54,7 +57,8 @@ const LONGEST_PLACE: usize = 100;
 impl Staff {
     /// Whether a session that began at `began` is still good.
     pub fn keeps_session(&self, began: Timestamp) -> bool {
-        self.active && self.deactivated_at.is_none_or(|end| end < began)
+        let ends = [self.deactivated_at, self.sessions_ended_at];
+        self.active && ends.into_iter().flatten().all(|end| end < began)
     }
 
     /// Where they stand in a list by name: by what their name is without case and accents, then by id.
@@ -128,6 +132,7 @@ impl StaffChanges {
             } else {
                 old.and_then(|old| old.deactivated_at)
             },
+            sessions_ended_at: old.and_then(|old| old.sessions_ended_at),
             created_at: old.map_or(now, |old| old.created_at),
             updated_at: now,
         }

@@ -8,12 +8,13 @@
 //! certificate.
 //!
 //! Signed by others: [`twilio`], [`sns`], [`sendgrid`], [`mailgun`], and [`basic`] for those who sign nothing. Signed
-//! by us: [`token`].
+//! by us: [`token`]. Given out by us: [`secret`].
 
 use std::fmt;
 
 pub mod basic;
 pub mod mailgun;
+pub mod secret;
 pub mod sendgrid;
 pub mod sns;
 pub mod token;
@@ -38,4 +39,9 @@ fn is_recent(timestamp: &str, now: i64, window: u64) -> bool {
     let digits = !timestamp.is_empty() && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let written = timestamp.parse::<i64>().ok().filter(|_| digits);
     written.is_some_and(|written| written.abs_diff(now) <= window)
+}
+
+/// Bytes as hexadecimal digits, two each.
+fn lower_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -67,7 +67,7 @@ pub fn verify_form(tokens: &AuthTokens, url: &str, raw_body: &[u8], signature: &
 /// hexadecimal) and only the address is signed, so both must hold. See [`verify_form`] for the arguments.
 pub fn verify_json(tokens: &AuthTokens, url: &str, raw_body: &[u8], signature: &str) -> Result<(), Invalid> {
     let claimed = query_value(url, "bodySHA256").ok_or(Invalid)?;
-    let actual = lower_hex(&Sha256::digest(raw_body));
+    let actual = crate::lower_hex(&Sha256::digest(raw_body));
     if !bool::from(actual.as_bytes().ct_eq(claimed.as_bytes())) {
         return Err(Invalid);
     }
@@ -168,10 +168,6 @@ fn form_decode(encoded: &[u8]) -> Vec<u8> {
 
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-fn lower_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn without_fragment(url: &str) -> &str {

@@ -1,5 +1,6 @@
 //! Businesses, and which number leads to which of them.
 
+use domain::access::{ApiKey, ApiKeys};
 use domain::business::{Business, BusinessNumber, InboundRoute};
 use domain::email::Email;
 use domain::phone::Phone;
@@ -17,20 +18,16 @@ impl Store {
     }
 
     /// Creates a business together with its first key. `false` when it exists already; then nothing is written.
-    pub async fn insert_business(
-        &self,
-        business: &Business,
-        credential: &domain::access::Credential,
-        secret_hash: &str,
-    ) -> Result<bool> {
+    pub async fn insert_business(&self, business: &Business, key: &ApiKey) -> Result<bool> {
         let id = business.business_id;
         let mut item = encode(keys::business(id), "Business", business)?;
         item.insert(GSI7.1.to_owned(), s(keys::businesses()));
         item.insert(GSI7.2.to_owned(), s(id.key()));
         let parts = vec![
             self.tx_put(item, Write::new().if_new())?,
+            self.tx_put_credential(&key.secret_hash, &key.credential(id))?,
             self.tx_put(
-                encode(keys::credential(secret_hash), "Credential", credential)?,
+                encode(keys::api_keys(id), "ApiKeys", &ApiKeys { keys: vec![key.clone()] })?,
                 Write::new().if_new(),
             )?,
         ];

@@ -266,6 +266,16 @@ pub fn credential(hash: &str) -> Key {
     key(format!("KEY#{hash}"), "KEY")
 }
 
+/// The keys of a business's programs, all in one item: how many work is a condition on it.
+pub fn api_keys(business: BusinessId) -> Key {
+    key(business_pk(business), "APIKEYS")
+}
+
+/// From a session's id to the hash it is kept under.
+pub fn session(business: BusinessId, session_id: &str) -> Key {
+    key(format!("{}#SESSION#{session_id}", business_pk(business)), "SESSION")
+}
+
 /// One part of the conversations of one status.
 pub fn inbox(business: BusinessId, status: ConversationStatus, shard: u8) -> String {
     format!("{}#INBOX#{}#{shard:02}", business_pk(business), status.as_str())
@@ -398,6 +408,8 @@ mod tests {
             discarded(b, m),
             provider_message(Provider::Twilio, "SM1"),
             credential("h"),
+            api_keys(b),
+            session(b, "0011223344556677"),
             key(inbox(b, open, 0), activity(noon, c)),
             key(assigned(b, s), activity(noon, c)),
             key(unread(b, 0), activity(noon, c)),
@@ -444,6 +456,8 @@ mod tests {
                 "BIZ#0000000000001001#DISCARDED#0370000000000001 | DISCARDED",
                 "SID#twilio#SM1 | SID",
                 "KEY#h | KEY",
+                "BIZ#0000000000001001 | APIKEYS",
+                "BIZ#0000000000001001#SESSION#0011223344556677 | SESSION",
                 "BIZ#0000000000001001#INBOX#open#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#STAFF#0000000000000012 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#UNREAD#00 | 2026-01-31T12:00:00.000Z#0000000000000501",

@@ -14,7 +14,7 @@ mod clients;
 pub mod consent;
 mod conversations;
 pub mod counts;
-mod credentials;
+pub mod credentials;
 pub mod due;
 mod email_events;
 pub mod erasing;

@@ -31,7 +31,7 @@ const SETTLED: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(50);
 
 /// The attributes of an item of a member of the staff that are the directory's: the fields of [`Staff`], as stored.
-const STAFF_FIELDS: [&str; 13] = [
+const STAFF_FIELDS: [&str; 14] = [
     "business_id",
     "staff_id",
     "full_name",
@@ -43,6 +43,7 @@ const STAFF_FIELDS: [&str; 13] = [
     "location_ids",
     "active",
     "deactivated_at",
+    "sessions_ended_at",
     "created_at",
     "updated_at",
 ];
@@ -80,6 +81,21 @@ impl Store {
                     let _ = self.take_all_from(&new, MOST_AT_ONCE).await;
                 }
                 return Ok(new);
+            }
+            placing.again().await?;
+        }
+    }
+
+    /// Ends every session of a member of the staff that has begun. `false` when there is no such member.
+    pub async fn end_sessions(&self, business: BusinessId, staff: StaffId) -> Result<bool> {
+        let mut placing = Placing::begin();
+        loop {
+            let Some(old) = self.staff_member(business, staff).await? else { return Ok(false) };
+            // A change of the directory's that was made from before this one is refused, and made again.
+            let now = self.clock().now().max(old.updated_at.plus(Duration::from_millis(1)));
+            let new = Staff { sessions_ended_at: Some(now), updated_at: now, ..old.clone() };
+            if self.update(keys::staff(business, staff), entry(&new, Some(&old))?).await?.is_ok() {
+                return Ok(true);
             }
             placing.again().await?;
         }
@@ -198,6 +214,7 @@ mod tests {
             location_ids: vec![domain::LocationId::new(3).unwrap()],
             active: false,
             deactivated_at: Some(noon),
+            sessions_ended_at: Some(noon),
             created_at: noon,
             updated_at: noon,
         };

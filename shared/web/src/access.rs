@@ -22,6 +22,8 @@ pub enum Access {
 
 /// Everybody of a business.
 const EVERYBODY: Access = Access::Business(&[Role::Service, Role::Owner, Role::Manager, Role::Staff]);
+/// What speaks for somebody else.
+const PROGRAMS: Access = Access::Business(&[Role::Service]);
 /// What takes an owner's word.
 const OWNER: Access = Access::Business(&[Role::Service, Role::Owner]);
 /// Records, status reports and the directory.
@@ -202,6 +204,11 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/omega/businesses/{business_id}/staffs", EVERYBODY, "listStaff"),
     route(Method::GET, "/omega/businesses/{business_id}/staffs/{staff_id}", EVERYBODY, "getStaffProfile"),
     route(Method::PUT, "/omega/businesses/{business_id}/staffs/{staff_id}", OFFICE, "upsertStaff"),
+    route(Method::POST, "/omega/auth/token", PROGRAMS, "generateAuthToken"),
+    route(Method::POST, "/omega/session/expire", EVERYBODY, "expireSession"),
+    route(Method::GET, "/omega/businesses/{business_id}/api-keys", OWNER, "listApiKeys"),
+    route(Method::POST, "/omega/businesses/{business_id}/api-keys", OWNER, "createApiKey"),
+    route(Method::DELETE, "/omega/businesses/{business_id}/api-keys/{key_id}", OWNER, "revokeApiKey"),
     route(Method::POST, "/omega/business/onboard", Access::Platform, "onboardBusiness"),
     route(
         Method::GET,

@@ -5,15 +5,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use domain::access::{Credential, Role};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use domain::access::{Credential, Minute, RateLimit, Role};
 use domain::business::Business;
 use domain::{Error, Timestamp};
-use sha2::{Digest, Sha256};
+use signature::secret;
+use store::credentials::Used;
 use subtle::ConstantTimeEq;
 
-use crate::{ApiError, Edge};
+use crate::{ApiError, Edge, origin};
 
 /// How long a process trusts what it read of a credential: the longest that a revoked one still works.
 const TRUST: Duration = Duration::from_secs(5);
@@ -74,61 +75,180 @@ impl fmt::Debug for PlatformKey {
 
 /// What a process remembers of credentials it has seen.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<HashMap<String, (Timestamp, Arc<Member>)>>);
+pub(crate) struct Known(Mutex<HashMap<String, Seen>>);
 
-impl Known {
-    fn get(&self, hash: &str, now: Timestamp) -> Option<Arc<Member>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, member) = known.get(hash)?;
-        (now >= *read_at && now.since(*read_at) < TRUST).then(|| member.clone())
+/// A credential, as it was last read, and its calls since.
+#[derive(Clone, Debug)]
+struct Seen {
+    read_at: Timestamp,
+    member: Arc<Member>,
+    /// The minute that is being counted, the calls in it that the table knows of, and those that it does not.
+    minute: Minute,
+    counted: u64,
+    uncounted: u32,
+}
+
+/// What is to be done about a call.
+enum Turn {
+    /// Nothing more: the credential is known, and the call may be counted later.
+    Known(Arc<Member>, Usage),
+    /// The table is to count so many calls. What is known beside the credential may still be believed.
+    Count { calls: u64, begun: Option<Minute>, member: Option<Arc<Member>> },
+}
+
+/// How much of its limit a credential has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Calls a minute.
+    limit: u32,
+    /// Calls in this minute, this one included.
+    calls: u64,
+    /// Seconds until the minute is over.
+    reset: u32,
+}
+
+impl Usage {
+    fn new(limit: RateLimit, calls: u64, minute: Minute, now: Timestamp) -> Usage {
+        Usage { limit: limit.per_minute(), calls, reset: minute.seconds_left(now) }
     }
 
-    fn put(&self, hash: String, now: Timestamp, member: Arc<Member>) {
+    /// Nothing is left.
+    pub(crate) fn over(limit: u32, reset: u32) -> Usage {
+        Usage { limit, calls: u64::from(limit), reset }
+    }
+
+    fn is_over(&self) -> bool {
+        self.calls > u64::from(self.limit)
+    }
+
+    /// Says it in the answer: `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        let remaining = u64::from(self.limit).saturating_sub(self.calls);
+        let told = [
+            ("ratelimit-limit", u64::from(self.limit)),
+            ("ratelimit-remaining", remaining),
+            ("ratelimit-reset", u64::from(self.reset)),
+        ];
+        for (name, value) in told {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+        }
+    }
+}
+
+impl Known {
+    /// Takes a call's turn.
+    fn turn(&self, hash: &str, now: Timestamp) -> Turn {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(seen) = known.get_mut(hash) else {
+            return Turn::Count { calls: 1, begun: None, member: None };
+        };
+        let begun = Some(seen.minute);
+        if seen.minute != Minute::of(now) {
+            (seen.minute, seen.counted, seen.uncounted) = (Minute::of(now), 0, 0);
+        }
+        seen.uncounted = seen.uncounted.saturating_add(1);
+        let limit = seen.member.business.requests_per_minute;
+        let fresh = now >= seen.read_at && now.since(seen.read_at) < TRUST;
+        let usage = Usage::new(limit, seen.counted + u64::from(seen.uncounted), seen.minute, now);
+        if fresh && (seen.uncounted <= limit.uncounted() || usage.is_over()) {
+            return Turn::Known(seen.member.clone(), usage);
+        }
+        let calls = u64::from(std::mem::take(&mut seen.uncounted));
+        Turn::Count { calls, begun, member: fresh.then(|| seen.member.clone()) }
+    }
+
+    fn put(&self, hash: String, now: Timestamp, member: Arc<Member>, used: &Used) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(hash, (now, member));
+        let read_at = match known.get(&hash) {
+            Some(seen) if Arc::ptr_eq(&seen.member, &member) => seen.read_at,
+            _ => now,
+        };
+        let seen = Seen { read_at, member, minute: used.minute, counted: used.calls, uncounted: 0 };
+        known.insert(hash, seen);
+    }
+
+    fn forget(&self, hash: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
 }
 
-/// What the table stores of an API key or session token: its SHA-256. The secret has 256 random bits, so a plain hash
-/// cannot be searched.
-pub fn api_key_hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+/// A secret, as a request shows it.
+struct Shown {
+    secret: String,
+    /// In the cookie, which a browser sends along whoever made it call.
+    by_cookie: bool,
 }
 
 /// The secret that a request shows: the header `X-API-KEY`, else the cookie `session`.
-fn secret(headers: &HeaderMap) -> Option<String> {
+fn shown(headers: &HeaderMap) -> Option<Shown> {
     if let Some(key) = headers.get("x-api-key") {
-        return key.to_str().ok().map(str::to_owned);
+        return key.to_str().ok().map(|key| Shown { secret: key.to_owned(), by_cookie: false });
     }
     let cookies = headers.get_all("cookie").into_iter().filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
         .find(|(name, _)| *name == "session")
-        .map(|(_, token)| token.to_owned())
+        .map(|(_, token)| Shown { secret: token.to_owned(), by_cookie: true })
 }
 
 impl Edge {
-    /// Who is calling.
+    /// Who is calling, and how much of their limit they have used. The platform has none.
     ///
     /// # Errors
-    /// `Unauthenticated` without a credential, or with one that is unknown or over.
-    pub(crate) async fn caller(&self, parts: &Parts) -> Result<Caller, ApiError> {
-        let secret = secret(&parts.headers)
-            .filter(|secret| !secret.is_empty() && secret.len() <= LONGEST)
+    /// `Unauthenticated` without a credential, or with one that is unknown or over. `TooMany` beyond the limit.
+    /// `Forbidden` for a change that somebody else's page made a browser ask for.
+    pub(crate) async fn caller(&self, parts: &Parts) -> Result<(Caller, Option<Usage>), ApiError> {
+        let shown = shown(&parts.headers)
+            .filter(|shown| !shown.secret.is_empty() && shown.secret.len() <= LONGEST)
             .ok_or(Error::Unauthenticated)?;
-        let hash = api_key_hash(&secret);
-        if self.platform_key.as_ref().is_some_and(|key| key.matches(&hash)) {
-            return Ok(Caller::Platform);
+        let hash = secret::hash(&shown.secret);
+        if !shown.by_cookie && self.platform_key.as_ref().is_some_and(|key| key.matches(&hash)) {
+            return Ok((Caller::Platform, None));
         }
         let now = self.store.clock().now();
-        if let Some(member) = self.known.get(&hash, now) {
-            return live(member, now);
+        let (member, usage) = match self.known.turn(&hash, now) {
+            Turn::Known(member, usage) => (member, usage),
+            Turn::Count { calls, begun, member } => self.count(hash, calls, begun, member).await?,
+        };
+        if !member.credential.is_live(now) || (shown.by_cookie && member.credential.staff_id.is_none()) {
+            return Err(Error::Unauthenticated.into());
         }
-        let mut credential = self.store.credential(&hash).await?.ok_or(Error::Unauthenticated)?;
+        if shown.by_cookie && !parts.method.is_safe() && !origin::is_ours(parts, &member.business) {
+            return Err(Error::Forbidden.into());
+        }
+        if usage.is_over() {
+            return Err(Error::TooMany { limit: usage.limit, retry_after: usage.reset }.into());
+        }
+        Ok((Caller::Member(member), Some(usage)))
+    }
+
+    /// Reads a credential by counting calls of it, and what it leads to unless that is `known`.
+    async fn count(
+        &self,
+        hash: String,
+        calls: u64,
+        begun: Option<Minute>,
+        known: Option<Arc<Member>>,
+    ) -> Result<(Arc<Member>, Usage), ApiError> {
+        let Some(used) = self.store.use_credential(&hash, calls, begun).await? else {
+            self.known.forget(&hash);
+            return Err(Error::Unauthenticated.into());
+        };
+        let member = match known {
+            Some(member) => member,
+            None => self.member(used.credential.clone()).await?,
+        };
+        let now = self.store.clock().now();
+        let usage = Usage::new(member.business.requests_per_minute, used.calls, used.minute, now);
+        self.known.put(hash, now, member.clone(), &used);
+        Ok((member, usage))
+    }
+
+    async fn member(&self, mut credential: Credential) -> Result<Arc<Member>, ApiError> {
         let business = self.store.business(credential.business_id).await?.ok_or(Error::Unauthenticated)?;
         if let Some(id) = credential.staff_id {
             // A session is as good as the member of the staff it belongs to, and may what they may now.
@@ -136,17 +256,7 @@ impl Edge {
             let staff = staff.filter(|staff| staff.keeps_session(credential.created_at));
             credential.credential_role = staff.ok_or(Error::Unauthenticated)?.staff_role;
         }
-        let member = Arc::new(Member { credential, business });
-        self.known.put(hash, now, member.clone());
-        live(member, now)
-    }
-}
-
-fn live(member: Arc<Member>, now: Timestamp) -> Result<Caller, ApiError> {
-    if member.credential.is_live(now) {
-        Ok(Caller::Member(member))
-    } else {
-        Err(Error::Unauthenticated.into())
+        Ok(Arc::new(Member { credential, business }))
     }
 }
 
@@ -158,16 +268,16 @@ mod tests {
     fn the_header_comes_before_the_cookie() {
         let mut headers = HeaderMap::new();
         headers.insert("cookie", "a=b; session=from-cookie; c=d".parse().unwrap());
-        assert_eq!(secret(&headers).as_deref(), Some("from-cookie"));
+        assert!(shown(&headers).is_some_and(|shown| shown.secret == "from-cookie" && shown.by_cookie));
         headers.insert("x-api-key", "from-header".parse().unwrap());
-        assert_eq!(secret(&headers).as_deref(), Some("from-header"));
+        assert!(shown(&headers).is_some_and(|shown| shown.secret == "from-header" && !shown.by_cookie));
     }
 
     #[test]
     fn a_platform_key_is_known_by_its_hash_alone() {
-        let key = PlatformKey::from_sha256_hex(&api_key_hash("open sesame")).unwrap();
-        assert!(key.matches(&api_key_hash("open sesame")));
-        assert!(!key.matches(&api_key_hash("open sesam")));
+        let key = PlatformKey::from_sha256_hex(&secret::hash("open sesame")).unwrap();
+        assert!(key.matches(&secret::hash("open sesame")));
+        assert!(!key.matches(&secret::hash("open sesam")));
         assert!(PlatformKey::from_sha256_hex("").is_none());
     }
 }

@@ -7,6 +7,8 @@ use domain::error::{Loc, with_causes};
 use domain::{Error, FieldError};
 use serde_json::{Value, json};
 
+use crate::caller::Usage;
+
 /// What a handler returns.
 pub type ApiResult<T> = Result<T, ApiError>;
 
@@ -53,6 +55,7 @@ impl IntoResponse for ApiError {
             Error::InProgress { .. } => (StatusCode::CONFLICT, json!({"detail": self.0.to_string()})),
             Error::Unauthenticated => (StatusCode::UNAUTHORIZED, json!({"detail": self.0.to_string()})),
             Error::Forbidden => (StatusCode::FORBIDDEN, json!({"detail": self.0.to_string()})),
+            Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, json!({"detail": self.0.to_string()})),
             Error::TooLarge(what) => (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": what})),
             Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, json!({"detail": self.0.to_string()})),
             Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, json!({"detail": self.0.to_string()})),
@@ -62,10 +65,13 @@ impl IntoResponse for ApiError {
         }
         let mut response = (status, Json(body)).into_response();
         let wait = match &self.0 {
-            Error::InProgress { retry_after } => Some(*retry_after),
+            Error::InProgress { retry_after } | Error::TooMany { retry_after, .. } => Some(*retry_after),
             Error::Unavailable(_) => Some(AGAIN),
             _ => None,
         };
+        if let Error::TooMany { limit, retry_after } = &self.0 {
+            Usage::over(*limit, *retry_after).tell(response.headers_mut());
+        }
         if let Some(wait) = wait {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
@@ -121,6 +127,12 @@ mod tests {
             ),
             (Error::Unauthenticated, 401, None, json!({"detail": "Not authenticated"})),
             (Error::Forbidden, 403, None, json!({"detail": "Forbidden"})),
+            (
+                Error::TooMany { limit: 600, retry_after: 12 },
+                429,
+                Some("12"),
+                json!({"detail": "too many requests: 600 a minute are allowed"}),
+            ),
             (
                 Error::TooLarge("body is larger than 6 MB".into()),
                 413,

@@ -43,17 +43,23 @@ fn fresh() -> RequestId {
 }
 
 /// Authenticates every call of a route, and runs a POST with an `Idempotency-Key` once: later ones get the first
-/// answer, with `Idempotency-Replayed: true`.
+/// answer, with `Idempotency-Replayed: true`. Every answer says how much of the caller's limit is left.
 pub async fn idempotent(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    match run(edge, request, next).await {
-        Ok(response) => response,
-        Err(error) => error.into_response(),
+    let (parts, body) = request.into_parts();
+    let (caller, usage) = match edge.caller(&parts).await {
+        Ok(known) => known,
+        Err(error) => return error.into_response(),
+    };
+    let request = Request::from_parts(parts, body);
+    let mut response = run(edge, caller, request, next).await.unwrap_or_else(IntoResponse::into_response);
+    if let Some(usage) = usage {
+        usage.tell(response.headers_mut());
     }
+    response
 }
 
-async fn run(edge: Edge, request: Request, next: Next) -> Result<Response, ApiError> {
+async fn run(edge: Edge, caller: Caller, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let caller = edge.caller(&parts).await?;
     parts.extensions.insert(caller.clone());
     let params = PathParams::from_request_parts(&mut parts, &()).await?;
     let key = (parts.method == Method::POST).then(|| key(&parts)).flatten().transpose()?;

@@ -15,6 +15,7 @@ mod app;
 mod caller;
 mod error;
 mod idempotency;
+mod origin;
 pub mod paging;
 pub mod read;
 pub mod schemas;
@@ -22,7 +23,7 @@ mod tenant;
 pub mod twilio;
 
 pub use app::{Correlation, app};
-pub use caller::{Caller, PlatformKey, api_key_hash};
+pub use caller::{Caller, PlatformKey};
 pub use error::{ApiError, ApiResult, unprocessable};
 pub use idempotency::{AnsweredAnew, Call, ShownOnce, idempotent};
 pub use tenant::{Platform, Tenant};

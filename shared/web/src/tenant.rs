@@ -121,7 +121,7 @@ where
     if let Some(caller) = parts.extensions.get::<Caller>() {
         return Ok(caller.clone());
     }
-    let caller = Edge::from_ref(state).caller(parts).await?;
+    let (caller, _) = Edge::from_ref(state).caller(parts).await?;
     parts.extensions.insert(caller.clone());
     Ok(caller)
 }
