@@ -40,6 +40,8 @@ const BEHIND_HTTP: &[&str] = &["domain", "store", "queue", "outbox", "web", "run
 const BEHIND_EVENTS: &[&str] = &["domain", "store", "queue", "outbox", "runtime"];
 /// What some may import besides, because mail needs it.
 const BESIDES: &[(&str, &[&str])] = &[
+    ("authentication", &["signature"]),
+    ("onboarding", &["signature"]),
     ("email", &["objects", "signature"]),
     ("email-sender", &["objects", "fetch", "mime", "signature"]),
     ("email-receiver", &["objects", "mime", "signature"]),

@@ -77,6 +77,11 @@ const CALLS: &[(&str, u16)] = &[
     ("message_attachment", 404),
     ("email_unsubscribe_ask", 404),
     ("email_unsubscribe", 404),
+    ("auth_token", 200),
+    ("session_expire", 200),
+    ("api_keys", 200),
+    ("api_key_create", 200),
+    ("api_key_revoke", 404),
     ("client_erase", 202),
 ];
 /// Calls by Twilio: through the gateway, and through function URLs.

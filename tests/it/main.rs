@@ -1,6 +1,7 @@
 //! The tests that drive omega as its users do: over HTTP, and by what reaches the provider. One binary, one feature a
 //! module; each test starts a system of its own, so none depends on another.
 
+mod api_keys;
 mod app;
 mod architecture;
 mod client_list;
@@ -40,6 +41,7 @@ mod outage;
 mod permissions;
 mod poison;
 mod process;
+mod rate_limits;
 mod read_marks;
 mod record;
 mod recounting;
@@ -47,6 +49,7 @@ mod retries;
 mod round_trips;
 mod search;
 mod send_sms;
+mod sessions;
 mod staff;
 mod statuses;
 mod sweeping;

@@ -42,6 +42,9 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         "upsertLocation" => json!({"name": "Mallory"}),
         "addConversationNote" => json!({"note": "Mallory was here"}),
         "updateMessagesReadStatus" => json!({"conversation_id": thing}),
+        "generateAuthToken" => json!({"business_id": business, "wl_user_id": thing}),
+        "expireSession" => json!({"session_id": thing.to_string()}),
+        "createApiKey" => json!({"name": "Mallory"}),
         "onboardBusiness" => json!({"business_id": business}),
         "cancelMessage" | "retryMessage" | "retryMessageLegacy" | "createOrGetConversation" => json!({}),
         "getMessage"
@@ -66,7 +69,9 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "flagMessage"
         | "getEmailSuppression"
         | "getMessageAttachment"
-        | "getOnboardingStatus" => return None,
+        | "getOnboardingStatus"
+        | "listApiKeys"
+        | "revokeApiKey" => return None,
         other => panic!("{other} has no case here"),
     })
 }
@@ -108,7 +113,8 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "assignConversation"
         | "updateConversationStatus"
         | "labelConversation" => not_found("conversation"),
-        "processMessage" => (422, None),
+        "processMessage" | "generateAuthToken" => (422, None),
+        "revokeApiKey" => not_found("api key"),
         "queueSms"
         | "queueEmail"
         | "recordEmail"
@@ -126,6 +132,9 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "listStaff"
         | "getStaffProfile"
         | "upsertStaff"
+        | "listApiKeys"
+        | "createApiKey"
+        | "expireSession"
         | "listLocations"
         | "upsertLocation" => (200, None),
         other => panic!("{other} has no case here"),
@@ -144,6 +153,7 @@ fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> R
         .replace("{location_id}", &thing.to_string())
         .replace("{message_id}", &thing.to_string())
         .replace("{attachment}", "0")
+        .replace("{key_id}", &format!("{thing:016}"))
         .replace("{request_id}", request);
     let call = app.anonymous(route.method.clone(), &format!("{path}{}", query(route.operation)));
     match body(route.operation, business, thing) {
@@ -161,12 +171,15 @@ fn of_a_business() -> impl Iterator<Item = &'static Route> {
     guarded().filter(|route| matches!(route.access, Access::Business(_)))
 }
 
+/// Headers that differ from call to call.
+const DIFFERING: [&str; 4] = ["x-request-id", "date", "ratelimit-remaining", "ratelimit-reset"];
+
 /// An answer without what differs from call to call.
 async fn whole(request: RequestBuilder) -> (u16, Vec<(String, String)>, String) {
     let response = request.send().await.expect("an answer");
     let headers = response.headers().iter();
     let headers = headers
-        .filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()))
+        .filter(|(name, _)| !DIFFERING.contains(&name.as_str()))
         .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
         .collect();
     (response.status().as_u16(), headers, response.text().await.expect("a body"))
@@ -199,6 +212,8 @@ async fn without_a_credential_every_route_asks_for_one() {
 
 #[tokio::test]
 async fn another_business_is_the_same_as_one_that_does_not_exist() {
+    // It is about the caller's own business, whichever that is.
+    let about_a_business = |route: &&Route| route.operation != "expireSession";
     let app = App::start().await;
     let (studio, stranger) = (app.business().await, app.business().await);
     studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
@@ -206,7 +221,7 @@ async fn another_business_is_the_same_as_one_that_does_not_exist() {
     let request = accepted["request_id"].as_str().unwrap();
     let message = accepted["items"][0]["message_id"].as_u64().unwrap();
     app.local.wire.clear();
-    for route in of_a_business() {
+    for route in of_a_business().filter(about_a_business) {
         let thing = about(route, message);
         let as_stranger =
             |business| call(&app, route, business, thing, request).header("X-API-KEY", &stranger.key);
@@ -228,7 +243,8 @@ async fn another_business_is_the_same_as_one_that_does_not_exist() {
 
 #[tokio::test]
 async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
-    for route in of_a_business() {
+    // A new key is about nothing that could be another's.
+    for route in of_a_business().filter(|route| route.operation != "createApiKey") {
         let app = App::start().await;
         let (studio, stranger) = (app.business().await, app.business().await);
         studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
@@ -380,11 +396,15 @@ async fn the_cookie_is_as_good_as_the_header_and_the_header_comes_first() {
     let app = App::start().await;
     let studio = app.business().await;
     let read = || app.anonymous(Method::GET, &format!("/businesses/{}/clients/7", studio.id));
-    let cookie = format!("theme=dark; session={}; lang=en", studio.key);
+    studio.staff(STAFF, json!({"staff_name": "Ada"})).await;
+    let token = studio.session(STAFF).await;
+    let cookie = format!("theme=dark; session={token}; lang=en");
 
     assert_eq!(send(read().header("Cookie", &cookie)).await.status, 200);
     assert_eq!(send(read().header("Cookie", &cookie).header("X-API-KEY", "unknown")).await.status, 401);
-    assert_eq!(send(read().header("Cookie", format!("Session={}", studio.key))).await.status, 401);
+    assert_eq!(send(read().header("Cookie", format!("Session={token}"))).await.status, 401);
+    // A key is for programs: what a browser sends along by itself is no place for it.
+    assert_eq!(send(read().header("Cookie", format!("session={}", studio.key))).await.status, 401);
 }
 
 /// The member of the staff whose sessions are tried.
@@ -404,45 +424,114 @@ async fn somebody(app: &App, role: Role) -> (Business<'_>, String) {
     (studio, token)
 }
 
+/// The operations that are not for every role, by the least role that may call them. Programs of the business may call
+/// everything but what is only for staff.
+const OFFICE: [&str; 8] = [
+    "recordSms",
+    "updateSmsStatus",
+    "recordEmail",
+    "updateEmailStatus",
+    "upsertClient",
+    "eraseClient",
+    "upsertStaff",
+    "upsertLocation",
+];
+const OWNERS: [&str; 4] = ["removeEmailSuppression", "listApiKeys", "createApiKey", "revokeApiKey"];
+const PROGRAMS: [&str; 1] = ["generateAuthToken"];
+const PEOPLE: [&str; 0] = [];
+
+/// Whether somebody of the business may call an operation that is not for the platform.
+fn may(role: Role, operation: &str) -> bool {
+    let above = |operations: &[&str]| !operations.contains(&operation);
+    match role {
+        Role::Service => above(&PEOPLE),
+        Role::Owner => above(&PROGRAMS),
+        Role::Manager => above(&PROGRAMS) && above(&OWNERS),
+        Role::Staff => above(&PROGRAMS) && above(&OWNERS) && above(&OFFICE),
+        // The platform's key is configuration: a stored credential of that name opens nothing.
+        Role::Platform => false,
+    }
+}
+
 #[tokio::test]
 async fn each_role_may_do_what_the_table_says_and_no_more() {
     let app = App::start().await;
-    let office = [
-        "recordSms",
-        "updateSmsStatus",
-        "recordEmail",
-        "updateEmailStatus",
-        "upsertClient",
-        "eraseClient",
-        "upsertStaff",
-        "upsertLocation",
-    ];
-    let owners = ["removeEmailSuppression"];
     let roles = [Role::Service, Role::Owner, Role::Manager, Role::Staff, Role::Platform];
     for role in roles {
         let (studio, token) = somebody(&app, role).await;
         for route in guarded() {
-            let may = match role {
-                Role::Service | Role::Owner => matches!(route.access, Access::Business(_)),
-                Role::Manager => {
-                    matches!(route.access, Access::Business(_)) && !owners.contains(&route.operation)
-                }
-                Role::Staff => {
-                    matches!(route.access, Access::Business(_))
-                        && !office.contains(&route.operation)
-                        && !owners.contains(&route.operation)
-                }
-                // The platform's key is configuration: a stored credential of that name opens nothing.
-                Role::Platform => false,
-            };
+            let may = matches!(route.access, Access::Business(_)) && may(role, route.operation);
 
             let asked = call(&app, route, studio.id, NOBODYS, "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11");
-            let answer = send(asked.header("Cookie", format!("session={token}"))).await;
+            let answer = send(asked.header("X-API-KEY", &token)).await;
 
             let let_in = ![401, 403].contains(&answer.status);
             assert_eq!(let_in, may, "{role:?} {}: {}", route.operation, answer.body);
+            assert_ne!(answer.status, 401, "{role:?} {}", route.operation);
         }
     }
+}
+
+/// Credentials of a business that were good once: a session that expired, one that was ended, one of a member who was
+/// deactivated, one of all that were ended, a key that expired and one that was revoked.
+async fn over(studio: &Business<'_>) -> Vec<(&'static str, String)> {
+    let app = studio.app;
+    let key = async |asked: Value| studio.post("/api-keys", asked).await.ok();
+    let word = |value: &Value, name: &str| value[name].as_str().expect("a word").to_owned();
+    let soon = app.clock.now().plus(std::time::Duration::from_secs(3600));
+    let expiring = key(json!({"expires_at": soon.to_string()})).await;
+    for staff in [1, 2, 3, 4] {
+        studio.staff(staff, json!({"staff_name": "Ada", "role": "owner"})).await;
+    }
+    let expired = studio.session(1).await;
+    app.clock.advance(std::time::Duration::from_secs(12 * 3600));
+    let ended = studio.begins_session(2).await.ok();
+    let of_all = studio.session(3).await;
+    let gone = studio.session(4).await;
+    let revoked = key(json!({})).await;
+    let secrets =
+        [&word(&ended, "access_token"), &of_all, &gone, &word(&revoked, "api_key")].map(String::clone);
+    for secret in &secrets {
+        // Each worked, and is remembered by the process.
+        let read = app.anonymous(Method::GET, &format!("/businesses/{}/clients/7", studio.id));
+        assert_eq!(send(read.header("X-API-KEY", secret)).await.status, 200);
+    }
+    let expire = async |asked: Value| {
+        let call = app.anonymous(Method::POST, "/session/expire").header("X-API-KEY", &studio.key);
+        send(call.json(&asked)).await.ok()
+    };
+    expire(json!({"session_id": ended["session_id"]})).await;
+    expire(json!({"session_id": "all", "staff_id": 3})).await;
+    studio.put("/staffs/4", json!({"staff_name": "Ada", "active": false})).await.ok();
+    let path = format!("/api-keys/{}", word(&revoked, "key_id"));
+    send(studio.request(Method::DELETE, &path)).await.ok();
+    app.clock.advance(std::time::Duration::from_secs(5));
+    let [ended, of_all, gone, revoked] = secrets;
+    vec![
+        ("expired session", expired),
+        ("ended session", ended),
+        ("session of all that were ended", of_all),
+        ("session of somebody who is gone", gone),
+        ("expired key", word(&expiring, "api_key")),
+        ("revoked key", revoked),
+    ]
+}
+
+#[tokio::test]
+async fn what_expired_or_was_revoked_opens_no_route_five_seconds_later() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let over = over(&studio).await;
+    app.local.wire.clear();
+    for (what, secret) in &over {
+        for route in guarded() {
+            let asked = call(&app, route, studio.id, NOBODYS, "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11");
+            let answer = send_raw(asked.header("X-API-KEY", secret)).await;
+            let refused = (401, r#"{"detail":"Not authenticated"}"#.to_owned());
+            assert_eq!(answer, refused, "{what}: {}", route.operation);
+        }
+    }
+    assert_eq!(app.writes(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -453,7 +542,7 @@ async fn a_session_that_is_over_opens_nothing() {
     let read = || send(app.anonymous(Method::GET, &path).header("X-API-KEY", &token));
     assert_eq!(read().await.status, 200);
 
-    app.clock.advance(std::time::Duration::from_secs(3601));
+    app.clock.advance(std::time::Duration::from_secs(12 * 3600));
 
     assert_eq!(read().await.status, 401);
 }
