@@ -146,6 +146,27 @@ async fn of_many_who_make_a_key_at_once_one_does_and_of_many_who_revoke_one_key_
     assert!(statuses == [200, 409] || statuses == [200, 401], "{statuses:?}");
 }
 
+#[tokio::test]
+async fn the_platform_gives_a_business_that_lost_its_keys_one_that_works_alone() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let other = word(&create(&studio, json!({})).await.ok(), "api_key");
+    let replace = |business: u64| app.platform(Method::POST, &format!("/business/{business}/api-key"));
+
+    let answer = send(replace(studio.id)).await.ok();
+
+    assert_eq!(names(&answer), ["api_key", "business_id", "key_id"]);
+    app.clock.advance(FORGOTTEN);
+    let new = word(&answer, "api_key");
+    assert_eq!(live(&list(&studio, &new).await), [answer["key_id"].clone()]);
+    for old in [&studio.key, &other] {
+        let call = app.anonymous(Method::GET, &format!("/businesses/{}/api-keys", studio.id));
+        assert_eq!(send_raw(call.header("X-API-KEY", old)).await.0, 401);
+    }
+    let unknown = send(replace(999_999)).await;
+    assert_eq!((unknown.status, &unknown.body["detail"]), (404, &json!("business not found")));
+}
+
 /// The hashes under which the table lets somebody in for a business.
 async fn let_in(app: &App) -> BTreeSet<String> {
     let scan = app.local.engine.scan().table_name(&app.local.table).consistent_read(true).send().await;

@@ -288,6 +288,7 @@ async fn good_call(studio: &Business<'_>, operation: &str) -> (String, Value) {
             studio.staff(12, json!({"staff_name": "Ada"})).await;
             ("/auth/token".into(), json!({"business_id": studio.id, "wl_user_id": 12}))
         }
+        "replaceApiKeys" => (format!("/business/{}/api-key", studio.id), Value::Null),
         "expireSession" => ("/session/expire".into(), json!({"session_id": "0011223344556677"})),
         "createApiKey" => (own("/api-keys".into()), json!({"name": "Booking system"})),
         "createOrGetConversation" => (own("/clients/7/conversation".into()), json!({})),

@@ -83,6 +83,7 @@ const CALLS: &[(&str, u16)] = &[
     ("api_key_create", 200),
     ("api_key_revoke", 404),
     ("client_erase", 202),
+    ("api_keys_replace", 200),
 ];
 /// Calls by Twilio: through the gateway, and through function URLs.
 const WEBHOOKS: &[&str] =

@@ -71,7 +71,8 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "getMessageAttachment"
         | "getOnboardingStatus"
         | "listApiKeys"
-        | "revokeApiKey" => return None,
+        | "revokeApiKey"
+        | "replaceApiKeys" => return None,
         other => panic!("{other} has no case here"),
     })
 }

@@ -5,6 +5,7 @@ use axum::extract::FromRef;
 use axum::routing::{get, post};
 use web::Edge;
 
+mod api_key;
 mod onboard;
 mod status;
 
@@ -32,6 +33,7 @@ pub struct Settings {
 pub fn routes(state: State) -> Router {
     let routes = Router::new()
         .route("/omega/business/onboard", post(onboard::onboard))
+        .route("/omega/business/{business_id}/api-key", post(api_key::replace))
         .route("/omega/business/{business_id}/onboard/status", get(status::get));
     web::authenticated(routes, &state).with_state(state)
 }

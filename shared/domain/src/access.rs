@@ -167,6 +167,16 @@ impl ApiKeys {
         Ok(ApiKeys { keys })
     }
 
+    /// With a new one alone: all others are revoked.
+    pub fn replaced_by(&self, key: ApiKey, now: Timestamp) -> ApiKeys {
+        let mut keys = self.keys.clone();
+        keys.iter_mut().filter(|other| other.is_live(now)).for_each(|other| other.revoked_at = Some(now));
+        let first = (keys.len() + 1).saturating_sub(ApiKeys::MOST_LISTED);
+        keys.drain(..first);
+        keys.push(key);
+        ApiKeys { keys }
+    }
+
     /// Without one. `None` when it does not work already.
     ///
     /// # Errors
@@ -286,6 +296,15 @@ mod tests {
         assert!(matches!(keys.without("z", noon()), Err(Error::NotFound("api key"))));
         keys = keys.with(key("b", None), noon()).unwrap().without("a", noon()).unwrap().unwrap();
         assert_eq!(keys.without("a", noon()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_key_that_replaces_all_is_the_only_one_that_works() {
+        let mut keys = ApiKeys::default();
+        for index in 0..25 {
+            keys = keys.replaced_by(key(&index.to_string(), None), noon());
+        }
+        assert_eq!((ids(&keys), keys.keys.len()), (vec!["24"], 20));
     }
 
     #[test]

@@ -119,6 +119,11 @@ impl Store {
         self.change_api_keys(business, |keys, now| keys.with(key.clone(), now).map(Some)).await
     }
 
+    /// Stores a new key, and revokes all others.
+    pub async fn replace_api_keys(&self, business: BusinessId, key: &ApiKey) -> Result<()> {
+        self.change_api_keys(business, |keys, now| Ok(Some(keys.replaced_by(key.clone(), now)))).await
+    }
+
     /// Revokes a key. Nothing happens to one that does not work any more.
     ///
     /// # Errors
@@ -128,7 +133,7 @@ impl Store {
     }
 
     /// Changes the list of keys, and with it what the table lets in: a secret works while its key is listed as live.
-    pub async fn change_api_keys(
+    async fn change_api_keys(
         &self,
         business: BusinessId,
         change: impl Fn(&ApiKeys, Timestamp) -> Result<Option<ApiKeys>>,

@@ -216,6 +216,7 @@ pub const ROUTES: &[Route] = &[
         Access::Platform,
         "getOnboardingStatus",
     ),
+    route(Method::POST, "/omega/business/{business_id}/api-key", Access::Platform, "replaceApiKeys"),
     route(Method::POST, "/omega/twilio/sms/reply", Access::TwilioSigned, "twilioIncomingSms"),
     route(Method::POST, "/omega/twilio/sms/status", Access::TwilioSigned, "twilioSmsStatus"),
 ];
