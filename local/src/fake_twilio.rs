@@ -1,5 +1,6 @@
 //! A Twilio that stands on the wire: messages are accepted, listed and called back as by the real one, its
-//! webhooks are signed and retried by its rules, and it plays the clients who text back.
+//! webhooks are signed and retried by its rules, and it plays the clients who text back. It also plays phones and
+//! browsers that call, does with these calls what the backend answers, and plays those who are called then.
 //!
 //! Serve [`router`] with [`crate::wire::serve`]; only that can close a connection without an answer. Beside
 //! the REST API there is a control surface for people and tests, in JSON, without authentication. Each entry
@@ -12,19 +13,35 @@
 //! | `POST /fake/script` `{"to": "+1…", "answers": […]}` | how the next sends (to that number, if named) are answered, see [`Answer`] |
 //! | `POST /fake/callbacks` `{"sid": "SM…", "callbacks": […]}` | posts these status callbacks now, see [`Callback`] |
 //! | `POST /fake/clients/send` `{"from": "+1…", "to": "+1…", "body": "…"}` | a client sends a text, see [`ClientText`] |
+//! | `POST /fake/script` `{"resource": "IncomingPhoneNumbers", "to": "+1…", "answers": […]}` | how the next look-ups and changes of numbers (of that one, if named) are answered |
 //! | `POST /fake/numbers` `{"numbers": ["+1…"]}` | the account owns these numbers: other senders are refused |
-//! | `POST /fake/webhooks` `{"sms_url": "…", "sms_fallback_url": "…"}` | where incoming texts are posted |
+//! | `GET /fake/numbers` | the numbers that were looked up or registered, with their webhooks |
+//! | `POST /fake/webhooks` `{"sms_url": "…", "sms_fallback_url": "…"}` | where incoming texts are posted, unless the number itself says |
+//! | `POST /fake/voice` `{"app": {"url": "…", "fallback_url": "…", "status_callback": "…"}, "numbers": {…}}` | where calls are announced: those of browsers, and those to numbers that do not say themselves, see [`VoiceWebhooks`] |
+//! | `POST /fake/calls` `{"from": "+1…", "to": "+1…"}` | a phone or a browser (`client:…`) calls; the answer tells the whole call, see [`Call`] and [`Placed`] |
+//! | `GET /fake/calls` | the calls that are over |
+//! | `POST /fake/calls/webhooks` `{"sid": "CA…", "webhooks": [2, 1, 2]}` | posts these webhooks of a call now, by their place in its list |
+//! | `POST /fake/phones` `{"to": "+1…", "answers": ["busy", {"answers": 12}]}` | how those who are called next behave (or that one, if named), see [`Leg`] |
 //!
 //! ```sh
 //! curl -d '{"answers": [{"status": 429}, {"refuse": 21211}]}' localhost:4102/fake/script
 //! curl -d '{"from": "+15550100001", "to": "+15550100002", "body": "Hello"}' localhost:4102/fake/clients/send
+//! curl -d '{"from": "+15550100001", "to": "+15550100002", "script": ["no-answer"]}' localhost:4102/fake/calls
 //! ```
 //!
-//! Not there: messaging services, media downloads, API keys, redirects, webhooks over TLS (they count as
-//! connections that fail), and replies given as TwiML, which are returned to the caller but not sent.
+//! While no number is registered, the account owns every number that it is asked for.
+//!
+//! Not there: messaging services, media downloads, API keys, redirects, webhooks by GET (they are posted) or over
+//! TLS (they count as connections that fail), and replies given as TwiML, which are returned to the caller but not
+//! sent. Of the verbs of calls there are `Say`, `Play`, `Pause`, `Hangup`, `Reject`, `Redirect`, and `Dial` with `Number`
+//! and `Client`. Calls take no time: durations are only told, and every status has the time of its post.
 
+mod calling;
+mod calls;
 mod control;
+mod numbers;
 mod rest;
+mod twiml;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,10 +52,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::wire::{Now, locked};
+pub use calls::{Call, Dialled, Leg, Placed, Purpose, VoiceWebhooks, Webhook};
 pub use control::{ClientSent, ClientText};
+pub use numbers::Number;
 pub use webhook::Attempt;
 
-/// So many requests and messages are kept.
+/// So many requests, messages and calls are kept.
 const KEPT: usize = 10_000;
 const API_VERSION: &str = "2010-04-01";
 const STOP_WORDS: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
@@ -83,14 +102,28 @@ struct State {
     sms_fallback_url: Option<String>,
     /// The numbers of the account. While there are none, any sender will do.
     numbers: BTreeSet<String>,
+    /// What is known of them, and of those that were asked for while there were none.
+    resources: BTreeMap<String, Number>,
+    /// Where calls to numbers without webhooks of their own are announced.
+    voice: VoiceWebhooks,
+    /// Where calls of browsers are announced.
+    voice_app: VoiceWebhooks,
+    calls: VecDeque<Placed>,
+    /// How those who are called behave: a phone, a browser, or any.
+    phones: BTreeMap<Option<String>, VecDeque<Leg>>,
     default_callbacks: Vec<Callback>,
     requests: VecDeque<Received>,
     messages: VecDeque<Message>,
-    /// The answers to come, per recipient or for any.
-    scripts: BTreeMap<Option<String>, VecDeque<Answer>>,
+    /// The answers to sends, per recipient.
+    scripts: Scripts,
+    /// The answers to look-ups and changes of numbers, per number.
+    number_scripts: Scripts,
     /// Who has stopped whom: client, our number.
     stopped: BTreeSet<(String, String)>,
 }
+
+/// The answers to come, for a number or for any.
+type Scripts = BTreeMap<Option<String>, VecDeque<Answer>>;
 
 /// A REST request and how it was answered.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -146,7 +179,7 @@ pub struct Message {
     pub sent_at: Option<i64>,
 }
 
-/// How one send is answered. In JSON, only what differs from a plain acceptance: `{"refuse": 21211}`,
+/// How one request is answered; most are sends. In JSON, only what differs from a plain acceptance: `{"refuse": 21211}`,
 /// `{"status": 500}`, `{"drop": true}`, `{"delay_ms": 300, "callbacks": ["sent"]}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -259,10 +292,16 @@ impl FakeTwilio {
             sms_url: config.sms_url,
             sms_fallback_url: config.sms_fallback_url,
             numbers: BTreeSet::new(),
+            resources: BTreeMap::new(),
+            voice: VoiceWebhooks::default(),
+            voice_app: VoiceWebhooks::default(),
+            calls: VecDeque::new(),
+            phones: BTreeMap::new(),
             default_callbacks: ["queued", "sent", "delivered"].map(Callback::from).to_vec(),
             requests: VecDeque::new(),
             messages: VecDeque::new(),
             scripts: BTreeMap::new(),
+            number_scripts: BTreeMap::new(),
             stopped: BTreeSet::new(),
         };
         FakeTwilio(Arc::new(Inner {
@@ -305,12 +344,7 @@ impl FakeTwilio {
         locked(&self.0.state).default_callbacks = callbacks.into_iter().map(Into::into).collect();
     }
 
-    /// The account owns these numbers, beside those named before: other senders are refused from now on.
-    pub fn register_numbers<N: Into<String>>(&self, numbers: impl IntoIterator<Item = N>) {
-        locked(&self.0.state).numbers.extend(numbers.into_iter().map(Into::into));
-    }
-
-    /// Where incoming texts are posted from now on.
+    /// Where incoming texts are posted from now on, unless their number has a webhook of its own.
     pub fn set_webhooks(&self, sms_url: &str, sms_fallback_url: Option<&str>) {
         let mut state = locked(&self.0.state);
         state.sms_url = sms_url.to_owned();
