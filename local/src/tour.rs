@@ -15,6 +15,12 @@ const BEN: (u64, &str) = (502, "+14155550124");
 const TEXTS: &str = "Texts";
 const MAIL: &str = "Mail";
 const INBOX: &str = "The inbox";
+const CALLS: &str = "Calls";
+const CALLERS: &str = "Keys and sessions";
+const SETUP: &str = "Another business";
+
+/// The business that the tour sets up: its number, its domain, its id.
+const GYM: (u64, &str, &str) = (2002, "+14155550177", "gym.example");
 
 /// One thing to try.
 #[derive(Clone, Debug)]
@@ -35,6 +41,9 @@ pub fn steps(ready: &Ready) -> Vec<Step> {
     if ready.has_inbox {
         steps.extend(inbox(&shell));
     }
+    steps.extend(calls(&shell));
+    steps.extend(callers(&shell));
+    steps.extend(setup(&shell));
     steps
 }
 
@@ -188,6 +197,93 @@ fn inbox(shell: &Shell<'_>) -> Vec<Step> {
         step(
             "Find what was said about Tuesday",
             shell.get(&ana("/messages/search?query=tuesday&page_size=1")),
+        ),
+    ]
+}
+
+/// What phones and browsers do.
+fn calls(shell: &Shell<'_>) -> Vec<Step> {
+    let step = |title, command| Step { part: CALLS, title, command };
+    let rings = json!({"from": ANA.1, "to": NUMBER, "script": ["no-answer"]});
+    let talks = json!({"from": format!("client:b{}_s{GUIDE}", shell.ready.business_id), "to": ANA.1,
+                       "script": [{"answers": 42}]});
+    let only = |fields: &str, command: String| {
+        format!("{command} | grep -oE '\"({fields})\":(\"[^\"]*\"|[0-9]+|null)'")
+    };
+    let newest = shell.get(&format!("/conversations/{}/messages?page_size=1", ANA.0));
+    vec![
+        step("Let Ana call, and nobody answer", only("to|outcome", shell.fake("calls", &rings))),
+        step("See the missed call, unread", only("channel|direction|result|unread_count", newest.clone())),
+        step("Call her back from a browser: she answers", only("to|outcome", shell.fake("calls", &talks))),
+        step("See how long they talked", only("channel|direction|status|result|duration_seconds", newest)),
+    ]
+}
+
+/// What callers show, and how it ends.
+fn callers(shell: &Shell<'_>) -> Vec<Step> {
+    let (ready, step) = (shell.ready, |title, command| Step { part: CALLERS, title, command });
+    let at = |path: &str, body: &Value| {
+        let key = format!("-H 'X-API-KEY: {}' -H 'Content-Type: application/json'", ready.api_key);
+        format!("curl -s {}{path} {key} -d {}", ready.base_url, quoted(body))
+    };
+    let person = json!({"business_id": ready.business_id, "wl_user_id": GUIDE, "staff_id": GUIDE});
+    let token =
+        format!("$({} | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')", at("/auth/token", &person));
+    let by_cookie = |method: &str, path: &str, more: &str| {
+        format!("curl -s -X {method} '{}{path}' -b \"session={token}\"{more}", shell.business)
+    };
+    let label = format!("/conversations/{}/label?label=regular", ANA.0);
+    let page = ready.base_url.trim_end_matches("/omega");
+    vec![
+        step(
+            "Make a second key, to go over to it",
+            shell.post("/api-keys", &json!({"name": "Booking system"})),
+        ),
+        step("List the keys, and when they were used", shell.get("/api-keys")),
+        step("Sign Noor in", at("/auth/token", &person)),
+        step("Ask for something as Noor, with the cookie of a browser", by_cookie("GET", "/locations", "")),
+        step(
+            "Let another site's page make Noor's browser change something",
+            by_cookie("POST", &label, " -H 'Origin: https://evil.example'"),
+        ),
+        step("Change it from our own page", by_cookie("POST", &label, &format!(" -H 'Origin: {page}'"))),
+        step(
+            "End every session of Noor",
+            at("/session/expire", &json!({"session_id": "all", "staff_id": GUIDE})),
+        ),
+        step(
+            "See what is left of the minute's calls",
+            format!("{} -D - -o /dev/null | grep -i ratelimit", shell.get("/locations")),
+        ),
+    ]
+}
+
+/// What whoever runs omega does.
+fn setup(shell: &Shell<'_>) -> Vec<Step> {
+    let (ready, step) = (shell.ready, |title, command| Step { part: SETUP, title, command });
+    let as_platform = |path: &str| {
+        format!("curl -s {}/business{path} -H 'X-API-KEY: {}'", ready.base_url, ready.platform_key)
+    };
+    let (id, number, domain) = GYM;
+    let gym = json!({"business_id": id, "business_name": "Gym", "from_email": format!("hello@{domain}"),
+                     "phone_numbers": [{"phone_number": number, "a2p_registration": "registered"}],
+                     "test_phone_number": BEN.1, "requests_per_minute": 300});
+    let fields = "(step|state|reason)";
+    vec![
+        step(
+            "Set up a gym",
+            format!("{} -H 'Content-Type: application/json' -d {}", as_platform("/onboard"), quoted(&gym)),
+        ),
+        step(
+            "See how far it came at Twilio and SES",
+            format!(
+                "sleep 2; {} | grep -oE '\"{fields}\":\"[^\"]*\"'",
+                as_platform(&format!("/{id}/onboard/status"))
+            ),
+        ),
+        step(
+            "See where the stand-in for Twilio calls for its number",
+            format!("{} | tr '{{' '\\n' | grep '{number}'", shell.fake_get("numbers")),
         ),
     ]
 }
