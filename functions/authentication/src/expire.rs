@@ -73,7 +73,10 @@ async fn end_one(
     let of = own.or(asked.staff);
     let ended = edge.store().end_session(tenant.id(), &asked.session_id, of).await?;
     match ended {
-        Ended::Over => Ok("The session is over"),
+        Ended::Over => {
+            tracing::info!(business.id = tenant.id().get(), "session ended");
+            Ok("The session is over")
+        }
         Ended::NotTheirs => Err(Error::Forbidden.into()),
     }
 }
