@@ -298,6 +298,7 @@ fn inbound_message(
         body: sms.body.clone(),
         media_urls: sms.media_urls.clone(),
         mail: None,
+        call: None,
         recipients: Default::default(),
         delivery_status: Status::Received,
         status_rank: Status::Received.rank(),
