@@ -260,14 +260,12 @@ pub fn caller_id<'a>(business: &'a Business, staff: &Staff, asked: Option<&str>)
 
 /// What Twilio puts in place of a number that is withheld, for a caller whom it has no word for.
 const WITHHELD: [&str; 4] = ["+266696687", "+7378742833", "+2562533", "+8656696"];
-/// Under which address and name all those are kept who withhold their number.
-pub const ANONYMOUS: &str = "Anonymous";
 
 /// Whom a call is from. Callers who withhold their number, and what is no number, are one caller together: nobody knows
 /// better, and a call that is kept under no name would be lost.
-pub fn caller(from: &str, region: Country) -> Option<Address> {
+pub fn caller(from: &str, region: Country) -> Address {
     let phone = Phone::parse(from, region).ok().filter(|_| !WITHHELD.contains(&from));
-    phone.map(Address::Phone).or_else(|| Address::from_key(ANONYMOUS))
+    phone.map_or_else(Address::anonymous, Address::Phone)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use domain::business::InboundRoute;
 use domain::conversation::Effect;
 use domain::message::{Category, Channel, Direction, EventOutcome, Message, MessageRef, Provider, UserType};
 use domain::status::Status;
-use domain::voice::{ANONYMOUS, Call, CallReport, CallResult};
+use domain::voice::{Call, CallReport, CallResult};
 use domain::{Error, Result, StaffId, Timestamp};
 
 use crate::events::of_report;
@@ -43,14 +43,15 @@ impl Store {
             message: self.new_message_id(),
         };
         let message = message(at, &call, self.clock().now());
-        let withheld = message.client_address().as_str() == ANONYMOUS;
+        let anonymous = Address::anonymous();
+        let name = (*message.client_address() == anonymous).then(|| anonymous.as_str().to_owned());
         let received = self.arrive(Arrival {
             effect: Effect::of(message.direction, message.category, false),
             message,
             route: route.clone(),
             client: None,
             consent: None,
-            name: withheld.then(|| ANONYMOUS.to_owned()),
+            name,
         });
         if let Received::Stored(at) = received.await? {
             return Ok(at);
