@@ -236,7 +236,6 @@ impl Studio {
             body,
             wl_user_id: None,
             mail: None,
-            call: None,
             recipients: Default::default(),
         };
         let now = self.clock.now();

@@ -53,3 +53,4 @@ mod sweeping;
 mod sync;
 mod tenancy;
 mod timeline;
+mod voice;

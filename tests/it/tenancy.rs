@@ -66,6 +66,7 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "flagMessage"
         | "getEmailSuppression"
         | "getMessageAttachment"
+        | "getVoiceToken"
         | "getOnboardingStatus" => return None,
         other => panic!("{other} has no case here"),
     })
@@ -109,6 +110,8 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "updateConversationStatus"
         | "labelConversation" => not_found("conversation"),
         "processMessage" => (422, None),
+        // It is for people, and the caller is a program.
+        "getVoiceToken" => (403, Some(json!("Forbidden"))),
         "queueSms"
         | "queueEmail"
         | "recordEmail"
@@ -418,12 +421,16 @@ async fn each_role_may_do_what_the_table_says_and_no_more() {
         "upsertLocation",
     ];
     let owners = ["removeEmailSuppression"];
+    let people = ["getVoiceToken"];
     let roles = [Role::Service, Role::Owner, Role::Manager, Role::Staff, Role::Platform];
     for role in roles {
         let (studio, token) = somebody(&app, role).await;
         for route in guarded() {
             let may = match role {
-                Role::Service | Role::Owner => matches!(route.access, Access::Business(_)),
+                Role::Service => {
+                    matches!(route.access, Access::Business(_)) && !people.contains(&route.operation)
+                }
+                Role::Owner => matches!(route.access, Access::Business(_)),
                 Role::Manager => {
                     matches!(route.access, Access::Business(_)) && !owners.contains(&route.operation)
                 }
@@ -476,7 +483,8 @@ fn encoded(form: &[(&str, String)]) -> String {
     form.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join("&")
 }
 
-const WEBHOOKS: [&str; 2] = ["/twilio/sms/reply", "/twilio/sms/status"];
+const WEBHOOKS: [&str; 4] =
+    ["/twilio/sms/reply", "/twilio/sms/status", "/twilio/voice/status", "/voice-calls/twiml"];
 
 fn posted(app: &App, path: &str, body: &str, signature: Option<&str>) -> RequestBuilder {
     let call = app.anonymous(Method::POST, path).header("Content-Type", "application/x-www-form-urlencoded");
@@ -554,9 +562,12 @@ async fn what_is_signed_for_another_account_is_forbidden() {
 #[tokio::test]
 async fn what_twilio_signed_but_left_incomplete_is_told_so() {
     let app = App::start().await;
-    for (path, fields) in
-        [(WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]), (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#])]
-    {
+    for (path, fields) in [
+        (WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]),
+        (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#]),
+        (WEBHOOKS[2], vec![r#"["body","CallSid"]"#]),
+        (WEBHOOKS[3], vec![r#"["body","From"]"#]),
+    ] {
         let refused = send(posted(&app, path, "", Some(&signed(&app, path, "")))).await;
         assert_eq!(refused.bad_fields(), fields);
     }
@@ -577,8 +588,14 @@ async fn without_the_secret_every_webhook_is_forbidden_and_health_says_so() {
     for incomplete in [settings(None, &app.local.origin), settings(Some(&account.auth_token), "")] {
         assert!(!incomplete.is_ready());
         let health = health::State { store: store.clone(), twilio_webhooks: incomplete.is_ready() };
+        let calls = voice_calls::State {
+            edge: web::Edge::new(store.clone(), None),
+            webhook: incomplete.clone(),
+            voice: crate::voice::not_set_up(),
+        };
         let state = twilio_webhooks::State { store: store.clone(), webhook: incomplete };
-        let routes = web::app(twilio_webhooks::routes(state).merge(health::routes(health)));
+        let routes = twilio_webhooks::routes(state).merge(health::routes(health));
+        let routes = web::app(routes.merge(voice_calls::routes(calls)));
         for path in WEBHOOKS {
             let request = http::Request::post(format!("/omega{path}"))
                 .header("content-type", "application/x-www-form-urlencoded")

@@ -271,7 +271,6 @@ impl Teller {
             body: Text(words.to_owned()),
             wl_user_id: None,
             mail: None,
-            call: None,
             recipients: Default::default(),
         };
         let now = store.clock().now();
