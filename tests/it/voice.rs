@@ -38,7 +38,7 @@ pub fn not_set_up() -> voice_calls::Voice {
 
 /// An element of TwiML.
 #[derive(Clone, Debug, PartialEq)]
-struct Element {
+pub struct Element {
     name: String,
     attributes: BTreeMap<String, String>,
     text: String,
@@ -102,7 +102,7 @@ impl Element {
     }
 
     /// Where the leg is reported, and where it is asked what comes next.
-    fn addresses(&self) -> (String, String) {
+    pub fn addresses(&self) -> (String, String) {
         let dial = &self.children[0];
         (dial.children[0].attribute("statusCallback").to_owned(), dial.attribute("action").to_owned())
     }
@@ -152,7 +152,7 @@ impl App {
     }
 
     /// Twilio reports something of a call.
-    async fn reported(&self, address: &str, form: &[(&str, &str)]) {
+    pub async fn reported(&self, address: &str, form: &[(&str, &str)]) {
         let (status, _, body) = self.called(address, form).await;
         assert_eq!((status, body.as_str()), (200, "{}"));
     }
@@ -160,12 +160,12 @@ impl App {
 
 impl Business<'_> {
     /// A call from a phone to the number of the business.
-    async fn rings(&self, sid: &str, from: &str) -> Element {
+    pub async fn rings(&self, sid: &str, from: &str) -> Element {
         self.app.twiml(TWIML, &[("CallSid", sid), ("From", from), ("To", &self.number)]).await
     }
 
     /// A call from the browser of member 12.
-    async fn dials(&self, sid: &str, to: &str) -> Element {
+    pub async fn dials(&self, sid: &str, to: &str) -> Element {
         let from = format!("client:b{}_s12", self.id);
         self.app.twiml(TWIML, &[("CallSid", sid), ("From", &from), ("To", to)]).await
     }
