@@ -220,7 +220,8 @@ fn each_word_of_twilio_has_one_meaning() {
 #[test]
 fn that_it_is_over_for_the_caller_means_missed_at_most() {
     let over = report(Part::Caller, "completed");
-    let inbound = |before: &[CallReport]| end(Direction::Inbound, &[before, &[over.clone()]].concat());
+    let inbound =
+        |before: &[CallReport]| end(Direction::Inbound, &[before, std::slice::from_ref(&over)].concat());
     assert_eq!(inbound(&[]), Call::new(NoAnswer));
     assert_eq!(inbound(&[report(Part::Leg, "in-progress")]), Call::new(InProgress));
     assert_eq!(inbound(&[report(Part::Leg, "completed")]).duration_seconds, Some(42));
