@@ -18,7 +18,7 @@ const AT_LOCATION: u8 = 30;
 
 /// Stores the call, and says whom to call.
 pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<Verb>> {
-    let Some((route, ours)) = ours(store, asked).await? else {
+    let Some((route, ours)) = ours(store, &asked.to).await? else {
         tracing::error!(twilio.sid = asked.sid, metric = "quarantined", "call to a number of nobody");
         return Ok(vec![Verb::Reject]);
     };
@@ -31,7 +31,9 @@ pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<V
     };
     let at = store.take_call(call, &route).await?;
     tracing::info!(business.id = at.business.get(), message.id = at.message.get(), "call received");
-    let Some(staff) = assignee(store, at).await? else { return to_location(store, voice, asked, at).await };
+    let Some(staff) = assignee(store, at).await? else {
+        return to_location(store, voice, &asked.to, at).await;
+    };
     let to = Party::Client(voice::identity(at.business, staff.staff_id));
     Ok(vec![Verb::Dial(Dial {
         to,
@@ -42,10 +44,10 @@ pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<V
     })])
 }
 
-/// Calls the location that the number is for, unless there is no phone there, or one of omega's own, which would lead
+/// Calls the location that the number `called` is for, unless there is no phone there, or one of omega's own, which would lead
 /// back here.
-pub async fn to_location(store: &Store, voice: &Voice, asked: &Asked, at: MessageRef) -> Result<Vec<Verb>> {
-    let Some((route, ours)) = ours(store, asked).await? else { return Ok(nobody()) };
+pub async fn to_location(store: &Store, voice: &Voice, called: &str, at: MessageRef) -> Result<Vec<Verb>> {
+    let Some((route, ours)) = ours(store, called).await? else { return Ok(nobody()) };
     let Some(location) = route.location_id else { return Ok(nobody()) };
     let location = store.location(route.business_id, location).await?;
     let Some(phone) = location.and_then(|location| location.phone).filter(|phone| !phone.is_costly()) else {
@@ -64,9 +66,9 @@ pub async fn to_location(store: &Store, voice: &Voice, asked: &Asked, at: Messag
 }
 
 /// The number that was called, and whom it leads to.
-async fn ours(store: &Store, asked: &Asked) -> Result<Option<(InboundRoute, Phone)>> {
-    let route = store.route_of(&asked.to).await?;
-    Ok(route.zip(Phone::from_e164(&asked.to)))
+async fn ours(store: &Store, called: &str) -> Result<Option<(InboundRoute, Phone)>> {
+    let route = store.route_of(called).await?;
+    Ok(route.zip(Phone::from_e164(called)))
 }
 
 /// The member of the staff who takes care of the conversation, if they work here now.

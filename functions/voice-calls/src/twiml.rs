@@ -41,7 +41,7 @@ impl Step {
     }
 }
 
-/// A call that Twilio asks about.
+/// A call that begins.
 pub struct Asked {
     /// Twilio's id of it.
     pub sid: String,
@@ -75,24 +75,20 @@ pub async fn answer(
     form: Verified<Form>,
 ) -> ApiResult<Response> {
     let form = form.into_inner();
-    let asked = Asked::read(&form)?;
     let store = edge.store();
-    let verbs = match (form.message(), form.query("step").and_then(Step::read)) {
-        (Some(at), Some(step)) => ended(store, &voice, &asked, (at, step), &form).await?,
-        _ if asked.from.starts_with(BROWSER) => outgoing::answer(store, &voice, &asked).await?,
-        _ => incoming::answer(store, &voice, &asked).await?,
+    if let (Some(at), Some(step)) = (form.message(), form.query("step").and_then(Step::read)) {
+        return Ok(twiml(&ended(store, &voice, at, step, &form).await?)?);
+    }
+    let asked = Asked::read(&form)?;
+    let verbs = match asked.from.starts_with(BROWSER) {
+        true => outgoing::answer(store, &voice, &asked).await?,
+        false => incoming::answer(store, &voice, &asked).await?,
     };
     Ok(twiml(&verbs)?)
 }
 
 /// Whoever was called is not on the phone any more, or never was.
-async fn ended(
-    store: &Store,
-    voice: &Voice,
-    asked: &Asked,
-    (at, step): (MessageRef, Step),
-    form: &Form,
-) -> Result<Vec<Verb>> {
+async fn ended(store: &Store, voice: &Voice, at: MessageRef, step: Step, form: &Form) -> Result<Vec<Verb>> {
     let report = CallReport {
         part: Part::Leg,
         sid: form.field("DialCallSid").map(str::to_owned),
@@ -102,7 +98,9 @@ async fn ended(
     store.advance_call(at, &report).await?;
     let answered = CallResult::from_twilio(&report.word).is_some_and(CallResult::is_answered);
     match step {
-        Step::Staff if !answered => incoming::to_location(store, voice, asked, at).await,
+        Step::Staff if !answered => {
+            incoming::to_location(store, voice, form.field("To").unwrap_or_default(), at).await
+        }
         Step::Location if !answered => Ok(nobody()),
         Step::Phone | Step::Staff | Step::Location => Ok(vec![Verb::Hangup]),
     }

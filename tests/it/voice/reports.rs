@@ -1,6 +1,7 @@
 //! What becomes of a call, in whatever order it is reported.
 
 use axum::http::StatusCode;
+use futures_util::future::join_all;
 
 use super::*;
 use crate::faults::at_every_call;
@@ -221,6 +222,24 @@ async fn staff_who_read_or_unread_a_call_are_listened_to() {
     let (address, _) = studio.rings("CA2", ADA).await.addresses();
     app.reported(&address, &leg("CX", "in-progress")).await;
     assert_eq!(studio.client(7).await["unread_messages_count"], 2, "the text and the call from before");
+    studio.balance().await;
+}
+
+#[tokio::test]
+async fn reports_that_come_at_once_and_among_texts_end_the_same() {
+    let app = App::start().await;
+    let studio = studio(&app).await;
+    for n in 0..8 {
+        let (address, _) = studio.rings(&format!("CA{n}"), ADA).await.addresses();
+        let reports = ["in-progress", "completed", "no-answer", "in-progress", "ringing", "completed"];
+        let reports = reports.map(|word| leg("CX", word));
+        let reported = join_all(reports.iter().map(|report| app.reported(&address, report)));
+        tokio::join!(reported, studio.receives(ADA, "Hi"));
+        let call = studio.messages(7, "channel=voice&page_size=1").await["items"][0].clone();
+        assert_eq!(call["call"], json!({"result": "completed", "duration_seconds": 42}));
+        assert_eq!(call["is_read"], true);
+        assert_eq!(studio.client(7).await["unread_messages_count"], n + 1, "the texts");
+    }
     studio.balance().await;
 }
 
