@@ -9,14 +9,15 @@ use objects::Objects;
 use outbox::Outbox;
 use queue::Queue;
 use ses::Mailer;
-use signature::token;
+use signature::{token, voice_token};
 use store::Store;
 use web::{Edge, PlatformKey};
 
 use crate::pump::Source;
 use crate::template::Template;
 use crate::{
-    BUCKET, CONFIGURATION_SET, EMAIL_TOKEN_KEY, Error, INBOUND_DOMAIN, Providers, SNS_TOPIC, TwilioAccount,
+    BUCKET, CONFIGURATION_SET, EMAIL_TOKEN_KEY, Error, INBOUND_DOMAIN, Providers, SNS_TOPIC,
+    TWILIO_API_KEY_SECRET, TWILIO_API_KEY_SID, TWILIO_TWIML_APP_SID, TwilioAccount,
 };
 
 /// Where functions find what they need.
@@ -104,7 +105,12 @@ impl Functions {
                 origins: email::TrustedOrigins(around.trusted_origins()),
             }))
             .merge(email_webhooks::routes(around.email_webhooks()?))
-            .merge(twilio_webhooks::routes(webhooks));
+            .merge(twilio_webhooks::routes(webhooks))
+            .merge(voice_calls::routes(voice_calls::State {
+                edge: around.edge("voice-calls")?,
+                webhook: webhook(&twilio.public_base_url),
+                voice: voice(twilio),
+            }));
         Ok(Functions {
             router: web::app(routes),
             fallback: web::app(twilio_fallback::routes(fallback)),
@@ -150,6 +156,17 @@ impl Functions {
                 objects: around.objects(),
             },
         })
+    }
+}
+
+/// Tokens for calls are signed with a key of this machine, whatever the account.
+fn voice(twilio: &TwilioAccount) -> voice_calls::Voice {
+    let keys = [&twilio.account_sid, TWILIO_API_KEY_SID, TWILIO_API_KEY_SECRET, TWILIO_TWIML_APP_SID];
+    let [account, key, secret, app] = keys.map(str::to_owned);
+    voice_calls::Voice {
+        keys: voice_token::Keys::new(account, key, secret, app),
+        base_url: twilio.public_base_url.clone(),
+        webhooks_base_url: twilio.public_base_url.clone(),
     }
 }
 

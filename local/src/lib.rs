@@ -61,6 +61,12 @@ pub const SNS_TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:omega-email-even
 pub const CONFIGURATION_SET: &str = "omega";
 /// What reply addresses and unsubscribe links are sealed with. No secret: it is on this machine.
 pub const EMAIL_TOKEN_KEY: &str = "local-email-token-key";
+/// The key of the account at Twilio that tokens for calls are made with. No secret: the stand-in's account has none.
+pub const TWILIO_API_KEY_SID: &str = "SK00000000000000000000000000000001";
+/// Its secret.
+pub const TWILIO_API_KEY_SECRET: &str = "local-twilio-api-key-secret";
+/// The app whose voice address is `/omega/voice-calls/twiml`.
+pub const TWILIO_TWIML_APP_SID: &str = "AP00000000000000000000000000000001";
 /// How long a stop waits for batches under way.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 

@@ -38,7 +38,7 @@ const SHARED: &[(&str, &[&str])] = &[
 const BEHIND_HTTP: &[&str] = &["domain", "store", "queue", "outbox", "web", "runtime"];
 /// What a function behind a queue or a clock may import.
 const BEHIND_EVENTS: &[&str] = &["domain", "store", "queue", "outbox", "runtime"];
-/// What some may import besides, because mail needs it.
+/// What some may import besides, because mail or calls need it.
 const BESIDES: &[(&str, &[&str])] = &[
     ("authentication", &["signature"]),
     ("onboarding", &["signature"]),
@@ -48,6 +48,7 @@ const BESIDES: &[(&str, &[&str])] = &[
     ("email-webhooks", &["objects", "fetch", "signature"]),
     ("message-recorder", &["objects"]),
     ("sweeper", &["objects"]),
+    ("voice-calls", &["signature"]),
 ];
 /// The functions that may reach a provider, one each.
 const SENDERS: &[(&str, &str)] = &[("sms-sender", "twilio"), ("email-sender", "ses")];
@@ -564,7 +565,7 @@ fn credentials_of_twilio_are_where_they_are_needed() {
         .into_iter()
         .filter(|function| environment(function).contains("TWILIO_AUTH_TOKEN"))
         .collect();
-    assert_eq!(holders, set(["sms-sender", "twilio-fallback", "twilio-webhooks"]));
+    assert_eq!(holders, set(["sms-sender", "twilio-fallback", "twilio-webhooks", "voice-calls"]));
 }
 
 #[test]

@@ -82,12 +82,19 @@ const CALLS: &[(&str, u16)] = &[
     ("api_keys", 200),
     ("api_key_create", 200),
     ("api_key_revoke", 404),
+    ("voice_token", 403),
     ("client_erase", 202),
     ("api_keys_replace", 200),
 ];
 /// Calls by Twilio: through the gateway, and through function URLs.
-const WEBHOOKS: &[&str] =
-    &["twilio_reply", "twilio_status", "twilio_reply_function_url", "twilio_status_function_url"];
+const WEBHOOKS: &[&str] = &[
+    "twilio_reply",
+    "twilio_status",
+    "twilio_reply_function_url",
+    "twilio_status_function_url",
+    "twilio_voice_status",
+    "voice_twiml",
+];
 /// The call that Twilio makes when those fail.
 const FALLBACK: &str = "twilio_reply_fallback";
 /// Calls by mail providers, and how each is answered. The signature of SendGrid is made up, and the certificate that SNS
@@ -142,7 +149,12 @@ const BATCHES: &[(&str, &[usize])] = &[
     ("sms_sender_malformed", &[1]),
 ];
 /// Bodies as Twilio posts them, and the calls that carry them.
-const FORMS: &[(&str, &str)] = &[("sms_reply", "twilio_reply"), ("sms_status", "twilio_status")];
+const FORMS: &[(&str, &str)] = &[
+    ("sms_reply", "twilio_reply"),
+    ("sms_status", "twilio_status"),
+    ("voice_status", "twilio_voice_status"),
+    ("voice_twiml", "voice_twiml"),
+];
 
 async fn start(origin: &str) -> Local {
     let account = TwilioAccount {

@@ -56,3 +56,4 @@ mod sweeping;
 mod sync;
 mod tenancy;
 mod timeline;
+mod voice;

@@ -9,12 +9,13 @@ use crate::app::{App, Business, names, send, send_raw};
 const ADA: &str = "+14155550123";
 
 /// The fields of a message, sorted.
-const MESSAGE: [&str; 41] = [
+const MESSAGE: [&str; 42] = [
     "attachments",
     "attempt",
     "automated",
     "bcc_email",
     "body_url",
+    "call",
     "category",
     "cc_email",
     "channel",

@@ -36,6 +36,8 @@ const AUTHENTICATED: &str = "Edge::caller";
 const REPEATABLE: &[&str] = &["Store::begin", "Store::finish", "Store::release", "Store::forget"];
 /// What a method does not do, although the methods that it calls do it for others.
 const NEVER: &[(&str, &[&str])] = &[
+    // It marks one message as read, and looks for what else is unread.
+    ("Store::read_by_itself", &["BatchGetItem"]),
     // It reads the conversations of one assignee.
     ("Store::take_all_from", &["gsi1", "gsi3", "gsi4", "gsi5"]),
     // It gives a conversation to nobody, so nobody is looked up, and its status stays, so no snooze ends.

@@ -501,3 +501,45 @@ async fn what_a_mail_that_comes_in_costs() {
     assert_eq!(received().await, expected);
     assert_eq!(app.local.wire.operations("s3").len(), 1, "the mail itself");
 }
+
+#[tokio::test]
+async fn what_a_call_costs() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.staff(12, json!({"staff_name": "Zoë"})).await;
+    let route = "POST /omega/voice-calls/twiml";
+    let rings = async |sid: &str| {
+        app.clock.advance(Duration::from_millis(1));
+        app.local.wire.clear();
+        let twiml = studio.rings(sid, ADA).await;
+        crate::permissions::check(route, &app.local.wire.calls());
+        (dynamodb(&app), twiml)
+    };
+    rings("CA1").await;
+    // The client by their number, how their conversation stands; and to whom it is assigned.
+    let mut expected = vec!["GetItem", "GetItem", "TransactWriteItems", "GetItem"];
+    assert_eq!(rings("CA2").await.0, expected);
+    studio.act("/conversations/7/assign?staff_id=12").await.ok();
+    expected.push("GetItem");
+    let (costs, twiml) = rings("CA3").await;
+    assert_eq!(costs, expected, "and the member of the staff");
+
+    let (address, _) = twiml.addresses();
+    let reported = async |word: &str| {
+        app.local.wire.clear();
+        app.reported(&address, &[("CallSid", "CX"), ("CallStatus", word)]).await;
+        crate::permissions::check("POST /omega/twilio/voice/status", &app.local.wire.calls());
+        dynamodb(&app)
+    };
+    assert_eq!(reported("ringing").await, ["GetItem", "PutItem"], "it changes nothing");
+    let answered = ["GetItem", "GetItem", "GetItem", "Query", "TransactWriteItems"];
+    assert_eq!(reported("in-progress").await, answered, "and it is read by that");
+    assert_eq!(reported("completed").await, ["GetItem", "TransactWriteItems"]);
+    assert_eq!(reported("completed").await, ["GetItem", "PutItem"], "again");
+
+    app.local.wire.clear();
+    studio.dials("CA4", ADA).await;
+    let dialled = ["GetItem", "GetItem", "GetItem", "GetItem", "TransactWriteItems"];
+    assert_eq!(dynamodb(&app), dialled, "who calls, for which business, and with whom");
+    crate::permissions::check(route, &app.local.wire.calls());
+}

@@ -70,6 +70,7 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "getEmailSuppression"
         | "getMessageAttachment"
         | "getOnboardingStatus"
+        | "getVoiceToken"
         | "listApiKeys"
         | "revokeApiKey"
         | "replaceApiKeys" => return None,
@@ -116,6 +117,8 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "labelConversation" => not_found("conversation"),
         "processMessage" | "generateAuthToken" => (422, None),
         "revokeApiKey" => not_found("api key"),
+        // It is for people, and the caller is a program.
+        "getVoiceToken" => (403, Some(json!("Forbidden"))),
         "queueSms"
         | "queueEmail"
         | "recordEmail"
@@ -408,7 +411,7 @@ const OFFICE: [&str; 8] = [
 ];
 const OWNERS: [&str; 4] = ["removeEmailSuppression", "listApiKeys", "createApiKey", "revokeApiKey"];
 const PROGRAMS: [&str; 1] = ["generateAuthToken"];
-const PEOPLE: [&str; 0] = [];
+const PEOPLE: [&str; 1] = ["getVoiceToken"];
 
 /// Whether somebody of the business may call an operation that is not for the platform.
 fn may(role: Role, operation: &str) -> bool {
@@ -586,7 +589,8 @@ fn encoded(form: &[(&str, String)]) -> String {
     form.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join("&")
 }
 
-const WEBHOOKS: [&str; 2] = ["/twilio/sms/reply", "/twilio/sms/status"];
+const WEBHOOKS: [&str; 4] =
+    ["/twilio/sms/reply", "/twilio/sms/status", "/twilio/voice/status", "/voice-calls/twiml"];
 
 fn posted(app: &App, path: &str, body: &str, signature: Option<&str>) -> RequestBuilder {
     let call = app.anonymous(Method::POST, path).header("Content-Type", "application/x-www-form-urlencoded");
@@ -664,9 +668,12 @@ async fn what_is_signed_for_another_account_is_forbidden() {
 #[tokio::test]
 async fn what_twilio_signed_but_left_incomplete_is_told_so() {
     let app = App::start().await;
-    for (path, fields) in
-        [(WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]), (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#])]
-    {
+    for (path, fields) in [
+        (WEBHOOKS[0], vec![r#"["body","AccountSid"]"#]),
+        (WEBHOOKS[1], vec![r#"["body","MessageSid"]"#]),
+        (WEBHOOKS[2], vec![r#"["body","CallSid"]"#]),
+        (WEBHOOKS[3], vec![r#"["body","From"]"#]),
+    ] {
         let refused = send(posted(&app, path, "", Some(&signed(&app, path, "")))).await;
         assert_eq!(refused.bad_fields(), fields);
     }
@@ -687,8 +694,14 @@ async fn without_the_secret_every_webhook_is_forbidden_and_health_says_so() {
     for incomplete in [settings(None, &app.local.origin), settings(Some(&account.auth_token), "")] {
         assert!(!incomplete.is_ready());
         let health = health::State { store: store.clone(), twilio_webhooks: incomplete.is_ready() };
+        let calls = voice_calls::State {
+            edge: web::Edge::new(store.clone(), None),
+            webhook: incomplete.clone(),
+            voice: crate::voice::not_set_up(),
+        };
         let state = twilio_webhooks::State { store: store.clone(), webhook: incomplete };
-        let routes = web::app(twilio_webhooks::routes(state).merge(health::routes(health)));
+        let routes = twilio_webhooks::routes(state).merge(health::routes(health));
+        let routes = web::app(routes.merge(voice_calls::routes(calls)));
         for path in WEBHOOKS {
             let request = http::Request::post(format!("/omega{path}"))
                 .header("content-type", "application/x-www-form-urlencoded")

@@ -230,6 +230,7 @@ fn message(
         body,
         media_urls: Vec::new(),
         mail: Some(Box::new(parts)),
+        call: None,
         recipients: Recipients::new(),
         delivery_status: Status::Received,
         status_rank: Status::Received.rank(),

@@ -160,6 +160,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             body: Text::default(),
             media_urls: Vec::new(),
             mail: None,
+            call: None,
             recipients: Recipients::new(),
             delivery_status: status,
             status_rank: status.rank(),

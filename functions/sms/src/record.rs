@@ -97,6 +97,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             body: Text(body?),
             media_urls: Vec::new(),
             mail: None,
+            call: None,
             recipients: Default::default(),
             delivery_status: status,
             status_rank: status.rank(),

@@ -1,4 +1,4 @@
-//! What Twilio tells us: texts from clients, and what became of ours.
+//! What Twilio tells us: texts from clients, and what became of ours and of calls.
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -10,6 +10,7 @@ use web::twilio::Settings;
 
 mod sms_reply;
 mod sms_status;
+mod voice_status;
 
 /// What this function needs.
 #[derive(Clone, Debug, FromRef)]
@@ -25,6 +26,7 @@ pub fn routes(state: State) -> Router {
     Router::new()
         .route("/omega/twilio/sms/reply", post(sms_reply::reply))
         .route("/omega/twilio/sms/status", post(sms_status::status))
+        .route("/omega/twilio/voice/status", post(voice_status::status))
         .with_state(state)
 }
 

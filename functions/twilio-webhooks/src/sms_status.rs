@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
-use domain::id::{Id, kind};
 use domain::message::{Channel, MessageRef, Provider, Report};
 use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
@@ -51,17 +50,9 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
     Ok(Json(json!({})))
 }
 
-/// The message and attempt that our own callback address carries. Twilio's signature covers the address.
+/// The message and attempt that our own callback address carries.
 fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
-    fn id<K>(form: &Form, name: &str) -> Option<Id<K>> {
-        form.query(name)?.parse().ok().and_then(Id::new)
-    }
-    let at = MessageRef {
-        business: id::<kind::Business>(form, "business")?,
-        client: id::<kind::Client>(form, "client")?,
-        message: id::<kind::Message>(form, "message")?,
-    };
-    Some((at, form.query("attempt")?.parse().ok()?))
+    Some((form.message()?, form.query("attempt")?.parse().ok()?))
 }
 
 /// Twilio refused the text because its receiver said STOP to the sender, which we may not have heard ourselves.

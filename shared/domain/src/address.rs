@@ -86,6 +86,11 @@ impl Address {
         })
     }
 
+    /// The address of all those who withhold theirs.
+    pub fn anonymous() -> Self {
+        Self::Alphanumeric(SenderName("Anonymous".to_owned()))
+    }
+
     /// The address as the provider writes it.
     pub fn as_str(&self) -> &str {
         match self {

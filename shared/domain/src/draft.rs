@@ -98,6 +98,7 @@ impl Draft {
             body: self.body,
             media_urls: envelope.media_urls.clone(),
             mail: self.mail,
+            call: None,
             recipients: self.recipients,
             delivery_status: status,
             status_rank: status.rank(),

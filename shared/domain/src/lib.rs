@@ -6,7 +6,7 @@
 //! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`], [`email`],
 //! [`address`]), who takes
 //! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
-//! [`message`], [`mail`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), and what
+//! [`message`], [`mail`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), what becomes of a call ([`voice`]), and what
 //! producers hand to consumers ([`job`]).
 
 pub mod access;
@@ -39,6 +39,7 @@ pub mod status;
 pub mod threading;
 pub mod time;
 pub mod unsubscribe;
+pub mod voice;
 
 pub use error::{Error, FieldError};
 pub use id::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId};

@@ -12,6 +12,7 @@ use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::mail::{Mail, Recipients};
 use crate::status::Status;
 use crate::time::Timestamp;
+use crate::voice::Call;
 
 /// How a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -205,6 +206,9 @@ pub struct Message {
     /// What a mail has besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Box<Mail>>,
+    /// What became of a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
     /// How far the copy of each receiver has come, for a mail to several. Only those of whom something was reported.
     #[serde(default, skip_serializing_if = "Recipients::is_empty")]
     pub recipients: Recipients,

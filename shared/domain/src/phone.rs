@@ -151,6 +151,20 @@ impl Phone {
         }
         plan_of(code, national).and_then(|plan| Country::parse(plan.id()))
     }
+
+    /// Whether calling it costs more than a call: premium-rate and shared-cost numbers. In North America those are area
+    /// code 900 and exchange 976, by form; elsewhere what any country with the code says. What cannot be told is costly.
+    pub fn is_costly(&self) -> bool {
+        let Some((code, national)) = self.0.strip_prefix('+').and_then(split) else { return true };
+        if code == 1 {
+            return national.starts_with("900") || national.get(3..6) == Some("976");
+        }
+        let costs_more = |plan: &Metadata| {
+            let kinds = [Type::PremiumRate, Type::SharedCost].into_iter();
+            kinds.filter_map(|kind| plan.descriptors().get(kind)).any(|kind| kind.is_match(national))
+        };
+        DATABASE.by_code(&code).is_none_or(|plans| plans.into_iter().any(costs_more))
+    }
 }
 
 impl fmt::Debug for Phone {
@@ -168,6 +182,8 @@ impl<'de> Deserialize<'de> for Phone {
 
 /// E.164 has no minimum; the shortest numbers in use (Niue, Ascension) have seven digits with their code.
 const MIN_DIGITS: usize = 7;
+/// Fewer digits than this are dialled inside one network only, as those of emergency services are.
+pub(crate) const SHORTEST: usize = 7;
 /// E.164's maximum.
 const MAX_DIGITS: usize = 15;
 /// A number with the longest prefixes in front. Anything longer is not worth a look at the metadata.

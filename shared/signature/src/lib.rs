@@ -8,7 +8,7 @@
 //! certificate.
 //!
 //! Signed by others: [`twilio`], [`sns`], [`sendgrid`], [`mailgun`], and [`basic`] for those who sign nothing. Signed
-//! by us: [`token`]. Given out by us: [`secret`].
+//! by us: [`token`], and for Twilio [`voice_token`]. Given out by us: [`secret`].
 
 use std::fmt;
 
@@ -19,6 +19,7 @@ pub mod sendgrid;
 pub mod sns;
 pub mod token;
 pub mod twilio;
+pub mod voice_token;
 
 /// The request does not come from the holder of the secret, was altered on its way, or is too old to be taken for
 /// new. Does not tell which part failed: a caller could use it only to help a forger.

@@ -1,4 +1,5 @@
-//! A message from a client: stored once, however often and at however many entrances it arrives.
+//! A message that nobody here sent: from a client, or a call. Stored once, however often and at however many entrances it
+//! arrives.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +25,7 @@ use crate::item::{encode, s, stamp, until, value};
 use crate::messages::Placing;
 use crate::{Store, keys};
 
-/// What became of a message from a client.
+/// What became of a message that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// It is stored.
@@ -38,20 +39,20 @@ pub enum Received {
 /// How long a text to nobody's number is kept.
 const QUARANTINE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
-/// A message from a client, on its way into their conversation.
+/// A message from a client, or a call with one, on its way into their conversation.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// The message. Its client and id are chosen when it is stored.
     pub message: Message,
     /// The business, as the address that was written to tells.
     pub route: InboundRoute,
-    /// Whose conversation it belongs to, whoever wrote it, where that is known.
+    /// Whose conversation it belongs to, whoever it is with, where that is known.
     pub client: Option<ClientId>,
     /// What it does to the conversation.
     pub effect: Effect,
     /// What it says of consent.
     pub consent: Option<ConsentChange>,
-    /// What its writer calls themselves.
+    /// What a stranger whom it is with is called.
     pub name: Option<String>,
 }
 
@@ -86,14 +87,15 @@ impl Store {
         .await
     }
 
-    /// Stores an inbound message in one transaction: the provider's id (which refuses the same one a second time), the
-    /// message, the head of its conversation, a new client for an unknown sender, and what it says of consent.
+    /// Stores a message that arrives, or a call, in one transaction: the provider's id (which refuses the same one a second
+    /// time), the message, the head of its conversation, a new client for an unknown address, and what it says of
+    /// consent.
     pub async fn arrive(&self, arrival: Arrival) -> Result<Received> {
         let Arrival { mut message, route, client: known, effect, consent, name } = arrival;
         let (business, now) = (route.business_id, self.clock().now());
-        let from = message.from_address.clone();
+        let address = message.client_address().clone();
         let provider_id = message.provider_message_id.clone();
-        let provider_id = provider_id.ok_or_else(|| Error::internal("an inbound message has no id"))?;
+        let provider_id = provider_id.ok_or_else(|| Error::internal("what arrives has no id"))?;
         let mut client: ClientId = message.at.client;
         let mut view = match known {
             Some(known) => self.client_view(business, known).await?,
@@ -102,7 +104,7 @@ impl Store {
         // Who writes into the conversation of another is not that other from now on.
         let led_here = view.is_some();
         if !led_here {
-            view = self.sender_of(business, &from).await?;
+            view = self.sender_of(business, &address).await?;
         }
         let mut provisional = view.is_none();
         let mut placing = Placing::begin();
@@ -131,7 +133,7 @@ impl Store {
                 added.profile,
             ];
             if provisional {
-                parts.push(self.tx_insert_address(business, client, &from)?);
+                parts.push(self.tx_insert_address(business, client, &address)?);
             }
             if let Some(change) = &consent {
                 parts.push(self.tx_consent_change(business, change, now)?);
@@ -146,7 +148,7 @@ impl Store {
             }
             if provisional && refused.failed(4) {
                 // Another message of the same unknown sender was faster, or the directory: theirs is the client.
-                view = self.sender_of(business, &from).await?;
+                view = self.sender_of(business, &address).await?;
                 provisional = view.is_none();
             } else if refused.failed(3) {
                 match instead(&mut refused, 3)? {
@@ -157,7 +159,7 @@ impl Store {
                     }
                     Instead::View(None) | Instead::Moved(_) | Instead::Erasing => {
                         client = self.ids.next(now);
-                        view = self.sender_of(business, &from).await?;
+                        view = self.sender_of(business, &address).await?;
                         provisional = view.is_none();
                     }
                 }
@@ -189,7 +191,7 @@ impl Store {
         Ok(route)
     }
 
-    /// Who writes from an address. Somebody who is being forgotten, or was, is a stranger when they write again.
+    /// Who is reached at an address. Somebody who is being forgotten, or was, is a stranger when they write again.
     async fn sender_of(&self, business: BusinessId, from: &Address) -> Result<Option<ClientView>> {
         let Some(known) = self.client_by_address(business, from).await? else { return Ok(None) };
         if let Some(view) = self.client_view(business, known).await? {
@@ -298,6 +300,7 @@ fn inbound_message(
         body: sms.body.clone(),
         media_urls: sms.media_urls.clone(),
         mail: None,
+        call: None,
         recipients: Default::default(),
         delivery_status: Status::Received,
         status_rank: Status::Received.rank(),

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use domain::{Clock, Result};
 
 mod businesses;
+pub mod calls;
 mod clients;
 pub mod consent;
 mod conversations;

@@ -19,6 +19,11 @@ impl Store {
         Ok(locations)
     }
 
+    /// A location.
+    pub async fn location(&self, business: BusinessId, location: LocationId) -> Result<Option<Location>> {
+        self.get(keys::location(business, location), true).await?.map(decode).transpose()
+    }
+
     /// Creates or changes a location as the directory says. Nothing that it does not mention is touched, so one write
     /// is enough.
     pub async fn upsert_location(

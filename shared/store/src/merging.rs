@@ -122,8 +122,9 @@ struct Load {
 }
 
 /// Everything that somebody changes of a message or note that is stored. One of them is another after every write.
-const CHANGING: [&str; 19] = [
+const CHANGING: [&str; 20] = [
     "attempt",
+    "call",
     "delivered_at",
     "delivery_status",
     "failure",

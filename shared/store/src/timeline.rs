@@ -1,7 +1,8 @@
 //! The timeline of a conversation: its messages and notes in one order, and what staff do with single ones.
 
 use aws_sdk_dynamodb::operation::query::QueryOutput;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
+use domain::client::Client;
 use domain::conversation::{Actor, Conversation};
 use domain::inbox::{Cell, MessageFilter, Shards, Standing};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Text};
@@ -441,8 +442,7 @@ impl Store {
         (from, to): (Cell, Cell),
         actor: Actor,
         now: Timestamp,
-    ) -> Result<(aws_sdk_dynamodb::types::TransactWriteItem, Vec<aws_sdk_dynamodb::types::TransactWriteItem>)>
-    {
+    ) -> Result<(TransactWriteItem, Vec<TransactWriteItem>)> {
         let client = head.client_id;
         let mut rest = Vec::new();
         let write = self.recounted(write, &mut rest, (business, client, shards), Some(&from), Some(&to))?;
@@ -454,6 +454,66 @@ impl Store {
             .add("version", 1)
             .set("updated_by", s(actor.name()));
         Ok((self.tx_update(keys::profile(business, client), write)?, rest))
+    }
+
+    /// The parts of a transaction that change a head together with messages of it, and its unread count and read mark
+    /// after that: of the messages that are marked, those that are marked later, and the oldest that stays unread.
+    fn head_marked(
+        &self,
+        (client, head): (&Client, &Conversation),
+        marking: &Marking,
+        (marked, later, stays): (&[MessageId], &[MessageId], Option<MessageId>),
+        actor: Actor,
+        shards: Shards,
+    ) -> Result<(Vec<TransactWriteItem>, u64, Option<MessageId>)> {
+        let by = marked.len() as u64;
+        let count = if marking.read {
+            head.unread_messages_count.saturating_sub(by)
+        } else {
+            head.unread_messages_count + by
+        };
+        let cells = |unread| Cell {
+            client_type: client.client_type,
+            location: client.location_id,
+            standing: Some(Standing { unread, ..head.standing() }),
+        };
+        let mark = read_up_to(head, marking, marked, later, &stays, count);
+        let write = Write::new()
+            .set("unread_messages_count", n(count))
+            .when_count("unread_messages_count", head.unread_messages_count)
+            .put("last_read_message_id", mark.map(|id| n(id.get())));
+        let write = match head.last_read_message_id {
+            Some(mark) => write.when("last_read_message_id", "=", n(mark)),
+            None => write.when_absent("last_read_message_id"),
+        };
+        let (profile, mut parts) = self.marked(
+            write,
+            (client.business_id, head, shards),
+            (cells(head.unread_messages_count > 0), cells(count > 0)),
+            actor,
+            self.clock().now(),
+        )?;
+        parts.insert(0, profile);
+        Ok((parts, count, mark))
+    }
+
+    /// The parts of a transaction that change the head of an unread message which is read from then on, by itself: a call
+    /// that was answered. The message itself is the caller's to change. `None` when the client is not at that place.
+    pub(crate) async fn read_by_itself(
+        &self,
+        at: MessageRef,
+        shards: Shards,
+    ) -> Result<Option<Vec<TransactWriteItem>>> {
+        let Some(view) = self.client_view(at.business, at.client).await? else { return Ok(None) };
+        let ClientView { client, conversation: Some(head) } = view else { return Ok(None) };
+        if head.client_id != at.client {
+            return Ok(None);
+        }
+        let marking = Marking { read: true, ids: Some(vec![at.message]), ..Marking::default() };
+        let (_, stays) = self.to_be_marked(at.business, &head, &marking).await?;
+        let marked = (&[at.message][..], &[][..], stays);
+        let (parts, ..) = self.head_marked((&client, &head), &marking, marked, Actor::System, shards)?;
+        Ok(Some(parts))
     }
 
     /// Marks messages of one conversation as read or unread, and says how many changed: the head, then a query for each
@@ -474,35 +534,10 @@ impl Store {
             let (found, left) = self.to_be_marked(business, &head, marking).await?;
             for (n_chunk, chunk) in found.chunks(AT_ONCE).enumerate() {
                 let now = self.clock().now();
-                let by = chunk.len() as u64;
-                let count = if marking.read {
-                    head.unread_messages_count.saturating_sub(by)
-                } else {
-                    head.unread_messages_count + by
-                };
-                let cells = |unread| Cell {
-                    client_type: client.client_type,
-                    location: client.location_id,
-                    standing: Some(Standing { unread, ..head.standing() }),
-                };
-                let rest_of_found = &found[((n_chunk + 1) * AT_ONCE).min(found.len())..];
-                let mark = read_up_to(&head, marking, chunk, rest_of_found, &left, count);
-                let write = Write::new()
-                    .set("unread_messages_count", n(count))
-                    .when_count("unread_messages_count", head.unread_messages_count)
-                    .put("last_read_message_id", mark.map(|id| n(id.get())));
-                let write = match head.last_read_message_id {
-                    Some(mark) => write.when("last_read_message_id", "=", n(mark)),
-                    None => write.when_absent("last_read_message_id"),
-                };
-                let (profile, rest) = self.marked(
-                    write,
-                    (business, &head, shards),
-                    (cells(head.unread_messages_count > 0), cells(count > 0)),
-                    actor,
-                    now,
-                )?;
-                let mut parts = vec![profile];
+                let later = &found[((n_chunk + 1) * AT_ONCE).min(found.len())..];
+                let marked = (chunk, later, left);
+                let (mut parts, count, mark) =
+                    self.head_marked((&client, &head), marking, marked, actor, shards)?;
                 for message in chunk {
                     let at = MessageRef { business, client: head.client_id, message: *message };
                     let write = Write::new()
@@ -512,12 +547,11 @@ impl Store {
                         .when("is_read", "=", value(&!marking.read)?);
                     parts.push(self.tx_update(keys::message(at), write)?);
                 }
-                parts.extend(rest);
                 if self.transact(parts).await?.is_err() {
                     placing.again().await?;
                     continue 'anew;
                 }
-                changes += by;
+                changes += chunk.len() as u64;
                 head.unread_messages_count = count;
                 head.last_read_message_id = mark;
             }

@@ -26,6 +26,8 @@ const EVERYBODY: Access = Access::Business(&[Role::Service, Role::Owner, Role::M
 const PROGRAMS: Access = Access::Business(&[Role::Service]);
 /// What takes an owner's word.
 const OWNER: Access = Access::Business(&[Role::Service, Role::Owner]);
+/// What takes a person.
+const PEOPLE: Access = Access::Business(&[Role::Owner, Role::Manager, Role::Staff]);
 /// Records, status reports and the directory.
 const OFFICE: Access = Access::Business(&[Role::Service, Role::Owner, Role::Manager]);
 
@@ -219,6 +221,9 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/omega/business/{business_id}/api-key", Access::Platform, "replaceApiKeys"),
     route(Method::POST, "/omega/twilio/sms/reply", Access::TwilioSigned, "twilioIncomingSms"),
     route(Method::POST, "/omega/twilio/sms/status", Access::TwilioSigned, "twilioSmsStatus"),
+    route(Method::POST, "/omega/twilio/voice/status", Access::TwilioSigned, "twilioVoiceStatus"),
+    route(Method::GET, "/omega/businesses/{business_id}/voice-calls/token", PEOPLE, "getVoiceToken"),
+    route(Method::POST, "/omega/voice-calls/twiml", Access::TwilioSigned, "handleTwimlCall"),
 ];
 
 /// The entry of a route, by method and path template. `HEAD` is the `GET` it leaves the body out of.

@@ -2,8 +2,9 @@
 
 use axum::extract::{FromRef, FromRequest, Request};
 use domain::Error;
+use domain::id::Id;
 use domain::job::InboundSms;
-use domain::message::Text;
+use domain::message::{MessageRef, Text};
 use signature::twilio::{AuthTokens, verify_form};
 
 use crate::ApiError;
@@ -74,9 +75,27 @@ impl Form {
         find(&self.fields, name)
     }
 
+    /// Whether a field is there, empty or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(known, _)| known == name)
+    }
+
     /// A parameter of the address.
     pub fn query(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
+    }
+
+    /// The message that a callback address of ours carries. Twilio's signature covers the address.
+    pub fn message(&self) -> Option<MessageRef> {
+        Some(MessageRef {
+            business: self.id("business")?,
+            client: self.id("client")?,
+            message: self.id("message")?,
+        })
+    }
+
+    fn id<K>(&self, name: &str) -> Option<Id<K>> {
+        self.query(name)?.parse().ok().and_then(Id::new)
     }
 
     /// A field without which the form means nothing.
@@ -84,10 +103,7 @@ impl Form {
     /// # Errors
     /// `Invalid`, naming it.
     pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
-        self.field(name).ok_or_else(|| {
-            let problem = Problem::new("missing", "Field required");
-            crate::error::field_error(vec!["body".into(), name.into()], problem)
-        })
+        self.field(name).ok_or_else(|| missing(name))
     }
 
     /// The text that an incoming-message form tells of.
@@ -109,6 +125,12 @@ impl Form {
             sent_at: None,
         })
     }
+}
+
+/// The refusal of a form that lacks a field.
+pub fn missing(field: &'static str) -> ApiError {
+    let problem = Problem::new("missing", "Field required");
+    crate::error::field_error(vec!["body".into(), field.into()], problem)
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -10,6 +10,7 @@ use domain::message::{
 };
 use domain::note::Note;
 use domain::status::Status;
+use domain::voice::{Call, CallResult};
 use domain::{ClientId, MessageId, RequestId, StaffId, Timestamp};
 use serde::Serialize;
 use store::Accepted;
@@ -53,9 +54,25 @@ pub struct MessageResponse {
     pub expires_at: Option<Timestamp>,
     pub updated_at: Timestamp,
     pub delivered_at: Option<Timestamp>,
+    /// What only a call has.
+    pub call: Option<CallResponse>,
     /// What only a mail has.
     #[serde(flatten)]
     pub mail: MailFields,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the published documentation")]
+pub struct CallResponse {
+    pub result: CallResult,
+    pub duration_seconds: Option<u32>,
+}
+
+impl From<Call> for CallResponse {
+    fn from(call: Call) -> Self {
+        CallResponse { result: call.result, duration_seconds: call.duration_seconds }
+    }
 }
 
 /// What only a mail has. Absent values are `null`.
@@ -185,6 +202,7 @@ impl From<Message> for MessageResponse {
             expires_at: message.expires_at,
             updated_at: message.updated_at,
             delivered_at: message.delivered_at,
+            call: message.call.map(CallResponse::from),
             mail,
         }
     }
@@ -228,6 +246,7 @@ impl From<Note> for MessageResponse {
             expires_at: None,
             updated_at: note.updated_at,
             delivered_at: None,
+            call: None,
             mail: MailFields::default(),
         }
     }

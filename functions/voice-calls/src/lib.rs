@@ -1,0 +1,67 @@
+//! Calls: the token with which a browser makes and takes them, and what Twilio is told to do with one.
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+use domain::message::MessageRef;
+use signature::voice_token::Keys;
+use web::Edge;
+use web::twilio::Settings;
+
+mod incoming;
+mod outgoing;
+mod token;
+mod twiml;
+mod verbs;
+
+/// What this function needs.
+#[derive(Clone, Debug, FromRef)]
+pub struct State {
+    /// Callers, and the store.
+    pub edge: Edge,
+    /// What tells Twilio from anybody else.
+    pub webhook: Settings,
+    /// What calls need besides.
+    pub voice: Voice,
+}
+
+/// What calls need.
+#[derive(Clone, Debug)]
+pub struct Voice {
+    /// What tokens are made with. `None` where calling from a browser is not set up.
+    pub keys: Option<Keys>,
+    /// The origin at which Twilio reaches this function.
+    pub base_url: String,
+    /// The origin at which it reaches the webhooks.
+    pub webhooks_base_url: String,
+}
+
+/// Twilio repeats a call of ours that fails, as the fragment of its address says: three more tries within the fifteen
+/// seconds it allows, on server errors and on connections that fail or time out.
+const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=3500";
+
+impl Voice {
+    /// Where Twilio reports what becomes of whoever is called.
+    fn status_url(&self, at: MessageRef) -> String {
+        format!("{}/omega/twilio/voice/status?{}{RETRIES}", self.webhooks_base_url, ids(at))
+    }
+
+    /// Where Twilio asks what to do when they are not on the phone any more.
+    fn action_url(&self, at: MessageRef, step: twiml::Step) -> String {
+        let step = step.as_str();
+        format!("{}/omega/voice-calls/twiml?{}&step={step}{RETRIES}", self.base_url, ids(at))
+    }
+}
+
+/// Our ids, for an address: Twilio signs it, so that they come back as they were.
+fn ids(at: MessageRef) -> String {
+    format!("business={}&client={}&message={}", at.business, at.client, at.message)
+}
+
+/// The routes of this function.
+pub fn routes(state: State) -> Router {
+    let tokens = Router::new().route("/omega/businesses/{business_id}/voice-calls/token", get(token::get));
+    web::authenticated(tokens, &state)
+        .route("/omega/voice-calls/twiml", post(twiml::answer))
+        .with_state(state)
+}

@@ -1,0 +1,71 @@
+//! A call from a browser to a phone.
+
+use domain::Result;
+use domain::business::InboundRoute;
+use domain::voice::{self, CallResult, Refusal};
+use store::Store;
+use store::calls::NewCall;
+
+use crate::Voice;
+use crate::twiml::{Asked, Step};
+use crate::verbs::{Dial, Party, Verb};
+
+/// For how many seconds it rings.
+const RINGS: u8 = 30;
+
+/// Stores the call, and says whom to call. What is not to be called is refused by a sentence that the caller hears.
+pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<Verb>> {
+    let Some((business, staff)) = voice::browser(&asked.from) else {
+        return Ok(refused(asked, "This phone is not known here."));
+    };
+    let staff = store.staff_member(business, staff).await?.filter(|staff| staff.active);
+    let (Some(staff), Some(business)) = (staff, store.business(business).await?) else {
+        return Ok(refused(asked, "You are not allowed to make calls here."));
+    };
+    let to = match voice::destination(&asked.to, &business) {
+        Ok(to) => to,
+        Err(refusal) => return Ok(refused(asked, sentence(refusal))),
+    };
+    let Some(shown) = voice::caller_id(&business, &staff, asked.caller_id.as_deref()) else {
+        return Ok(refused(asked, "There is no number that you could call from."));
+    };
+    let call = NewCall {
+        sid: asked.sid.clone(),
+        from: shown.clone().into(),
+        to: to.clone().into(),
+        staff: Some(staff.staff_id),
+        result: CallResult::Ringing,
+    };
+    let route = InboundRoute {
+        business_id: business.business_id,
+        location_id: None,
+        country: business.country,
+        inbox_shards: business.inbox_shards,
+    };
+    let at = store.take_call(call, &route).await?;
+    tracing::info!(business.id = at.business.get(), message.id = at.message.get(), "call placed");
+    Ok(vec![Verb::Dial(Dial {
+        to: Party::Number(to),
+        caller_id: shown.clone(),
+        rings: RINGS,
+        status_url: voice.status_url(at),
+        action_url: voice.action_url(at, Step::Phone),
+    })])
+}
+
+/// Nothing is dialled, and whoever calls hears why.
+fn refused(asked: &Asked, why: &'static str) -> Vec<Verb> {
+    tracing::warn!(twilio.sid = asked.sid, metric = "call_refused", reason = why, "call refused");
+    vec![Verb::Say(why), Verb::Hangup]
+}
+
+fn sentence(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Short => {
+            "Short numbers, such as those of emergency services, cannot be called from here. In an emergency, use a phone."
+        }
+        Refusal::NoNumber => "There is no such number. Please check it and try again.",
+        Refusal::Costly => "This number costs more than a call, and cannot be called from here.",
+        Refusal::Own => "This is one of your own numbers.",
+    }
+}

@@ -1,0 +1,289 @@
+use proptest::prelude::*;
+
+use super::CallResult::*;
+use super::*;
+use crate::access::Role;
+use crate::business::BusinessNumber;
+use crate::client::Personal;
+use crate::id::LocationId;
+use crate::inbox::Shards;
+use crate::message::Channel;
+use crate::time::Timestamp;
+
+const OURS: &str = "+14155550101";
+const AT_HARBOR: &str = "+14155550102";
+const AT_HILL: &str = "+14155550103";
+
+fn phone(text: &str) -> Phone {
+    Phone::from_e164(text).unwrap()
+}
+
+fn place(id: u64) -> LocationId {
+    LocationId::new(id).unwrap()
+}
+
+fn business(country: &str) -> Business {
+    let number = |text: &str, location_id| BusinessNumber { phone: phone(text), location_id };
+    Business {
+        business_id: BusinessId::new(1001).unwrap(),
+        business_name: None,
+        country: Country::parse(country).unwrap(),
+        time_zone: None,
+        from_email: None,
+        from_phone: Some(phone(OURS)),
+        phone_numbers: vec![
+            number(AT_HARBOR, Some(place(3))),
+            number(AT_HILL, Some(place(4))),
+            number(OURS, None),
+        ],
+        subdomain: None,
+        twilio_account_sid: None,
+        inbox_shards: Shards::default(),
+        steps: Vec::new(),
+        created_at: Timestamp::from_millis(0),
+    }
+}
+
+fn staff(locations: &[u64]) -> Staff {
+    Staff {
+        business_id: BusinessId::new(1001).unwrap(),
+        staff_id: StaffId::new(12).unwrap(),
+        full_name: Personal("Zoë".to_owned()),
+        gender: None,
+        image_url: None,
+        email: None,
+        phone: None,
+        staff_role: Role::Staff,
+        location_ids: locations.iter().copied().map(place).collect(),
+        active: true,
+        deactivated_at: None,
+        created_at: Timestamp::from_millis(0),
+        updated_at: Timestamp::from_millis(0),
+    }
+}
+
+#[test]
+fn what_may_be_called_and_what_not() {
+    let table = [
+        ("US", "(415) 555-0123", Ok("+14155550123")),
+        ("US", "+44 20 7946 0018", Ok("+442079460018")),
+        ("US", "011 44 20 7946 0018", Ok("+442079460018")),
+        ("GB", "020 7946 0018", Ok("+442079460018")),
+        ("US", "911", Err(Refusal::Short)),
+        ("US", "+1 911", Err(Refusal::Short)),
+        ("US", "tel:911", Err(Refusal::Short)),
+        ("US", "９１１", Err(Refusal::Short)),
+        ("GB", "999", Err(Refusal::Short)),
+        ("DE", "110", Err(Refusal::Short)),
+        ("DE", "116117", Err(Refusal::Short)),
+        ("AU", "000", Err(Refusal::Short)),
+        ("US", "988", Err(Refusal::Short)),
+        ("US", "12345", Err(Refusal::Short)),
+        ("US", "01144999", Err(Refusal::NoNumber)),
+        ("AU", "0011852999", Err(Refusal::NoNumber)),
+        ("US", "555-0123", Err(Refusal::NoNumber)),
+        ("US", "+1 911 555 0123", Err(Refusal::NoNumber)),
+        ("US", "415555012", Err(Refusal::NoNumber)),
+        ("US", "1-800-FLOWERS", Err(Refusal::NoNumber)),
+        ("US", "sip:eve@example.com", Err(Refusal::NoNumber)),
+        ("US", "client:b1002_s1", Err(Refusal::NoNumber)),
+        ("US", "", Err(Refusal::NoNumber)),
+        ("US", "\"<>&", Err(Refusal::NoNumber)),
+        ("US", "900 555 0123", Err(Refusal::Costly)),
+        ("GB", "+1 900 234 5678", Err(Refusal::Costly)),
+        ("US", "415 976 1234", Err(Refusal::Costly)),
+        ("GB", "0909 879 0000", Err(Refusal::Costly)),
+        ("US", "+44 909 879 0000", Err(Refusal::Costly)),
+        ("US", "+44 843 123 4567", Err(Refusal::Costly)),
+        ("DE", "0900 1234567", Err(Refusal::Costly)),
+        ("DE", "0180 5123456", Err(Refusal::Costly)),
+        ("US", "+979 123 456 789", Err(Refusal::Costly)),
+        ("US", "+808 1234 5678", Err(Refusal::Costly)),
+        ("US", "+1 415 555 0101", Err(Refusal::Own)),
+        ("US", "4155550102", Err(Refusal::Own)),
+    ];
+    for (country, typed, expected) in table {
+        let called = destination(typed, &business(country));
+        assert_eq!(called, expected.map(phone), "{typed} in {country}");
+    }
+}
+
+#[test]
+fn no_spelling_of_an_emergency_number_is_called() {
+    for country in ["US", "GB", "DE", "FR", "IN", "AU", "BR", "JP", "FI", "HK", "KE", "IT"] {
+        for emergency in crate::phone::EMERGENCY {
+            for before in ["", "+", "1", "+1", "9", "0", "+44", "0044", "+49", "+358", "00358", "+852"] {
+                let typed = format!("{before}{emergency}");
+                assert!(destination(&typed, &business(country)).is_err(), "{typed} in {country}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_is_always_a_number_of_the_business() {
+    let table = [
+        (vec![], None, OURS),
+        (vec![3], None, AT_HARBOR),
+        (vec![9, 4], None, AT_HILL),
+        (vec![9], None, OURS),
+        (vec![3], Some("(415) 555-0103"), AT_HILL),
+        (vec![3], Some("+14155559999"), AT_HARBOR),
+        (vec![], Some("\"<>&"), OURS),
+    ];
+    for (locations, asked, expected) in table {
+        let shown = caller_id(&business("US"), &staff(&locations), asked).cloned();
+        assert_eq!(shown, Some(phone(expected)), "{locations:?} {asked:?}");
+    }
+    let mut other = business("US");
+    other.from_phone = Some(phone("+14155559999"));
+    assert_eq!(caller_id(&other, &staff(&[]), None), Some(&phone(AT_HARBOR)), "a number that is not theirs");
+    other.phone_numbers.clear();
+    assert_eq!(caller_id(&other, &staff(&[]), Some(OURS)), None);
+}
+
+#[test]
+fn a_browser_is_who_its_token_says_and_nobody_else() {
+    let (business, staff) = (BusinessId::new(1001).unwrap(), StaffId::new(12).unwrap());
+    assert_eq!(identity(business, staff), "b1001_s12");
+    assert_eq!(browser("client:b1001_s12"), Some((business, staff)));
+    for other in [
+        "b1001_s12",
+        "client:b1001_s12 ",
+        "client:b01001_s12",
+        "client:b1001_s+12",
+        "client:B1001_s12",
+        "client:b1001_s12_s13",
+        "client:b1001",
+        "client:b_s",
+        "client:b9007199254740992_s1",
+        "client:Ada",
+        "client:",
+        "+14155550123",
+        "",
+    ] {
+        assert_eq!(browser(other), None, "{other}");
+    }
+}
+
+#[test]
+fn who_withholds_their_number_is_one_caller() {
+    let us = Country::default();
+    assert_eq!(caller("+1 415 555 0123", us), Address::Phone(phone("+14155550123")));
+    let anonymous = Address::anonymous();
+    assert_eq!(Address::from_key(anonymous.as_str()), Some(anonymous.clone()));
+    for withheld in [
+        "",
+        "anonymous",
+        "Anonymous",
+        "Restricted",
+        "+266696687",
+        "+7378742833",
+        "+2562533",
+        "+8656696",
+        "sip:x@y.z",
+    ] {
+        assert_eq!(caller(withheld, us), anonymous, "{withheld}");
+    }
+}
+
+fn report(part: Part, word: &str) -> CallReport {
+    let duration_seconds = (word == "completed").then_some(42);
+    CallReport { part, sid: None, word: word.to_owned(), duration_seconds }
+}
+
+fn end(direction: Direction, reports: &[CallReport]) -> Call {
+    reports.iter().fold(Call::new(Ringing), |call, report| call.after(direction, report).unwrap_or(call))
+}
+
+#[test]
+fn each_word_of_twilio_has_one_meaning() {
+    let leg = |word| end(Direction::Outbound, &[report(Part::Leg, word)]).result;
+    let words = [
+        "initiated",
+        "ringing",
+        "in-progress",
+        "answered",
+        "busy",
+        "no-answer",
+        "failed",
+        "canceled",
+        "later",
+    ];
+    let meant = words.map(leg);
+    assert_eq!(meant, [Ringing, Ringing, InProgress, InProgress, Busy, NoAnswer, Failed, Canceled, Ringing]);
+    for result in CallResult::ALL {
+        assert_eq!(serde_json::to_value(result).unwrap(), result.as_str());
+    }
+}
+
+#[test]
+fn that_it_is_over_for_the_caller_means_missed_at_most() {
+    let over = report(Part::Caller, "completed");
+    let inbound =
+        |before: &[CallReport]| end(Direction::Inbound, &[before, std::slice::from_ref(&over)].concat());
+    assert_eq!(inbound(&[]), Call::new(NoAnswer));
+    assert_eq!(inbound(&[report(Part::Leg, "in-progress")]), Call::new(InProgress));
+    assert_eq!(inbound(&[report(Part::Leg, "completed")]).duration_seconds, Some(42));
+    assert_eq!(end(Direction::Inbound, &[report(Part::Caller, "in-progress")]), Call::new(Ringing));
+    assert_eq!(end(Direction::Outbound, &[over]), Call::new(Ringing));
+}
+
+#[test]
+fn only_the_end_of_a_leg_says_how_long_they_talked() {
+    let early = CallReport { duration_seconds: Some(7), ..report(Part::Leg, "in-progress") };
+    assert_eq!(end(Direction::Outbound, &[early]), Call::new(InProgress));
+    let unanswered = CallReport { duration_seconds: Some(7), ..report(Part::Leg, "no-answer") };
+    assert_eq!(end(Direction::Outbound, &[unanswered]), Call::new(NoAnswer));
+}
+
+#[test]
+fn a_call_that_goes_out_moves_as_every_message_does() {
+    for from in CallResult::ALL {
+        for to in CallResult::ALL {
+            if from.rank(Direction::Outbound) < to.rank(Direction::Outbound) {
+                assert!(from.status().may_become(to.status(), Channel::Voice), "{from:?} to {to:?}");
+            }
+        }
+    }
+}
+
+/// Some of the reports of a call, each once or more, in any order.
+fn some_of(reports: Vec<CallReport>) -> impl Strategy<Value = (Vec<CallReport>, Vec<CallReport>)> {
+    let most = reports.len();
+    prop::sample::subsequence(reports, 0..=most).prop_flat_map(|came| {
+        let again = prop::sample::subsequence(came.clone(), 0..=came.len());
+        (Just(came), again)
+            .prop_flat_map(|(came, again)| (Just(came.clone()), Just([came, again].concat()).prop_shuffle()))
+    })
+}
+
+fn outbound() -> impl Strategy<Value = (Vec<CallReport>, Vec<CallReport>)> {
+    prop::sample::select(vec!["completed", "busy", "no-answer", "failed", "canceled"]).prop_flat_map(|end| {
+        let leg = ["initiated", "ringing", "in-progress", end].map(|word| report(Part::Leg, word));
+        let caller = ["ringing", "in-progress", "completed"].map(|word| report(Part::Caller, word));
+        some_of([&leg[..], &caller[..], &leg[3..]].concat())
+    })
+}
+
+fn inbound() -> impl Strategy<Value = (Vec<CallReport>, Vec<CallReport>)> {
+    let ends = vec!["completed", "busy", "no-answer", "failed", "canceled"];
+    let words = prop::collection::vec(prop::sample::select(ends), 3);
+    words.prop_flat_map(|ends| {
+        let legs = ["initiated", "ringing", "in-progress"].into_iter().chain(ends[..2].iter().copied());
+        let legs: Vec<_> = legs.map(|word| report(Part::Leg, word)).collect();
+        some_of([legs, vec![report(Part::Caller, "ringing"), report(Part::Caller, ends[2])]].concat())
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_order_of_the_reports_of_a_call_that_goes_out_ends_the_same((in_order, shuffled) in outbound()) {
+        prop_assert_eq!(end(Direction::Outbound, &shuffled), end(Direction::Outbound, &in_order));
+    }
+
+    #[test]
+    fn every_order_of_the_reports_of_a_call_that_comes_in_ends_the_same((in_order, shuffled) in inbound()) {
+        prop_assert_eq!(end(Direction::Inbound, &shuffled), end(Direction::Inbound, &in_order));
+    }
+}
