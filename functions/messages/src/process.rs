@@ -187,6 +187,7 @@ fn envelope(business: &Business, asked: &Request, from: Address) -> Envelope {
 fn draft(asked: Request, to: Address) -> Draft {
     Draft {
         client: asked.client,
+        provisional: false,
         to,
         body: asked.body,
         wl_user_id: asked.wl_user_id,

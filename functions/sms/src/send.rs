@@ -86,6 +86,7 @@ fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Dra
     }
     Some(Draft {
         client: client?,
+        provisional: false,
         to: Address::Phone(to?),
         body: Text(body?),
         wl_user_id,
