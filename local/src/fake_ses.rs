@@ -18,6 +18,8 @@
 //! | `POST /fake/mails` `{"from": "…", "to": "…", "subject": "…", "text": "…", …}` | a client writes, see [`ClientMail`] |
 //! | `POST /fake/raw?from=…&to=…` | hands in a raw mail, see [`RawMail`] |
 //! | `POST /fake/identities` `{"identities": ["b.c"]}` | the account may send from these domains and addresses: other senders are refused |
+//! | `POST /fake/identities` `{"identity": "b.c", "verified": true}` | this one is verified, or fails with `"status": "FAILED"`, see [`Verification`]; it is created if need be |
+//! | `GET /fake/identities` | the identities that were created, and how far they are |
 //!
 //! ```sh
 //! curl -d '{"answers": [{"refuse": "TooManyRequestsException"}, {"status": 500}]}' localhost:4106/fake/script
@@ -27,11 +29,13 @@
 //! `newest` in place of an id is the mail that was sent last.
 //!
 //! As with the real one, what becomes of a mail is published only when the send names a configuration set, and the
-//! delivered copy has a `Message-ID` and a `Date` of SES's own. Not there: simple and templated content, lists,
+//! delivered copy has a `Message-ID` and a `Date` of SES's own. Unlike the real one, whether an identity is verified
+//! makes no difference to sends. Not there: simple and templated content, lists,
 //! suppression, DKIM, and checks of the request's signature beyond that there is one.
 
 mod control;
 mod events;
+mod identities;
 mod mime;
 mod page;
 mod receipt;
@@ -49,6 +53,7 @@ use tokio::sync::watch;
 use crate::Error;
 use crate::wire::{Now, locked};
 pub use events::{Event, EventType, Published};
+pub use identities::{Identity, Verification};
 pub use receipt::{Arrival, ClientFile, ClientMail, RawMail, Reply, Trouble, Verdicts};
 
 /// So many requests and mails are kept.
@@ -99,7 +104,11 @@ struct Inner {
 
 struct State {
     /// The domains and addresses of the account. While there are none, any sender will do.
-    identities: BTreeSet<String>,
+    senders: BTreeSet<String>,
+    /// What was created to be verified.
+    identities: BTreeMap<String, Identity>,
+    /// Whether that needs nobody's doing.
+    identities_verify: bool,
     default_events: Vec<Event>,
     requests: VecDeque<Received>,
     mails: VecDeque<Mail>,
@@ -109,7 +118,7 @@ struct State {
     scripts: BTreeMap<Option<String>, VecDeque<Answer>>,
 }
 
-/// A request to send, or to something that is not there, and how it was answered.
+/// A request and how it was answered.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Received {
     /// When, in unix milliseconds.
@@ -325,7 +334,9 @@ impl FakeSes {
     /// A provider without mails or scripts.
     pub fn new(config: FakeSesConfig) -> FakeSes {
         let state = State {
-            identities: BTreeSet::new(),
+            senders: BTreeSet::new(),
+            identities: BTreeMap::new(),
+            identities_verify: false,
             default_events: [EventType::Send, EventType::Delivery].map(Event::from).to_vec(),
             requests: VecDeque::new(),
             mails: VecDeque::new(),
@@ -387,7 +398,7 @@ impl FakeSes {
     /// from now on.
     pub fn register_identities<I: AsRef<str>>(&self, identities: impl IntoIterator<Item = I>) {
         let identities = identities.into_iter().map(|identity| identity.as_ref().to_ascii_lowercase());
-        locked(&self.0.state).identities.extend(identities);
+        locked(&self.0.state).senders.extend(identities);
     }
 
     /// How many mails still have events to come or are being taken in.

@@ -12,18 +12,24 @@
 //! | `POST /fake/script` `{"to": "+1…", "answers": […]}` | how the next sends (to that number, if named) are answered, see [`Answer`] |
 //! | `POST /fake/callbacks` `{"sid": "SM…", "callbacks": […]}` | posts these status callbacks now, see [`Callback`] |
 //! | `POST /fake/clients/send` `{"from": "+1…", "to": "+1…", "body": "…"}` | a client sends a text, see [`ClientText`] |
+//! | `POST /fake/script` `{"resource": "IncomingPhoneNumbers", "to": "+1…", "answers": […]}` | how the next look-ups and changes of numbers (of that one, if named) are answered |
 //! | `POST /fake/numbers` `{"numbers": ["+1…"]}` | the account owns these numbers: other senders are refused |
-//! | `POST /fake/webhooks` `{"sms_url": "…", "sms_fallback_url": "…"}` | where incoming texts are posted |
+//! | `GET /fake/numbers` | the numbers that were looked up or registered, with their webhooks |
+//! | `POST /fake/webhooks` `{"sms_url": "…", "sms_fallback_url": "…"}` | where incoming texts are posted, unless the number itself says |
 //!
 //! ```sh
 //! curl -d '{"answers": [{"status": 429}, {"refuse": 21211}]}' localhost:4102/fake/script
 //! curl -d '{"from": "+15550100001", "to": "+15550100002", "body": "Hello"}' localhost:4102/fake/clients/send
 //! ```
 //!
-//! Not there: messaging services, media downloads, API keys, redirects, webhooks over TLS (they count as
-//! connections that fail), and replies given as TwiML, which are returned to the caller but not sent.
+//! While no number is registered, the account owns every number that it is asked for.
+//!
+//! Not there: messaging services, media downloads, API keys, redirects, webhooks by GET (they are posted) or over
+//! TLS (they count as connections that fail), and replies given as TwiML, which are returned to the caller but not
+//! sent.
 
 mod control;
+mod numbers;
 mod rest;
 mod webhook;
 
@@ -36,6 +42,7 @@ use tokio::sync::watch;
 
 use crate::wire::{Now, locked};
 pub use control::{ClientSent, ClientText};
+pub use numbers::Number;
 pub use webhook::Attempt;
 
 /// So many requests and messages are kept.
@@ -83,14 +90,21 @@ struct State {
     sms_fallback_url: Option<String>,
     /// The numbers of the account. While there are none, any sender will do.
     numbers: BTreeSet<String>,
+    /// What is known of them, and of those that were asked for while there were none.
+    resources: BTreeMap<String, Number>,
     default_callbacks: Vec<Callback>,
     requests: VecDeque<Received>,
     messages: VecDeque<Message>,
-    /// The answers to come, per recipient or for any.
-    scripts: BTreeMap<Option<String>, VecDeque<Answer>>,
+    /// The answers to sends, per recipient.
+    scripts: Scripts,
+    /// The answers to look-ups and changes of numbers, per number.
+    number_scripts: Scripts,
     /// Who has stopped whom: client, our number.
     stopped: BTreeSet<(String, String)>,
 }
+
+/// The answers to come, for a number or for any.
+type Scripts = BTreeMap<Option<String>, VecDeque<Answer>>;
 
 /// A REST request and how it was answered.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -146,7 +160,7 @@ pub struct Message {
     pub sent_at: Option<i64>,
 }
 
-/// How one send is answered. In JSON, only what differs from a plain acceptance: `{"refuse": 21211}`,
+/// How one request is answered; most are sends. In JSON, only what differs from a plain acceptance: `{"refuse": 21211}`,
 /// `{"status": 500}`, `{"drop": true}`, `{"delay_ms": 300, "callbacks": ["sent"]}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -259,10 +273,12 @@ impl FakeTwilio {
             sms_url: config.sms_url,
             sms_fallback_url: config.sms_fallback_url,
             numbers: BTreeSet::new(),
+            resources: BTreeMap::new(),
             default_callbacks: ["queued", "sent", "delivered"].map(Callback::from).to_vec(),
             requests: VecDeque::new(),
             messages: VecDeque::new(),
             scripts: BTreeMap::new(),
+            number_scripts: BTreeMap::new(),
             stopped: BTreeSet::new(),
         };
         FakeTwilio(Arc::new(Inner {
@@ -305,12 +321,7 @@ impl FakeTwilio {
         locked(&self.0.state).default_callbacks = callbacks.into_iter().map(Into::into).collect();
     }
 
-    /// The account owns these numbers, beside those named before: other senders are refused from now on.
-    pub fn register_numbers<N: Into<String>>(&self, numbers: impl IntoIterator<Item = N>) {
-        locked(&self.0.state).numbers.extend(numbers.into_iter().map(Into::into));
-    }
-
-    /// Where incoming texts are posted from now on.
+    /// Where incoming texts are posted from now on, unless their number has a webhook of its own.
     pub fn set_webhooks(&self, sms_url: &str, sms_fallback_url: Option<&str>) {
         let mut state = locked(&self.0.state);
         state.sms_url = sms_url.to_owned();

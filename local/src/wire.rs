@@ -342,8 +342,13 @@ fn aws_operation(headers: &HeaderMap) -> Option<&str> {
     Some(headers.get("x-amz-target")?.to_str().ok()?.rsplit_once('.')?.1)
 }
 
-/// `/2010-04-01/Accounts/AC…/Messages/SM….json` is `Messages/{sid}`; other paths stay as they are.
+/// `/2010-04-01/Accounts/AC…/Messages/SM….json` is `Messages/{sid}`, `/v2/email/identities/b.c` is
+/// `/v2/email/identities/{identity}`; other paths stay as they are.
 fn resource(path: &str) -> String {
+    const IDENTITIES: &str = "/v2/email/identities/";
+    if path.starts_with(IDENTITIES) {
+        return format!("{IDENTITIES}{{identity}}");
+    }
     let Some((_, rest)) = path.split_once("/Accounts/") else {
         return path.to_owned();
     };

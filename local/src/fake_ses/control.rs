@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Answer, Arrival, ClientMail, Event, FakeSes, Mail, RawMail, Reply, Trouble};
+use super::{Answer, Arrival, ClientMail, Event, FakeSes, Mail, RawMail, Reply, Trouble, Verification};
 
 pub(super) fn routes() -> Router<FakeSes> {
     Router::new()
@@ -22,7 +22,10 @@ pub(super) fn routes() -> Router<FakeSes> {
         .route("/fake/events", post(events))
         .route("/fake/reply", post(reply))
         .route("/fake/raw", post(hand_in))
-        .route("/fake/identities", post(identities))
+        .route(
+            "/fake/identities",
+            get(async |State(fake): State<FakeSes>| Json(fake.identities())).post(identities),
+        )
         // Mails are longer than usual.
         .layer(DefaultBodyLimit::disable())
 }
@@ -120,10 +123,20 @@ async fn hand_in(State(fake): State<FakeSes>, uri: Uri, body: Bytes) -> Result<J
 
 async fn identities(State(fake): State<FakeSes>, body: Bytes) -> Result<Json<Value>, Failed> {
     #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Identities {
+        #[serde(default)]
         identities: Vec<String>,
+        identity: Option<String>,
+        #[serde(default)]
+        verified: bool,
+        status: Option<Verification>,
     }
-    let owned: Identities = read(&body)?;
-    fake.register_identities(owned.identities);
+    let given: Identities = read(&body)?;
+    fake.register_identities(given.identities);
+    if let Some(identity) = given.identity {
+        let usual = if given.verified { Verification::Success } else { Verification::Pending };
+        fake.set_identity(&identity, given.status.unwrap_or(usual));
+    }
     Ok(Json(json!({})))
 }

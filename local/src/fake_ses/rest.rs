@@ -1,4 +1,4 @@
-//! The API: send a mail.
+//! The API: send a mail; and what all requests have in common.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::mime::{self, Parsed};
-use super::{Answer, Direction, FakeSes, HOST, LARGEST, MOST_RECIPIENTS, Mail, Received, new_id};
+use super::{Answer, Direction, FakeSes, HOST, LARGEST, MOST_RECIPIENTS, Mail, Received, identities, new_id};
 use crate::wire::{disconnect, locked};
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<FakeSes> {
     Router::new()
         // The largest mail is longer than usual, and a third longer in base64.
         .route("/v2/email/outbound-emails", post(send).layer(DefaultBodyLimit::disable()))
+        .merge(identities::routes())
         .fallback(|method: Method, uri: Uri, State(fake): State<FakeSes>| async move {
             let refusal = Refusal::new("UnknownOperationException", "There is nothing here");
             finish(&fake, received(&fake, &method, &uri), Err(refusal))
@@ -71,14 +72,14 @@ struct Tag {
 
 /// An error as SES reports it.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     status: u16,
     exception: String,
     message: String,
 }
 
 impl Refusal {
-    fn new(exception: &str, message: impl Into<String>) -> Refusal {
+    pub fn new(exception: &str, message: impl Into<String>) -> Refusal {
         let status = match exception {
             "MissingAuthenticationTokenException" | "InvalidSignatureException" | "AccessDeniedException" => {
                 403
@@ -93,7 +94,7 @@ impl Refusal {
         Refusal { status, exception: exception.to_owned(), message: message.into() }
     }
 
-    fn bad(message: impl Into<String>) -> Refusal {
+    pub fn bad(message: impl Into<String>) -> Refusal {
         Refusal::new("BadRequestException", message)
     }
 
@@ -122,13 +123,13 @@ impl Refusal {
     }
 }
 
-type Answered = Result<String, Refusal>;
+pub(super) type Answered = Result<Value, Refusal>;
 
 /// Logs the request with its answer, and gives the answer.
-fn finish(fake: &FakeSes, mut request: Received, answered: Answered) -> Response {
+pub(super) fn finish(fake: &FakeSes, mut request: Received, answered: Answered) -> Response {
     let kind = (header::CONTENT_TYPE, "application/json");
     let (status, response) = match answered {
-        Ok(id) => (StatusCode::OK, ([kind], json!({"MessageId": id}).to_string()).into_response()),
+        Ok(body) => (StatusCode::OK, ([kind], body.to_string()).into_response()),
         Err(refusal) => {
             let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let body = json!({"message": refusal.message}).to_string();
@@ -143,12 +144,12 @@ fn finish(fake: &FakeSes, mut request: Received, answered: Answered) -> Response
     response
 }
 
-fn received(fake: &FakeSes, method: &Method, uri: &Uri) -> Received {
+pub(super) fn received(fake: &FakeSes, method: &Method, uri: &Uri) -> Received {
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     Received { at: fake.now(), method: method.to_string(), path, ..Received::default() }
 }
 
-fn authenticate(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn authenticate(headers: &HeaderMap) -> Result<(), Refusal> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if given.starts_with("AWS4-HMAC-SHA256 ") && given.contains("/ses/aws4_request") {
         return Ok(());
@@ -204,7 +205,7 @@ async fn answered(fake: FakeSes, request: Received, mail: Mail, answer: Answer) 
         return std::future::pending().await;
     }
     // Logged before the delay: the caller may hang up in the meantime, which drops this future.
-    let response = finish(&fake, request, Ok(id));
+    let response = finish(&fake, request, Ok(json!({"MessageId": id})));
     tokio::time::sleep(Duration::from_millis(answer.delay_ms.unwrap_or(0))).await;
     response
 }
@@ -377,8 +378,8 @@ fn check_sender(fake: &FakeSes, address: &str) -> Result<(), Refusal> {
     let state = locked(&fake.0.state);
     // A domain stands for the ones below it too.
     let mut hosts = std::iter::successors(Some(host), |host| host.split_once('.').map(|(_, above)| above));
-    let known = state.identities.contains(&address) || hosts.any(|host| state.identities.contains(host));
-    if known || state.identities.is_empty() {
+    let known = state.senders.contains(&address) || hosts.any(|host| state.senders.contains(host));
+    if known || state.senders.is_empty() {
         return Ok(());
     }
     let message = format!(

@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::wire::{Wire, serve};
 
+mod identities;
+
 const CLIENT: &str = "ann@client.test";
 const OURS: &str = "Clinic <reply+1@ours.test>";
 const START: i64 = 1_700_000_000_012; // Tue, 14 Nov 2023 22:13:20 UTC
@@ -184,13 +186,8 @@ async fn the_delivered_copy_has_an_id_and_a_date_of_the_provider_and_nobody_hidd
     assert_eq!(s.fake.mail(&id).unwrap().message_id, format!("<{id}@email.amazonses.com>"));
 }
 
-#[tokio::test]
-async fn the_sdk_understands_what_is_answered() {
+fn sdk(s: &Setup) -> aws_sdk_sesv2::Client {
     use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region};
-    use aws_sdk_sesv2::primitives::Blob;
-    use aws_sdk_sesv2::types::{EmailContent, MessageTag, RawMessage};
-
-    let s = Setup::new().await;
     let config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -198,7 +195,16 @@ async fn the_sdk_understands_what_is_answered() {
         .retry_config(aws_sdk_sesv2::config::retry::RetryConfig::disabled())
         .endpoint_url(&s.base)
         .http_client(aws_smithy_http_client::Builder::new().build_http());
-    let client = aws_sdk_sesv2::Client::from_conf(config.build());
+    aws_sdk_sesv2::Client::from_conf(config.build())
+}
+
+#[tokio::test]
+async fn the_sdk_understands_what_is_answered() {
+    use aws_sdk_sesv2::primitives::Blob;
+    use aws_sdk_sesv2::types::{EmailContent, MessageTag, RawMessage};
+
+    let s = Setup::new().await;
+    let client = sdk(&s);
     let raw = RawMessage::builder().data(Blob::new(raw_mail("x"))).build().unwrap();
     let tag = MessageTag::builder().name("omega").value("1").build().unwrap();
     let send = client

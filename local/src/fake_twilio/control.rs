@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::webhook::{self, Attempt, Posted};
+use super::webhook::{Attempt, Posted, post_or_fall_back};
 use super::{
-    API_VERSION, Answer, Callback, FakeTwilio, Message, START_WORDS, STOP_WORDS, new_sid, push, segments,
+    API_VERSION, Answer, Callback, FakeTwilio, Message, START_WORDS, STOP_WORDS, new_sid, numbers::given,
+    push, segments,
 };
 use crate::wire::locked;
 
@@ -23,7 +24,10 @@ pub(super) fn routes() -> Router<FakeTwilio> {
         .route("/fake/script", post(script))
         .route("/fake/callbacks", post(callbacks))
         .route("/fake/clients/send", post(client_sends))
-        .route("/fake/numbers", post(numbers))
+        .route(
+            "/fake/numbers",
+            get(async |State(fake): State<FakeTwilio>| Json(fake.numbers())).post(numbers),
+        )
         .route("/fake/webhooks", post(webhooks))
 }
 
@@ -41,11 +45,22 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
 async fn script(State(fake): State<FakeTwilio>, body: Bytes) -> Result<Json<Value>, Failed> {
     #[derive(Deserialize)]
     struct Script {
+        #[serde(default)]
+        resource: Resource,
         to: Option<String>,
         answers: Vec<Answer>,
     }
+    #[derive(Default, Deserialize)]
+    enum Resource {
+        #[default]
+        Messages,
+        IncomingPhoneNumbers,
+    }
     let script: Script = read(&body)?;
-    fake.script(script.to.as_deref(), script.answers);
+    match script.resource {
+        Resource::Messages => fake.script(script.to.as_deref(), script.answers),
+        Resource::IncomingPhoneNumbers => fake.script_numbers(script.to.as_deref(), script.answers),
+    }
     Ok(Json(json!({})))
 }
 
@@ -137,7 +152,9 @@ impl FakeTwilio {
         for _ in 0..text.times.unwrap_or(1) {
             let (fake, form) = (self.clone(), self.incoming_form(&sid, &text));
             let (sms_url, fallback_url) = (sms_url.clone(), fallback_url.clone());
-            posts.spawn(async move { deliver(&fake, &sms_url, fallback_url.as_deref(), form).await });
+            posts.spawn(
+                async move { post_or_fall_back(&fake, &sms_url, fallback_url.as_deref(), form).await },
+            );
         }
         let mut all = Posted::default();
         for posted in posts.join_all().await {
@@ -175,7 +192,11 @@ impl FakeTwilio {
             };
             push(&mut state.messages, message);
         }
-        (state.sms_url.clone(), state.sms_fallback_url.clone())
+        let own = state.resources.get(&text.to).filter(|number| !number.sms_url.is_empty());
+        own.map_or_else(
+            || (state.sms_url.clone(), state.sms_fallback_url.clone()),
+            |number| (number.sms_url.clone(), given(&number.sms_fallback_url)),
+        )
     }
 
     fn incoming_form(&self, sid: &str, text: &ClientText) -> Vec<(&'static str, String)> {
@@ -221,21 +242,4 @@ impl FakeTwilio {
         }
         form
     }
-}
-
-async fn deliver(
-    fake: &FakeTwilio,
-    sms_url: &str,
-    fallback_url: Option<&str>,
-    mut form: Vec<(&'static str, String)>,
-) -> Posted {
-    let mut posted = webhook::post(fake, sms_url, &form).await;
-    if let Some(fallback_url) = fallback_url.filter(|_| !posted.is_good()) {
-        form.push(("ErrorCode", "11200".to_owned()));
-        form.push(("ErrorUrl", sms_url.split('#').next().unwrap_or_default().to_owned()));
-        let second = webhook::post(fake, fallback_url, &form).await;
-        posted.attempts.extend(second.attempts);
-        posted.body = second.body;
-    }
-    posted
 }

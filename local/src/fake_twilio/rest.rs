@@ -1,4 +1,4 @@
-//! The REST API: create, fetch and list messages.
+//! The REST API: create, fetch and list messages; and what all resources have in common.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{API_VERSION, Answer, FakeTwilio, Message, Received, new_sid, push, segments};
+use super::{API_VERSION, Answer, FakeTwilio, Message, Received, Scripts, new_sid, numbers, push, segments};
 use crate::wire::{disconnect, locked};
 
 pub(super) fn routes() -> Router<FakeTwilio> {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", post(create).get(list))
         .route("/2010-04-01/Accounts/{account}/Messages/{file}", get(fetch))
+        .merge(numbers::routes())
         .fallback(|method: Method, uri: Uri, State(fake): State<FakeTwilio>| async move {
             finish(&fake, received(&fake, &method, &uri), not_found(&uri))
         })
@@ -26,14 +27,14 @@ pub(super) fn routes() -> Router<FakeTwilio> {
 
 /// An error as Twilio reports it.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     status: u16,
     code: u32,
     message: String,
 }
 
 impl Refusal {
-    fn new(code: u32, message: impl Into<String>) -> Refusal {
+    pub fn new(code: u32, message: impl Into<String>) -> Refusal {
         let status = match code {
             20003 => 401,
             20404 => 404,
@@ -43,12 +44,14 @@ impl Refusal {
         Refusal { status, code, message: message.into() }
     }
 
-    fn of_code(code: u32) -> Refusal {
+    pub fn of_code(code: u32) -> Refusal {
         let message = match code {
             20003 => "Authenticate",
             20404 => "The requested resource was not found",
             20429 => "Too Many Requests",
             21211 => "Invalid 'To' Phone Number",
+            21402 => "Invalid URL",
+            21403 => "Invalid Method",
             21602 => "Message body is required.",
             21603 => "A 'From' phone number is required.",
             21604 => "A 'To' phone number is required.",
@@ -79,10 +82,10 @@ impl Refusal {
     }
 }
 
-type Answered = Result<(StatusCode, Value), Refusal>;
+pub(super) type Answered = Result<(StatusCode, Value), Refusal>;
 
 /// Logs the request with its answer, and gives the answer.
-fn finish(fake: &FakeTwilio, mut request: Received, answered: Answered) -> Response {
+pub(super) fn finish(fake: &FakeTwilio, mut request: Received, answered: Answered) -> Response {
     let (status, body) = match answered {
         Ok((status, body)) => (status, body),
         Err(refusal) => {
@@ -96,16 +99,16 @@ fn finish(fake: &FakeTwilio, mut request: Received, answered: Answered) -> Respo
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
 }
 
-fn received(fake: &FakeTwilio, method: &Method, uri: &Uri) -> Received {
+pub(super) fn received(fake: &FakeTwilio, method: &Method, uri: &Uri) -> Received {
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     Received { at: fake.now(), method: method.to_string(), path, ..Received::default() }
 }
 
-fn not_found(uri: &Uri) -> Answered {
+pub(super) fn not_found(uri: &Uri) -> Answered {
     Err(Refusal::new(20404, format!("The requested resource {} was not found", uri.path())))
 }
 
-fn authenticate(fake: &FakeTwilio, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn authenticate(fake: &FakeTwilio, headers: &HeaderMap) -> Result<(), Refusal> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given =
         given.and_then(|value| value.strip_prefix("Basic ")).and_then(|code| STANDARD.decode(code).ok());
@@ -113,11 +116,11 @@ fn authenticate(fake: &FakeTwilio, headers: &HeaderMap) -> Result<(), Refusal> {
     if given.as_deref() == Some(expected.as_bytes()) { Ok(()) } else { Err(Refusal::of_code(20003)) }
 }
 
-fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
+pub(super) fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(encoded).into_owned().collect()
 }
 
-fn value(pairs: &[(String, String)], name: &str) -> Option<String> {
+pub(super) fn value(pairs: &[(String, String)], name: &str) -> Option<String> {
     pairs.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone())
 }
 
@@ -141,13 +144,9 @@ async fn create(
     if account != fake.0.account_sid {
         return finish(&fake, request, not_found(&uri));
     }
-    let answer = next_answer(&fake, request.to.as_deref());
-    if answer.drop_before {
-        fake.log(request);
-        return disconnect();
-    }
-    if let Some(refusal) = scripted_refusal(&answer) {
-        return finish(&fake, request, Err(refusal));
+    let answer = next_answer(&mut locked(&fake.0.state).scripts, request.to.as_deref());
+    if let Some(response) = turned_away(&fake, &request, &answer) {
+        return response;
     }
     let message = match accept(&fake, &form) {
         Ok(message) => message,
@@ -155,7 +154,33 @@ async fn create(
     };
     request.sid = Some(message.sid.clone());
     let created = json_of(&fake, &message);
-    fake.spawn_callbacks(message, answer.callbacks);
+    fake.spawn_callbacks(message, answer.callbacks.clone());
+    give(&fake, request, &answer, Ok((StatusCode::CREATED, created))).await
+}
+
+/// What the script says next for this number, or for any.
+pub(super) fn next_answer(scripts: &mut Scripts, number: Option<&str>) -> Answer {
+    let own = number.and_then(|number| scripts.get_mut(&Some(number.to_owned()))?.pop_front());
+    own.or_else(|| scripts.get_mut(&None)?.pop_front()).unwrap_or_default()
+}
+
+/// The answer to a request that is not to be executed.
+pub(super) fn turned_away(fake: &FakeTwilio, request: &Received, answer: &Answer) -> Option<Response> {
+    if answer.drop_before {
+        fake.log(request.clone());
+        return Some(disconnect());
+    }
+    let refusal = scripted_refusal(answer)?;
+    Some(finish(fake, request.clone(), Err(refusal)))
+}
+
+/// Answers a request that was executed, as the script will have it.
+pub(super) async fn give(
+    fake: &FakeTwilio,
+    request: Received,
+    answer: &Answer,
+    answered: Answered,
+) -> Response {
     if answer.drop {
         fake.log(request);
         return disconnect();
@@ -166,15 +191,9 @@ async fn create(
         return std::future::pending().await;
     }
     // Logged before the delay: the caller may hang up in the meantime, which drops this future.
-    let response = finish(&fake, request, Ok((StatusCode::CREATED, created)));
+    let response = finish(fake, request, answered);
     tokio::time::sleep(Duration::from_millis(answer.delay_ms.unwrap_or(0))).await;
     response
-}
-
-fn next_answer(fake: &FakeTwilio, to: Option<&str>) -> Answer {
-    let mut state = locked(&fake.0.state);
-    let own = to.and_then(|to| state.scripts.get_mut(&Some(to.to_owned()))?.pop_front());
-    own.or_else(|| state.scripts.get_mut(&None)?.pop_front()).unwrap_or_default()
 }
 
 fn scripted_refusal(answer: &Answer) -> Option<Refusal> {
@@ -204,7 +223,7 @@ fn accept(fake: &FakeTwilio, form: &[(String, String)]) -> Result<Message, Refus
     }
     let now = fake.now();
     let mut state = locked(&fake.0.state);
-    if !state.numbers.is_empty() && !state.numbers.contains(&from) {
+    if !state.owns(&from) {
         return Err(Refusal::new(
             21606,
             format!("The 'From' phone number {from} is not a valid, message-capable Twilio phone number."),
@@ -279,10 +298,6 @@ fn page(fake: &FakeTwilio, path: &str, query: &[(String, String)]) -> Result<Val
         .filter(|(name, _)| name.starts_with("DateSent"))
         .map(|(name, date)| Ok((name.as_str(), moment(date)?)))
         .collect::<Result<_, Refusal>>()?;
-    let whole = |name: &str| value(query, name).and_then(|number| number.parse::<usize>().ok());
-    let page_size = whole("PageSize").unwrap_or(50).clamp(1, 1000);
-    let page = whole("Page").unwrap_or(0);
-
     let mut found = fake.messages();
     found.retain(|message| {
         let at = message.sent_at.unwrap_or(message.created_at);
@@ -291,6 +306,20 @@ fn page(fake: &FakeTwilio, path: &str, query: &[(String, String)]) -> Result<Val
             && dates.iter().all(|(name, date)| date.accepts(name, at))
     });
     found.reverse();
+    Ok(paged(path, query, "messages", &found, |message| json_of(fake, message)))
+}
+
+/// The page of a list that the query asks for. `name` is the list's name in the answer.
+pub(super) fn paged<T>(
+    path: &str,
+    query: &[(String, String)],
+    name: &str,
+    found: &[T],
+    json_of: impl Fn(&T) -> Value,
+) -> Value {
+    let whole = |name: &str| value(query, name).and_then(|number| number.parse::<usize>().ok());
+    let page_size = whole("PageSize").unwrap_or(50).clamp(1, 1000);
+    let page = whole("Page").unwrap_or(0);
     let start = page.saturating_mul(page_size).min(found.len());
     let end = (start + page_size).min(found.len());
     let address = |page: usize| {
@@ -301,9 +330,9 @@ fn page(fake: &FakeTwilio, path: &str, query: &[(String, String)]) -> Result<Val
         encoded.append_pair("PageSize", &page_size.to_string());
         format!("{path}?{}", encoded.append_pair("Page", &page.to_string()).finish())
     };
-    let messages: Vec<Value> = found[start..end].iter().map(|message| json_of(fake, message)).collect();
-    Ok(json!({
-        "messages": messages,
+    let items: Vec<Value> = found[start..end].iter().map(json_of).collect();
+    json!({
+        name: items,
         "page": page,
         "page_size": page_size,
         "start": start,
@@ -312,7 +341,7 @@ fn page(fake: &FakeTwilio, path: &str, query: &[(String, String)]) -> Result<Val
         "first_page_uri": address(0),
         "previous_page_uri": page.checked_sub(1).map(address),
         "next_page_uri": (end < found.len()).then(|| address(page + 1)),
-    }))
+    })
 }
 
 /// A date of the query: a whole day, or an instant.
@@ -345,7 +374,7 @@ fn moment(text: &str) -> Result<Moment, Refusal> {
 }
 
 /// `Wed, 18 Aug 2010 20:01:40 +0000`.
-fn date(at: i64) -> String {
+pub(super) fn date(at: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }

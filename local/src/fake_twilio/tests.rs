@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::wire::{Wire, serve};
 
+mod numbers;
+
 const CLIENT: &str = "+15550100001";
 const OURS: &str = "+15550100002";
 const START: i64 = 1_700_000_000_000; // Tue, 14 Nov 2023 22:13:20 UTC
@@ -105,8 +107,7 @@ impl Setup {
     }
 
     async fn send_form(&self, form: &[(&str, &str)]) -> Option<(u16, Value)> {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        self.request("POST", "/2010-04-01/Accounts/AC1/Messages.json", "secret", body).await
+        self.post("Messages.json", form).await
     }
 
     async fn send(&self, body: &str) -> Option<(u16, Value)> {
@@ -118,6 +119,11 @@ impl Setup {
         self.request("GET", &format!("/2010-04-01/Accounts/AC1/{path}"), "secret", String::new())
             .await
             .unwrap()
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Option<(u16, Value)> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.request("POST", &format!("/2010-04-01/Accounts/AC1/{path}"), "secret", body).await
     }
 
     async fn control(&self, path: &str, body: Value) -> (u16, Value) {

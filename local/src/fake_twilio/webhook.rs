@@ -150,6 +150,24 @@ pub(super) async fn post(fake: &FakeTwilio, url: &str, form: &[(&str, String)]) 
     posted
 }
 
+/// Posts the form, and what went wrong with it to the fallback URL if there is one.
+pub(super) async fn post_or_fall_back(
+    fake: &FakeTwilio,
+    url: &str,
+    fallback_url: Option<&str>,
+    mut form: Vec<(&'static str, String)>,
+) -> Posted {
+    let mut posted = post(fake, url, &form).await;
+    if let Some(fallback_url) = fallback_url.filter(|_| !posted.is_good()) {
+        form.push(("ErrorCode", "11200".to_owned()));
+        form.push(("ErrorUrl", url.split('#').next().unwrap_or_default().to_owned()));
+        let second = post(fake, fallback_url, &form).await;
+        posted.attempts.extend(second.attempts);
+        posted.body = second.body;
+    }
+    posted
+}
+
 async fn once(client: &HttpClient, request: Request<Body>, limit: Duration) -> Outcome {
     let exchange = async {
         let response = match client.request(request).await {

@@ -129,5 +129,7 @@ async fn an_outage_is_answered_without_execution() {
 fn resources_of_the_provider() {
     assert_eq!(resource("/2010-04-01/Accounts/AC1/Messages.json"), "Messages");
     assert_eq!(resource("/2010-04-01/Accounts/AC1/Messages/SM1.json"), "Messages/{sid}");
+    assert_eq!(resource("/v2/email/identities/b.c"), "/v2/email/identities/{identity}");
+    assert_eq!(resource("/v2/email/identities"), "/v2/email/identities");
     assert_eq!(resource("/else"), "/else");
 }
