@@ -67,8 +67,11 @@ struct Capabilities {
     sms: bool,
 }
 
+/// An application takes the place of the addresses of a number.
 #[derive(Deserialize)]
 struct Configured {
+    sms_application_sid: Option<String>,
+    voice_application_sid: Option<String>,
     sms_url: Option<String>,
     sms_method: Option<String>,
     sms_fallback_url: Option<String>,
@@ -85,10 +88,13 @@ impl From<Configured> for Hooks {
             url: url.unwrap_or_default(),
             method: method.unwrap_or_default(),
         };
+        let unless = |application: Option<String>, url: Option<String>| {
+            url.filter(|_| application.is_none_or(|application| application.is_empty()))
+        };
         Hooks {
-            sms: hook(set.sms_url, set.sms_method),
+            sms: hook(unless(set.sms_application_sid, set.sms_url), set.sms_method),
             sms_fallback: hook(set.sms_fallback_url, set.sms_fallback_method),
-            voice: hook(set.voice_url, set.voice_method),
+            voice: hook(unless(set.voice_application_sid, set.voice_url), set.voice_method),
             voice_status: hook(set.status_callback, set.status_callback_method),
         }
     }
@@ -110,7 +116,7 @@ impl Client {
     /// # Errors
     /// Says whether it is worth asking again.
     pub async fn number(&self, phone: &Phone) -> Result<Option<AccountNumber>, Trouble> {
-        let query = Serializer::new(String::new()).append_pair("PhoneNumber", phone.as_str()).finish();
+        let query = looking_for(phone);
         let page: Page = self.ask(Method::GET, &format!(".json?{query}"), None).await?;
         // The filter also finds numbers that begin so.
         let found =
@@ -127,17 +133,7 @@ impl Client {
     /// # Errors
     /// Says whether it is worth trying again. After `Unreachable` it may be set.
     pub async fn set_hooks(&self, sid: &str, hooks: &Hooks) -> Result<Hooks, Trouble> {
-        let mut form = Serializer::new(String::new());
-        for (name, hook) in
-            [("Sms", &hooks.sms), ("SmsFallback", &hooks.sms_fallback), ("Voice", &hooks.voice)]
-        {
-            form.append_pair(&format!("{name}Url"), &hook.url);
-            form.append_pair(&format!("{name}Method"), &hook.method);
-        }
-        form.append_pair("StatusCallback", &hooks.voice_status.url);
-        form.append_pair("StatusCallbackMethod", &hooks.voice_status.method);
-        let form = form.finish();
-        let shown: Shown = self.ask(Method::POST, &format!("/{sid}.json"), Some(form)).await?;
+        let shown: Shown = self.ask(Method::POST, &format!("/{sid}.json"), Some(form(hooks))).await?;
         Ok(shown.hooks)
     }
 
@@ -156,6 +152,25 @@ impl Client {
             }
         }
     }
+}
+
+/// The query of a look-up. On its own, as is the form, because a serializer may not live across an await.
+fn looking_for(phone: &Phone) -> String {
+    Serializer::new(String::new()).append_pair("PhoneNumber", phone.as_str()).finish()
+}
+
+/// The form that sets where Twilio calls. An application would take the place of the addresses, so there is none.
+fn form(hooks: &Hooks) -> String {
+    let mut form = Serializer::new(String::new());
+    for (name, hook) in [("Sms", &hooks.sms), ("SmsFallback", &hooks.sms_fallback), ("Voice", &hooks.voice)] {
+        form.append_pair(&format!("{name}Url"), &hook.url);
+        form.append_pair(&format!("{name}Method"), &hook.method);
+    }
+    form.append_pair("StatusCallback", &hooks.voice_status.url)
+        .append_pair("StatusCallbackMethod", &hooks.voice_status.method)
+        .append_pair("SmsApplicationSid", "")
+        .append_pair("VoiceApplicationSid", "");
+    form.finish()
 }
 
 /// What an answer means. Pure, so that the tests below can test it.
@@ -201,6 +216,13 @@ mod tests {
         assert_eq!(shown.hooks.sms, sms);
         assert_eq!(shown.hooks.voice, Hook::post(""));
         assert_ne!(shown.hooks.sms, Hook::post("https://example.com/sms"), "another method is another hook");
+    }
+
+    #[test]
+    fn an_application_takes_the_place_of_an_address() {
+        let with = LISTED.replace(r#""sms_method""#, r#""sms_application_sid": "AP1", "sms_method""#);
+        let page = answer(200, &with).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(page.incoming_phone_numbers[0].hooks.sms.url, "");
     }
 
     #[test]
