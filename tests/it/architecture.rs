@@ -645,7 +645,7 @@ fn a_message_is_hidden_for_longer_than_its_consumer_may_take() {
             consumers += 1;
         }
     }
-    assert_eq!(consumers, 4);
+    assert_eq!(consumers, 5);
 }
 
 /// A function gets its clients from its `main`, which builds each of them once.
