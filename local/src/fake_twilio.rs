@@ -1,5 +1,6 @@
 //! A Twilio that stands on the wire: messages are accepted, listed and called back as by the real one, its
-//! webhooks are signed and retried by its rules, and it plays the clients who text back.
+//! webhooks are signed and retried by its rules, and it plays the clients who text back. It also plays phones and
+//! browsers that call, does with these calls what the backend answers, and plays those who are called then.
 //!
 //! Serve [`router`] with [`crate::wire::serve`]; only that can close a connection without an answer. Beside
 //! the REST API there is a control surface for people and tests, in JSON, without authentication. Each entry
@@ -16,21 +17,31 @@
 //! | `POST /fake/numbers` `{"numbers": ["+1…"]}` | the account owns these numbers: other senders are refused |
 //! | `GET /fake/numbers` | the numbers that were looked up or registered, with their webhooks |
 //! | `POST /fake/webhooks` `{"sms_url": "…", "sms_fallback_url": "…"}` | where incoming texts are posted, unless the number itself says |
+//! | `POST /fake/voice` `{"app": {"url": "…", "fallback_url": "…", "status_callback": "…"}, "numbers": {…}}` | where calls are announced: those of browsers, and those to numbers that do not say themselves, see [`VoiceWebhooks`] |
+//! | `POST /fake/calls` `{"from": "+1…", "to": "+1…"}` | a phone or a browser (`client:…`) calls; the answer tells the whole call, see [`Call`] and [`Placed`] |
+//! | `GET /fake/calls` | the calls that are over |
+//! | `POST /fake/calls/webhooks` `{"sid": "CA…", "webhooks": [2, 1, 2]}` | posts these webhooks of a call now, by their place in its list |
+//! | `POST /fake/phones` `{"to": "+1…", "answers": ["busy", {"answers": 12}]}` | how those who are called next behave (or that one, if named), see [`Leg`] |
 //!
 //! ```sh
 //! curl -d '{"answers": [{"status": 429}, {"refuse": 21211}]}' localhost:4102/fake/script
 //! curl -d '{"from": "+15550100001", "to": "+15550100002", "body": "Hello"}' localhost:4102/fake/clients/send
+//! curl -d '{"from": "+15550100001", "to": "+15550100002", "script": ["no-answer"]}' localhost:4102/fake/calls
 //! ```
 //!
 //! While no number is registered, the account owns every number that it is asked for.
 //!
 //! Not there: messaging services, media downloads, API keys, redirects, webhooks by GET (they are posted) or over
 //! TLS (they count as connections that fail), and replies given as TwiML, which are returned to the caller but not
-//! sent.
+//! sent. Of the verbs of calls there are `Say`, `Play`, `Pause`, `Hangup`, `Reject`, `Redirect`, and `Dial` with `Number`
+//! and `Client`. Calls take no time: durations are only told, and every status has the time of its post.
 
+mod calling;
+mod calls;
 mod control;
 mod numbers;
 mod rest;
+mod twiml;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,11 +52,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::wire::{Now, locked};
+pub use calls::{Call, Dialled, Leg, Placed, Purpose, VoiceWebhooks, Webhook};
 pub use control::{ClientSent, ClientText};
 pub use numbers::Number;
 pub use webhook::Attempt;
 
-/// So many requests and messages are kept.
+/// So many requests, messages and calls are kept.
 const KEPT: usize = 10_000;
 const API_VERSION: &str = "2010-04-01";
 const STOP_WORDS: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
@@ -92,6 +104,13 @@ struct State {
     numbers: BTreeSet<String>,
     /// What is known of them, and of those that were asked for while there were none.
     resources: BTreeMap<String, Number>,
+    /// Where calls to numbers without webhooks of their own are announced.
+    voice: VoiceWebhooks,
+    /// Where calls of browsers are announced.
+    voice_app: VoiceWebhooks,
+    calls: VecDeque<Placed>,
+    /// How those who are called behave: a phone, a browser, or any.
+    phones: BTreeMap<Option<String>, VecDeque<Leg>>,
     default_callbacks: Vec<Callback>,
     requests: VecDeque<Received>,
     messages: VecDeque<Message>,
@@ -274,6 +293,10 @@ impl FakeTwilio {
             sms_fallback_url: config.sms_fallback_url,
             numbers: BTreeSet::new(),
             resources: BTreeMap::new(),
+            voice: VoiceWebhooks::default(),
+            voice_app: VoiceWebhooks::default(),
+            calls: VecDeque::new(),
+            phones: BTreeMap::new(),
             default_callbacks: ["queued", "sent", "delivered"].map(Callback::from).to_vec(),
             requests: VecDeque::new(),
             messages: VecDeque::new(),

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use super::webhook::{Attempt, Posted, post_or_fall_back};
 use super::{
-    API_VERSION, Answer, Callback, FakeTwilio, Message, START_WORDS, STOP_WORDS, new_sid, numbers::given,
-    push, segments,
+    API_VERSION, Answer, Callback, FakeTwilio, Message, START_WORDS, STOP_WORDS, calls, new_sid,
+    numbers::given, push, segments,
 };
 use crate::wire::locked;
 
@@ -29,16 +29,17 @@ pub(super) fn routes() -> Router<FakeTwilio> {
             get(async |State(fake): State<FakeTwilio>| Json(fake.numbers())).post(numbers),
         )
         .route("/fake/webhooks", post(webhooks))
+        .merge(calls::routes())
 }
 
-type Failed = (StatusCode, Json<Value>);
+pub(super) type Failed = (StatusCode, Json<Value>);
 
-fn failed(status: StatusCode, error: &str) -> Failed {
+pub(super) fn failed(status: StatusCode, error: &str) -> Failed {
     (status, Json(json!({"error": error})))
 }
 
 /// Reads JSON whatever the content type says: that is one thing less to type for curl.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
     serde_json::from_slice(body).map_err(|error| failed(StatusCode::BAD_REQUEST, &error.to_string()))
 }
 

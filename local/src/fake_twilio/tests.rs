@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::wire::{Wire, serve};
 
+mod calls;
 mod numbers;
+mod twiml;
 
 const CLIENT: &str = "+15550100001";
 const OURS: &str = "+15550100002";

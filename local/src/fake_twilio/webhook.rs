@@ -32,6 +32,8 @@ pub(super) struct Posted {
     pub attempts: Vec<Attempt>,
     /// The body of the last answer.
     pub body: String,
+    /// Its media type.
+    pub content_type: String,
 }
 
 impl Posted {
@@ -101,19 +103,34 @@ impl Overrides {
     }
 }
 
+struct Answer {
+    content_type: String,
+    body: String,
+}
+
 enum Outcome {
-    Answered(u16, String),
+    Answered(u16, Answer),
     NotConnected(String),
     /// Timed out, or closed before the whole answer was there.
     NoAnswer(String),
 }
 
-/// Posts the form, again if the URL's fragment and the outcome say so; without a pause, to spare the tests.
-pub(super) async fn post(fake: &FakeTwilio, url: &str, form: &[(&str, String)]) -> Posted {
-    let (target, fragment) = url.split_once('#').unwrap_or((url, ""));
-    let overrides = Overrides::parse(fragment);
+/// The body of a form, and its signature.
+pub(super) fn signed<N: AsRef<str>>(
+    fake: &FakeTwilio,
+    target: &str,
+    form: &[(N, String)],
+) -> (String, String) {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let signature = (fake.0.sign)(&fake.0.auth_token, target, body.as_bytes());
+    (body, signature)
+}
+
+/// Posts the form, again if the URL's fragment and the outcome say so; without a pause, to spare the tests.
+pub(super) async fn post<N: AsRef<str>>(fake: &FakeTwilio, url: &str, form: &[(N, String)]) -> Posted {
+    let (target, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let overrides = Overrides::parse(fragment);
+    let (body, signature) = signed(fake, target, form);
     // The same for all tries, so that the receiver can tell a repetition.
     let token = uuid::Uuid::new_v4().to_string();
     let client = fake.0.clients.with(overrides.connect_timeout);
@@ -136,8 +153,8 @@ pub(super) async fn post(fake: &FakeTwilio, url: &str, form: &[(&str, String)]) 
         };
         let again = overrides.retry_after(&outcome);
         let (status, error) = match outcome {
-            Outcome::Answered(status, body) => {
-                posted.body = body;
+            Outcome::Answered(status, answer) => {
+                (posted.body, posted.content_type) = (answer.body, answer.content_type);
                 (Some(status), None)
             }
             Outcome::NotConnected(error) | Outcome::NoAnswer(error) => (None, Some(error)),
@@ -176,8 +193,13 @@ async fn once(client: &HttpClient, request: Request<Body>, limit: Duration) -> O
             Err(error) => return Outcome::NoAnswer(error.to_string()),
         };
         let status = response.status().as_u16();
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         match to_bytes(Body::new(response.into_body()), usize::MAX).await {
-            Ok(body) => Outcome::Answered(status, String::from_utf8_lossy(&body).into_owned()),
+            Ok(body) => {
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Outcome::Answered(status, Answer { content_type, body })
+            }
             Err(error) => Outcome::NoAnswer(error.to_string()),
         }
     };
@@ -186,10 +208,10 @@ async fn once(client: &HttpClient, request: Request<Body>, limit: Duration) -> O
 }
 
 /// Counts as pending until it is dropped, whatever becomes of its task.
-struct Pending(FakeTwilio);
+pub(super) struct Pending(FakeTwilio);
 
 impl Pending {
-    fn new(fake: &FakeTwilio) -> Pending {
+    pub fn new(fake: &FakeTwilio) -> Pending {
         fake.0.pending.send_modify(|pending| *pending += 1);
         Pending(fake.clone())
     }
