@@ -48,12 +48,8 @@ const BESIDES: &[(&str, &[&str])] = &[
     ("sweeper", &["objects"]),
 ];
 /// The functions that may reach a provider.
-const SENDERS: &[(&str, &str)] = &[
-    ("sms-sender", "twilio"),
-    ("email-sender", "ses"),
-    ("provisioner", "twilio"),
-    ("provisioner", "ses"),
-];
+const SENDERS: &[(&str, &str)] =
+    &[("sms-sender", "twilio"), ("email-sender", "ses"), ("provisioner", "twilio"), ("provisioner", "ses")];
 /// Members that put everything together, and are part of nothing.
 const OUTSIDE: &[&str] = &["local", "tests", "bench", "bench-hello"];
 /// Where a package that reaches the world is let in; the members of `OUTSIDE` may have any.

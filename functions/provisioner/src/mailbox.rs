@@ -15,8 +15,10 @@ pub(crate) async fn set_up(deps: &Deps, business: &mut Business, troubles: &mut 
 }
 
 async fn identity(deps: &Deps, domain: &str) -> Result<MailIdentity, Trouble> {
-    match deps.mailer.identity(domain).await? {
-        Some(known) => Ok(known),
-        None => deps.mailer.create_identity(domain).await,
+    if let Some(known) = deps.mailer.identity(domain).await? {
+        return Ok(known);
     }
+    deps.mailer.create_identity(domain).await?;
+    let made = deps.mailer.identity(domain).await?;
+    made.ok_or_else(|| Trouble::Unreachable("SES does not know yet what it was told.".to_owned()))
 }

@@ -30,13 +30,10 @@ impl Mailer {
     ///
     /// # Errors
     /// Says whether it is worth trying again.
-    pub async fn create_identity(&self, domain: &str) -> Result<MailIdentity, Trouble> {
+    pub async fn create_identity(&self, domain: &str) -> Result<(), Trouble> {
         match self.ses.create_email_identity().email_identity(domain).send().await {
-            Ok(made) => Ok(identity(domain, made.verified_for_sending_status(), made.dkim_attributes())),
-            Err(error) if is(&error, "AlreadyExistsException") => {
-                let known = self.identity(domain).await?;
-                known.ok_or_else(|| Trouble::Unreachable("SES contradicts itself.".to_owned()))
-            }
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, "AlreadyExistsException") => Ok(()),
             Err(error) => Err(trouble(&error)),
         }
     }
