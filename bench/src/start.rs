@@ -116,6 +116,7 @@ fn started(mut command: Command, api: &str, system: &System) -> Result<tokio::pr
         ("RECORD_QUEUE_URL", &local.record_queue_url),
         ("EMAIL_QUEUE_URL", &local.queue_url(local::Source::Email)),
         ("EMAIL_EVENTS_QUEUE_URL", &local.queue_url(local::Source::EmailEvents)),
+        ("ONBOARDING_QUEUE_URL", &local.queue_url(local::Source::Onboarding)),
         ("AWS_ENDPOINT_URL_S3", &local.s3_endpoint),
         ("AWS_ENDPOINT_URL_SESV2", &local.ses_url),
         ("OBJECTS_BUCKET", local::BUCKET),

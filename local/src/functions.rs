@@ -33,7 +33,7 @@ pub(crate) struct Surroundings<'a> {
     /// The origin of everything behind the gateway.
     pub api_url: &'a str,
     /// In the order of [`Source`].
-    pub queue_urls: &'a [String; 4],
+    pub queue_urls: &'a [String; 5],
     pub providers: &'a Providers,
     pub opt_out_hash_key: &'a str,
     pub platform_key: &'a str,
@@ -53,6 +53,7 @@ pub(crate) struct Functions {
     pub recorder: message_recorder::Deps,
     pub email_sender: email_sender::Deps,
     pub email_receiver: email_receiver::Deps,
+    pub provisioner: provisioner::Deps,
     pub sweeper: sweeper::Deps,
     pub recounter: recounter::Deps,
 }
@@ -76,11 +77,6 @@ impl Functions {
             record_queue: around.queue(Source::Record),
             webhook: webhook(around.fallback_base_url),
         };
-        let settings = onboarding::Settings {
-            twilio_account_sid: twilio.account_sid.clone(),
-            public_base_url: twilio.public_base_url.clone(),
-            fallback_base_url: around.fallback_base_url.to_owned(),
-        };
         let platform_key = PlatformKey::from_sha256_hex(&signature::secret::hash(around.platform_key));
         let routes = health::routes(health::State { store: around.store("health")?, twilio_webhooks: true })
             .merge(sms::routes(sms::State { edge: around.edge("sms")?, outbox: around.outbox("sms")? }))
@@ -95,7 +91,8 @@ impl Functions {
             .merge(search::routes(search::State { edge: around.edge("search")? }))
             .merge(onboarding::routes(onboarding::State {
                 edge: Edge::new(around.store("onboarding")?, platform_key),
-                settings,
+                queue: around.queue(Source::Onboarding),
+                account: onboarding::TwilioAccount(twilio.account_sid.clone()),
             }))
             .merge(email::routes(email::State {
                 edge: around.edge("email")?,
@@ -116,12 +113,7 @@ impl Functions {
             fallback: web::app(twilio_fallback::routes(fallback)),
             sender: sms_sender::Deps {
                 store: around.store("sms-sender")?,
-                twilio: twilio::Client::new(twilio::Config {
-                    api_url: twilio.api_url.clone(),
-                    account_sid: twilio.account_sid.clone(),
-                    auth_token: twilio.auth_token.clone(),
-                    public_base_url: twilio.public_base_url.clone(),
-                }),
+                twilio: around.twilio_client(),
                 outbox: around.outbox("sms-sender")?,
             },
             recorder: message_recorder::Deps {
@@ -148,11 +140,23 @@ impl Functions {
                 tokens: around.tokens()?,
                 inbound_domain: Some(INBOUND_DOMAIN.to_owned()),
             },
+            provisioner: provisioner::Deps {
+                store: around.store("provisioner")?,
+                twilio: around.twilio_client(),
+                mailer: Mailer::new(around.ses, ses::Settings::default()),
+                outbox: around.outbox("provisioner")?,
+                origins: provisioner::Origins {
+                    public: twilio.public_base_url.clone(),
+                    voice: twilio.public_base_url.clone(),
+                    fallback: around.fallback_base_url.to_owned(),
+                },
+            },
             recounter: recounter::Deps { store: around.store("recounter")? },
             sweeper: sweeper::Deps {
                 store: around.store("sweeper")?,
                 sms_queue: around.queue(Source::Sms),
                 email_queue: around.queue(Source::Email),
+                onboarding_queue: around.queue(Source::Onboarding),
                 objects: around.objects(),
             },
         })
@@ -190,6 +194,16 @@ impl Surroundings<'_> {
             sms: self.queue(Source::Sms),
             email: self.queue(Source::Email),
             record: self.queue(Source::Record),
+        })
+    }
+
+    fn twilio_client(&self) -> twilio::Client {
+        let account = self.twilio;
+        twilio::Client::new(twilio::Config {
+            api_url: account.api_url.clone(),
+            account_sid: account.account_sid.clone(),
+            auth_token: account.auth_token.clone(),
+            public_base_url: account.public_base_url.clone(),
         })
     }
 

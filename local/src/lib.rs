@@ -121,8 +121,8 @@ pub struct Local {
     /// Where "now" comes from.
     pub clock: Clock,
     functions: Functions,
-    pumps: [Pump; 4],
-    feeds: [Feed; 4],
+    pumps: [Pump; 5],
+    feeds: [Feed; 5],
     data: Option<Arc<Data>>,
     stopping: watch::Sender<bool>,
     /// Ends by itself after `stopping`.

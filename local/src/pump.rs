@@ -32,11 +32,14 @@ pub enum Source {
     Email,
     /// What became of mail, and mail from clients: `email-receiver`.
     EmailEvents,
+    /// Businesses to set up at Twilio and SES: `provisioner`.
+    Onboarding,
 }
 
 impl Source {
     /// Every queue that feeds a function.
-    pub const ALL: [Source; 4] = [Source::Sms, Source::Record, Source::Email, Source::EmailEvents];
+    pub const ALL: [Source; 5] =
+        [Source::Sms, Source::Record, Source::Email, Source::EmailEvents, Source::Onboarding];
 
     /// The function that it feeds.
     pub fn function(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Source {
             Source::Record => "message-recorder",
             Source::Email => "email-sender",
             Source::EmailEvents => "email-receiver",
+            Source::Onboarding => "provisioner",
         }
     }
 }
@@ -125,6 +129,9 @@ impl Pump {
                 let receiver = &self.functions.email_receiver;
                 let read = email_receiver::read;
                 batch::run_read(event, read, |job| email_receiver::handle(receiver, job)).await
+            }
+            Source::Onboarding => {
+                batch::run(event, |job| provisioner::handle(&self.functions.provisioner, job)).await
             }
         };
         let failed: BTreeSet<_> =

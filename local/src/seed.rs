@@ -6,8 +6,10 @@ mod replay;
 mod words;
 
 use std::future::Future;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use axum::http::request::Builder;
 use axum::http::{Request, header};
 use domain::BusinessId;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -15,7 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use crate::servers::sdk_config;
-use crate::{Error, Local, OPT_OUT_HASH_KEY};
+use crate::{Error, Local, OPT_OUT_HASH_KEY, Source};
 use replay::Replay;
 
 pub use plan::{GUIDE, PEOPLE};
@@ -28,6 +30,9 @@ pub const NUMBER: &str = "+14155550100";
 pub const EMAIL: &str = "hello@demo-studio.example.com";
 /// The number of its location 1.
 pub const OTHER_NUMBER: &str = "+14155550199";
+/// How often it is looked whether the demo business is set up, and how long between two looks.
+const LOOKS: usize = 600;
+const PAUSE: Duration = Duration::from_millis(50);
 /// More than any answer has.
 const LARGEST: usize = 1024 * 1024;
 
@@ -49,6 +54,7 @@ pub async fn demo(local: &Local) -> Result<String, Error> {
         ],
     });
     let answer = onboard(local, &business).await?;
+    set_up(local).await?;
     if let Some(api_key) = answer["api_key"].as_str() {
         local.keep_api_key(api_key)?;
         return Ok(api_key.to_owned());
@@ -75,12 +81,33 @@ pub fn inbox(local: &Local, people: usize) -> impl Future<Output = Result<(), Er
     }
 }
 
+/// Waits until Twilio was told where to call: before that, nothing is sent from a number. A Twilio that does not have
+/// these numbers says so, which is an end as well.
+async fn set_up(local: &Local) -> Result<(), Error> {
+    for _ in 0..LOOKS {
+        // Nobody else may be polling.
+        while local.deliver_once(Source::Onboarding).await?.is_some() {}
+        let status = Request::get(format!("{}/business/{BUSINESS}/onboard/status", local.base_url));
+        if answered(local, status, Body::empty()).await?["status"] != "in_progress" {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err("the demo business is not set up in time".into())
+}
+
 async fn onboard(local: &Local, business: &Value) -> Result<Value, Error> {
+    let request = Request::post(format!("{}/business/onboard", local.base_url));
+    answered(local, request, Body::from(business.to_string())).await
+}
+
+/// What whoever runs omega is answered.
+async fn answered(local: &Local, request: Builder, body: Body) -> Result<Value, Error> {
     let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(format!("{}/business/onboard", local.base_url))
+    let request = request
         .header("X-API-KEY", &local.platform_key)
         .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(business.to_string()))?;
+        .body(body)?;
     let answer = client.request(request).await?;
     let status = answer.status();
     let body = to_bytes(Body::new(answer.into_body()), LARGEST).await?;

@@ -152,12 +152,15 @@ pub(crate) fn fake_sns() -> Router {
 
 /// The stand-in for Twilio, with its webhooks pointing here.
 pub(crate) fn fake_twilio(origin: &str, fallback_origin: &str, now: Now) -> FakeTwilio {
-    FakeTwilio::new(FakeTwilioConfig {
+    let fake = FakeTwilio::new(FakeTwilioConfig {
         account_sid: FAKE_ACCOUNT_SID.to_owned(),
         auth_token: FAKE_AUTH_TOKEN.to_owned(),
         sms_url: format!("{origin}/omega/twilio/sms/reply{RETRIES}"),
         sms_fallback_url: Some(format!("{fallback_origin}/omega/twilio/sms/reply")),
         now,
         sign: signature::twilio::sign_form,
-    })
+    });
+    let status = format!("{origin}/omega/twilio/voice/status");
+    fake.set_voice_app(&format!("{origin}/omega/voice-calls/twiml{RETRIES}"), Some(&status));
+    fake
 }

@@ -52,8 +52,9 @@ impl Local {
         let sqs = queues(&template, data.as_deref(), now.clone())?;
         let sqs_endpoint = ports.sqs.origin;
         servers.spawn(wire::serve(ports.sqs.listener, wire.layer("sqs", sqs::router(sqs.clone()))));
-        let [sms, record, email, email_events] = Source::ALL.map(|source| template.feed(source.function()));
-        let feeds = [sms?, record?, email?, email_events?];
+        let [sms, record, email, email_events, onboarding] =
+            Source::ALL.map(|source| template.feed(source.function()));
+        let feeds = [sms?, record?, email?, email_events?, onboarding?];
         let urls = feeds.each_ref().map(|feed| sqs::queue_url(&sqs_endpoint, &feed.queue));
         let dead = feeds.each_ref().map(|feed| sqs::queue_url(&sqs_endpoint, &feed.dead_letters));
 
@@ -69,6 +70,7 @@ impl Local {
         let (ses_url, s3_endpoint) = (ports.ses.origin, ports.s3.origin);
         servers.spawn(wire::serve(ports.s3.listener, wire.layer("s3", storage.router()?)));
         let ses = servers::fake_ses(&storage, &sqs, &feeds[Source::EmailEvents as usize].queue, now);
+        ses.set_identities_verify(true);
         let fake = wire.layer("ses", fake_ses::api(ses.clone()));
         let fake = fake.merge(fake_ses::people(ses.clone())).nest("/sns", servers::fake_sns());
         servers.spawn(wire::serve(ports.ses.listener, fake));

@@ -113,7 +113,8 @@ impl App {
 
     /// How often Twilio was asked what became of a text.
     pub fn questions(&self) -> usize {
-        self.local.wire.operations("twilio").iter().filter(|operation| operation.starts_with("GET")).count()
+        let asks = |operation: &&String| operation.starts_with("GET Messages");
+        self.local.wire.operations("twilio").iter().filter(asks).count()
     }
 
     /// What reached Twilio, in alphabetical order.

@@ -232,6 +232,7 @@ impl Studio {
         let body = Text("Hello".to_owned());
         let draft = Draft {
             client: id(client),
+            provisional: false,
             to: address(client),
             body,
             wl_user_id: None,
@@ -296,7 +297,7 @@ impl Studio {
             Deed::Send { client, category } => {
                 let mut message = self.message(client, category);
                 let request = message.request_id.expect("a request");
-                store.accept(&mut message, request, 0, shards).await.unwrap();
+                store.accept(&mut message, request, 0, (shards, false)).await.unwrap();
                 self.keep(message.at);
             }
             Deed::Mark { client, read, which } => {

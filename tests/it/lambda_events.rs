@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::SqsEvent;
@@ -15,9 +16,12 @@ use domain::email_event::{EmailEventKind, mailgun, postmark, sendgrid, ses};
 use domain::job::{Job, Work};
 use domain::{Clock, Timestamp};
 use email_webhooks::{Certificates, Settings};
-use local::{Local, Options, TwilioAccount};
+use local::fake_twilio::{self, FakeTwilio, FakeTwilioConfig};
+use local::wire::serve;
+use local::{Local, Options, Source, TwilioAccount};
 use serde_json::{Value, json};
 use signature::twilio::sign_form;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 use web::access::{Access, ROUTES};
 
@@ -144,6 +148,7 @@ const BATCHES: &[(&str, &[usize])] = &[
     ("email_receiver", &[]),
     ("email_sender", &[]),
     ("message_recorder", &[]),
+    ("provisioner", &[]),
     ("sms_sender", &[]),
     ("sms_sender_backfill", &[]),
     ("sms_sender_malformed", &[1]),
@@ -157,8 +162,19 @@ const FORMS: &[(&str, &str)] = &[
 ];
 
 async fn start(origin: &str) -> Local {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api_url = format!("http://{}", listener.local_addr().unwrap());
+    let twilio = FakeTwilio::new(FakeTwilioConfig {
+        account_sid: ACCOUNT.to_owned(),
+        auth_token: TOKEN.to_owned(),
+        sms_url: origin.to_owned(),
+        sms_fallback_url: None,
+        now: Arc::new(|| 0),
+        sign: sign_form,
+    });
+    tokio::spawn(serve(listener, fake_twilio::router(twilio)));
     let account = TwilioAccount {
-        api_url: "http://127.0.0.1:9".to_owned(),
+        api_url,
         account_sid: ACCOUNT.to_owned(),
         auth_token: TOKEN.to_owned(),
         auth_token_secondary: None,
@@ -264,6 +280,7 @@ async fn every_call_is_answered_as_it_is_over_http() {
         let body: Value = serde_json::from_str(&body).unwrap();
         if let Some(created) = body["api_key"].as_str() {
             api_key = Some(created.to_owned());
+            local.deliver_once(Source::Onboarding).await.unwrap();
         }
     }
 }

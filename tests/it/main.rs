@@ -36,6 +36,8 @@ mod merging;
 mod messages;
 mod notes;
 mod onboarding;
+mod onboarding_deaths;
+mod onboarding_steps;
 mod order;
 mod outage;
 mod permissions;

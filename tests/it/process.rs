@@ -67,7 +67,7 @@ async fn a_text_of_the_client_is_recorded_and_nothing_is_sent() {
     assert_eq!((&stored["provider"], &stored["segments"]), (&json!("external"), &Value::Null));
     assert_eq!(stored["provider_metadata"], json!({"source": "chat"}));
     assert_eq!(studio.client(7).await["unread_messages_count"], 1);
-    assert_eq!(app.local.twilio.requests().len(), 0);
+    assert_eq!(app.calls_that_send(), 0);
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn what_was_sent_elsewhere_is_stored_by_the_consumer_and_never_sent() {
     assert_eq!((&message["attempt"], &message["is_read"]), (&json!(0), &json!(true)));
     assert_eq!(stored["messages"][1]["message"], "Two");
     app.sweep().await;
-    assert_eq!(app.local.twilio.requests().len(), 0);
+    assert_eq!(app.calls_that_send(), 0);
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn what_another_system_has_yet_to_send_is_reported_on_but_not_taken_back_o
     assert_eq!((canceled.status, &canceled.body["current"]), (409, &json!({"status": "queued"})));
     assert_eq!(reported["applied"], true);
     assert_eq!(retried.bad_fields(), [r#"["path","message_id"]"#]);
-    assert_eq!(app.local.twilio.requests().len(), 0);
+    assert_eq!(app.calls_that_send(), 0);
 }
 
 #[tokio::test]

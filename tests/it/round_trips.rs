@@ -92,14 +92,54 @@ async fn an_idempotency_key_costs_two_more_writes() {
 async fn sending_a_text_is_a_read_a_claim_and_a_result() {
     let app = App::start().await;
     let studio = warm(&app).await;
-    app.local.twilio.script(Some(ADA), [Answer::accept().with_callbacks(Vec::<Callback>::new())]);
-    studio.queue(7, ADA, "Hi").await;
-    app.local.wire.clear();
-    app.local.deliver_once(Source::Sms).await.unwrap();
-    assert_eq!(dynamodb(&app), ["Query", "TransactWriteItems", "TransactWriteItems"]);
+    // Whose text it is, is believed for five seconds.
+    for expected in [vec!["Query", "GetItem"], vec!["Query"]] {
+        app.local.twilio.script(Some(ADA), [Answer::accept().with_callbacks(Vec::<Callback>::new())]);
+        studio.queue(7, ADA, "Hi").await;
+        app.local.wire.clear();
+        app.local.deliver_once(Source::Sms).await.unwrap();
+        let rest = ["TransactWriteItems", "TransactWriteItems"];
+        assert_eq!(dynamodb(&app), [expected, rest.to_vec()].concat());
+    }
     assert_eq!(app.local.wire.operations("twilio"), ["POST Messages"]);
     // The queue is emptied by whoever delivers, and nothing is put on it.
     assert_eq!(sqs(&app), ["ReceiveMessage", "DeleteMessageBatch"]);
+}
+
+#[tokio::test]
+async fn setting_a_business_up_is_a_write_for_each_thing_and_a_look_at_each_number() {
+    let app = App::start().await;
+    let number = |phone: &str| json!({"phone_number": phone});
+    let body = json!({
+        "business_id": 5,
+        "from_email": "hello@studio.example.com",
+        "phone_numbers": [number("+14155550100"), number("+14155550101")],
+        "locations": [{"location_id": 3, "name": "Harbor"}],
+    });
+    let call = async || {
+        app.local.wire.clear();
+        send(app.platform(Method::POST, "/business/onboard").json(&body)).await.ok();
+        assert_eq!(sqs(&app), ["SendMessageBatch"]);
+        dynamodb(&app)
+    };
+    let job = async || {
+        app.local.wire.clear();
+        app.local.deliver_once(Source::Onboarding).await.unwrap();
+        assert_eq!(dynamodb(&app), ["GetItem", "UpdateItem"]);
+        [app.local.wire.operations("twilio"), app.local.wire.operations("ses")]
+    };
+    let (number, numbers) = ("GET IncomingPhoneNumbers", "POST IncomingPhoneNumbers/{sid}");
+    let (domain, domains) = ("GET /v2/email/identities/{identity}", "POST /v2/email/identities");
+
+    let mut expected =
+        vec!["GetItem", "TransactWriteItems", "UpdateItem", "PutItem", "PutItem", "PutItem", "UpdateItem"];
+    assert_eq!(call().await, expected, "business and key, location, two numbers, mailbox, what is known");
+    assert_eq!(job().await, [vec![number, numbers, number, numbers], vec![domain, domains, domain]]);
+
+    expected = vec!["GetItem", "UpdateItem", "PutItem", "UpdateItem"];
+    assert_eq!(call().await, expected, "location, mailbox, what is known");
+    assert_eq!(job().await, [vec![number, number], vec![domain]]);
+    assert_eq!(costs(&app, send(app.platform(Method::GET, "/business/5/onboard/status"))).await, ["GetItem"]);
 }
 
 #[tokio::test]

@@ -2,15 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::location::LocationChanges;
-use domain::phone::Country;
-use web::read::{JsonBody, Object, PathParams, filled, phone, text};
-use web::schemas::location::LocationResponse;
+use web::read::{JsonBody, PathParams};
+use web::schemas::location::{LocationResponse, changes};
 use web::{ApiResult, Edge, Tenant};
-
-const LONGEST_NAME: usize = 200;
-const LONGEST_ADDRESS: usize = 500;
-const LONGEST_TIME_ZONE: usize = 64;
 
 /// `GET /omega/businesses/{business_id}/locations`: all of them, by name.
 pub async fn list(tenant: Tenant, State(edge): State<Edge>) -> ApiResult<Json<Vec<LocationResponse>>> {
@@ -26,17 +20,7 @@ pub async fn upsert(
     body: JsonBody,
 ) -> ApiResult<Json<LocationResponse>> {
     let location = path.id("location_id")?;
-    let changes = body.read(|object| read(object, tenant.business().country))?;
+    let changes = body.read(|object| changes(object, tenant.business().country))?;
     let location = edge.store().upsert_location(tenant.id(), location, &changes).await?;
     Ok(Json(location.into()))
-}
-
-fn read(object: &Object<'_>, country: Country) -> Option<LocationChanges> {
-    let label = object.required("name", filled(LONGEST_NAME));
-    Some(LocationChanges {
-        address: object.change("address", text(LONGEST_ADDRESS)),
-        phone: object.change("phone_number", phone(country)),
-        time_zone: object.change("timezone", text(LONGEST_TIME_ZONE)),
-        label: label?,
-    })
 }

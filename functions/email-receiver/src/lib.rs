@@ -52,7 +52,8 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
         | Work::BackfillInbound {}
         | Work::Record(_)
         | Work::RecordStored { .. }
-        | Work::ReceiveSms(_) => Err(Error::internal("a job of another queue")),
+        | Work::ReceiveSms(_)
+        | Work::Provision { .. } => Err(Error::internal("a job of another queue")),
     }
 }
 

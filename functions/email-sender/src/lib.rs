@@ -57,6 +57,7 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
         | Work::RecordStored { .. }
         | Work::ReceiveSms(_)
         | Work::ReceiveEmail(_)
-        | Work::SesNotice { .. } => Err(Error::internal("a job of another queue")),
+        | Work::SesNotice { .. }
+        | Work::Provision { .. } => Err(Error::internal("a job of another queue")),
     }
 }

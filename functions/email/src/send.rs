@@ -221,6 +221,7 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
     };
     let draft = Draft {
         client: client?,
+        provisional: false,
         to: Address::Email(to?),
         body: Text(body?),
         wl_user_id,

@@ -30,7 +30,8 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
         | Work::BackfillInbound {}
         | Work::SendEmail { .. }
         | Work::ReceiveEmail(_)
-        | Work::SesNotice { .. } => Err(Error::internal("a job of another queue")),
+        | Work::SesNotice { .. }
+        | Work::Provision { .. } => Err(Error::internal("a job of another queue")),
     }
 }
 

@@ -61,6 +61,7 @@ pub async fn process(
     let item = if asked.sender_type == Some(UserType::Client) {
         record(&outbox, tenant.business(), asked, (theirs, ours), request, &correlation).await?
     } else {
+        may_go_out(tenant.business(), &ours, &theirs)?;
         send(&outbox, tenant.business(), asked, (ours, theirs), request, &correlation).await?
     };
     Ok(Json(AcceptedResponse { message: "Accepted", request_id: request, items: vec![item] }))
@@ -153,6 +154,13 @@ fn our_address(business: &Business, asked: &Request) -> Result<Address, ApiError
     address.ok_or_else(|| missing("business_id", json!(asked.business), said))
 }
 
+/// Whether a text can be sent from our number to theirs. Of a mail, its sender decides.
+fn may_go_out(business: &Business, ours: &Address, theirs: &Address) -> Result<(), ApiError> {
+    let (Address::Phone(from), Address::Phone(to)) = (ours, theirs) else { return Ok(()) };
+    let fits = business.may_send_from(from).and_then(|()| business.may_text(from, to));
+    fits.map_err(|unfit| missing("from_phone_number", Value::Null, &unfit.to_string()))
+}
+
 async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Result<Address, ApiError> {
     let known = outbox.store.client_view(tenant.id(), asked.client).await?.map(|view| view.client);
     let (address, said) = match asked.mail {
@@ -187,6 +195,7 @@ fn envelope(business: &Business, asked: &Request, from: Address) -> Envelope {
 fn draft(asked: Request, to: Address) -> Draft {
     Draft {
         client: asked.client,
+        provisional: false,
         to,
         body: asked.body,
         wl_user_id: asked.wl_user_id,

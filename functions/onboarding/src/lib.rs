@@ -3,10 +3,12 @@
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
+use queue::Queue;
 use web::Edge;
 
 mod api_key;
 mod onboard;
+mod request;
 mod status;
 
 /// What this function needs.
@@ -14,20 +16,15 @@ mod status;
 pub struct State {
     /// Callers, their answers, and the store.
     pub edge: Edge,
-    /// What it tells businesses to set up elsewhere.
-    pub settings: Settings,
+    /// Jobs of the provisioner, which does what is to do at Twilio and SES.
+    pub queue: Queue,
+    /// Whose numbers are used.
+    pub account: TwilioAccount,
 }
 
-/// Where things are, outside.
+/// The Twilio account whose numbers are used.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// The Twilio account whose numbers are used.
-    pub twilio_account_sid: String,
-    /// Origin of the webhooks.
-    pub public_base_url: String,
-    /// Origin of the fallback.
-    pub fallback_base_url: String,
-}
+pub struct TwilioAccount(pub String);
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {

@@ -1,53 +1,41 @@
 //! Set up a business, or go on setting it up.
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use domain::access::{ApiKey, KEY_PREFIX};
-use domain::business::{Business, BusinessNumber, InboundRoute};
+use domain::business::{Business, BusinessNumber, InboundRoute, NumberState};
 use domain::conversation::Actor;
-use domain::email::Email;
-use domain::inbox::Shards;
-use domain::onboarding::{Step, StepName, StepState};
-use domain::phone::{Country, Phone};
-use domain::{BusinessId, Error, Result};
-use serde_json::Value;
+use domain::job::{Job, Work};
+use domain::onboarding::Setup;
+use domain::{Error, Result};
+use queue::Queue;
 use signature::secret::Secret;
 use store::Store;
-use web::read::{JsonBody, Object, Problem, id, integer, mailbox, text};
-use web::{ApiResult, Edge, Platform, ShownOnce};
+use web::read::{JsonBody, id};
+use web::{ApiResult, Correlation, Edge, Platform, ShownOnce};
 
-use crate::Settings;
+use crate::TwilioAccount;
+use crate::request::{Request, read};
 use crate::status::OnboardingStatus;
 
-/// Numbers in one call.
-const MOST_NUMBERS: usize = 100;
 /// How often a race with another call for the same business is run again.
 const RACES: usize = 40;
-/// Twilio tries a webhook again, as the fragment of its address says.
-const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
+/// How long a job may take to do its work before the sweeper queues it again.
+const GRACE: Duration = Duration::from_secs(60);
 
-/// A request, checked. Its numbers are read in the business's own country.
-struct Request {
-    business: BusinessId,
-    business_name: Option<String>,
-    from_email: Option<Email>,
-    time_zone: Option<String>,
-    country: Country,
-    subdomain: Option<String>,
-    twilio_account_sid: Option<String>,
-    from_phone: Option<Phone>,
-    numbers: Vec<BusinessNumber>,
-    inbox_shards: Option<Shards>,
-}
-
-/// `POST /omega/business/onboard`: creates the business and its key, then lets its numbers lead to it. Calling again
-/// continues where it stopped and leaves alone what is done; new numbers are added. The key is in the answer that
-/// created the business, and cannot be shown again.
+/// `POST /omega/business/onboard`: creates the business and its key, stores its locations, and lets its numbers and its
+/// mailbox lead to it. What is to do at Twilio and SES is left to a job. Calling again continues where it stopped and
+/// leaves alone what is done; new numbers are added. The key is in the answer that created the business, and cannot be
+/// shown again.
 pub(crate) async fn onboard(
     _: Platform,
     State(edge): State<Edge>,
-    State(settings): State<Settings>,
+    State(queue): State<Queue>,
+    State(account): State<TwilioAccount>,
+    Extension(Correlation(correlation)): Extension<Correlation>,
     body: JsonBody,
 ) -> ApiResult<Response> {
     let store = edge.store();
@@ -56,12 +44,12 @@ pub(crate) async fn onboard(
         Err(_) => None,
     };
     let country = known.as_ref().map(|business| business.country);
-    let asked = body.read(|object| read(object, country, &settings))?;
+    let asked = body.read(|object| read(object, country, &account))?;
     let (begun, secret) = match known {
         Some(business) => (business, None),
         None => create(store, &asked).await?,
     };
-    let business = match go_on(store, begun.clone(), &asked, &settings).await {
+    let business = match go_on(store, begun.clone(), &asked).await {
         Ok(business) => business,
         // The key cannot be shown again, so it is shown now. The steps say that the call is to be repeated.
         Err(error) if secret.is_some() => {
@@ -70,45 +58,33 @@ pub(crate) async fn onboard(
         }
         Err(error) => return Err(error.into()),
     };
-    let mut answer = OnboardingStatus::from(business);
+    leave_job(&queue, &business, correlation).await;
+    Ok(answered(OnboardingStatus::of(store, &business).await?, secret)?)
+}
+
+/// Left undone, the sweeper does it.
+async fn leave_job(queue: &Queue, business: &Business, correlation: String) {
+    if !needs_others(business) {
+        return;
+    }
+    let job = Job::new(correlation, Work::Provision { business_id: business.business_id });
+    if let Err(error) = queue.send(&[job]).await {
+        tracing::warn!(error = %error, "left to the sweeper");
+    }
+}
+
+/// Whether there is something to do at Twilio or SES.
+fn needs_others(business: &Business) -> bool {
+    !business.setup.open && (!business.phone_numbers.is_empty() || business.from_email.is_some())
+}
+
+/// The answer, which is kept without the key for whoever repeats the call.
+fn answered(mut answer: OnboardingStatus, secret: Option<String>) -> Result<Response> {
     let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
     answer.api_key = secret;
     let mut response = Json(answer).into_response();
     response.extensions_mut().insert(ShownOnce(kept));
     Ok(response)
-}
-
-/// `known` is the country of a business that exists: a repeated call need not name it, and cannot change it.
-fn read(object: &Object<'_>, known: Option<Country>, settings: &Settings) -> Option<Request> {
-    let business = object.required("business_id", id);
-    let country = object.optional("country", |value| {
-        Country::parse(&text(2)(value)?)
-            .ok_or_else(|| Problem::value("it is not an ISO 3166-1 alpha-2 country"))
-    });
-    let country = known.or(country).unwrap_or_default();
-    let number = |value: &Value| Phone::parse(&text(64)(value)?, country).map_err(Problem::value);
-    // A business is set up as a whole: one bad number refuses the call, so that none is forgotten.
-    let numbers = object.every("phone_numbers", MOST_NUMBERS, |entry| {
-        let phone = entry.required("phone_number", number);
-        let location_id = entry.optional("location_id", id);
-        Some(BusinessNumber { phone: phone?, location_id })
-    });
-    let twilio_account_sid = object.optional("twilio_account_sid", |value| match text(34)(value)? {
-        sid if sid == settings.twilio_account_sid => Ok(sid),
-        _ => Err(Problem::value("omega is not set up for this Twilio account")),
-    });
-    Some(Request {
-        business_name: object.optional("business_name", text(200)),
-        from_email: object.optional("from_email", mailbox),
-        time_zone: object.optional("timezone", text(64)),
-        subdomain: object.optional("subdomain", text(63)),
-        from_phone: object.optional("from_phone_number", number),
-        business: business?,
-        country,
-        twilio_account_sid,
-        inbox_shards: object.optional("inbox_shards", shards),
-        numbers: numbers?,
-    })
 }
 
 /// The new business and its key, unless another call is faster.
@@ -127,13 +103,10 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         subdomain: asked.subdomain.clone(),
         twilio_account_sid: asked.twilio_account_sid.clone(),
         inbox_shards: asked.inbox_shards.unwrap_or_default(),
-        requests_per_minute: Default::default(),
-        allowed_origins: Vec::new(),
-        steps: vec![
-            Step::done(StepName::Business),
-            Step::done(StepName::ApiKey),
-            Step::pending(StepName::PhoneNumbers, "not finished", "Repeat the call."),
-        ],
+        requests_per_minute: asked.requests_per_minute.unwrap_or_default(),
+        allowed_origins: asked.allowed_origins.clone().unwrap_or_default(),
+        setup: Setup { open: true, ..Setup::default() },
+        setup_version: 0,
         created_at: now,
     };
     if store.insert_business(&business, &key).await? {
@@ -144,21 +117,18 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
     Ok((business.ok_or_else(|| Error::internal("a business that exists cannot be read"))?, None))
 }
 
-/// Does what is still to do and stores how far it came. When another call for the same business stored its own
-/// findings meanwhile, goes on from those.
-async fn go_on(
-    store: &Store,
-    mut business: Business,
-    asked: &Request,
-    settings: &Settings,
-) -> Result<Business> {
+/// Does what is still to do and stores how far it came. When somebody else stored something about the business meanwhile,
+/// goes on from that.
+async fn go_on(store: &Store, mut business: Business, asked: &Request) -> Result<Business> {
+    for (location, changes) in &asked.locations {
+        store.upsert_location(asked.business, *location, changes).await?;
+    }
     for _ in 0..RACES {
-        let before = business.phone_numbers.clone();
-        let refused = claim_numbers(store, &mut business, asked).await?;
-        let mailbox = claim_mailbox(store, &mut business, asked).await?;
-        business.steps = steps(&business, &refused, settings);
-        business.steps.extend(mailbox);
-        if store.put_onboarding(&business, &before).await? {
+        change(&mut business, asked);
+        claim_numbers(store, &mut business, asked).await?;
+        claim_mailbox(store, &mut business, asked).await?;
+        let due = needs_others(&business).then(|| store.clock().now().plus(GRACE));
+        if store.put_setup(&business, due).await? {
             return Ok(business);
         }
         let stored = store.business(asked.business).await?;
@@ -167,23 +137,48 @@ async fn go_on(
     Err(Error::Unavailable("too many calls set this business up at once".into()))
 }
 
+/// What is asked for and needs nobody's leave. What did not work the last time is forgotten, because it is tried again.
+fn change(business: &mut Business, asked: &Request) {
+    let setup = &mut business.setup;
+    setup.open = false;
+    setup.locations |= !asked.locations.is_empty();
+    setup.troubles.clear();
+    set(&mut setup.a2p_brand_sid, &asked.a2p_brand_sid);
+    set(&mut setup.a2p_campaign_sid, &asked.a2p_campaign_sid);
+    set(&mut setup.test_phone, &asked.test_phone);
+    business.requests_per_minute = asked.requests_per_minute.unwrap_or(business.requests_per_minute);
+    if let Some(origins) = &asked.allowed_origins {
+        business.allowed_origins.clone_from(origins);
+    }
+    for number in &mut business.phone_numbers {
+        if number.state != NumberState::Ready {
+            number.state = NumberState::Pending;
+        }
+        let named = asked.numbers.iter().find(|named| named.phone == number.phone);
+        set(&mut number.registration, &named.and_then(|named| named.registration));
+    }
+}
+
+/// Replaces what is mentioned.
+fn set<T: Clone>(known: &mut Option<T>, asked: &Option<T>) {
+    if asked.is_some() {
+        known.clone_from(asked);
+    }
+}
+
 /// Lets the default mailbox lead to the business. Mail to it is theirs from then on, where its domain is received by
 /// omega, and mail is sent from it, where SES may.
-async fn claim_mailbox(store: &Store, business: &mut Business, asked: &Request) -> Result<Option<Step>> {
+async fn claim_mailbox(store: &Store, business: &mut Business, asked: &Request) -> Result<()> {
+    business.setup.refused_mailbox = None;
     let Some(mailbox) = asked.from_email.clone().or_else(|| business.from_email.clone()) else {
-        return Ok(None);
+        return Ok(());
     };
-    if !store.claim_mailbox(&mailbox, &route(business, None)).await? {
-        let reason = format!("{} belongs to another business.", mailbox.as_str());
-        return Ok(Some(Step::failed(
-            StepName::SenderEmail,
-            reason,
-            "Repeat the call with another from_email.",
-        )));
+    if store.claim_mailbox(&mailbox, &route(business, None)).await? {
+        business.from_email = Some(mailbox);
+    } else {
+        business.setup.refused_mailbox = Some(mailbox);
     }
-    let next = format!("At SES, verify the domain {} with DKIM in the region of omega.", mailbox.domain());
-    business.from_email = Some(mailbox);
-    Ok(Some(Step::pending(StepName::SenderEmail, "omega cannot see whether SES may send from it.", next)))
+    Ok(())
 }
 
 fn route(business: &Business, number: Option<&BusinessNumber>) -> InboundRoute {
@@ -195,16 +190,8 @@ fn route(business: &Business, number: Option<&BusinessNumber>) -> InboundRoute {
     }
 }
 
-/// In how many parts the lists of the business are spread. It can be raised later, and never lowered: a smaller number
-/// than the stored one changes nothing.
-fn shards(value: &Value) -> Result<Shards, Problem> {
-    Shards::new(integer(value)?).ok_or_else(|| Problem::value(format!("it has to be 1 to {}", Shards::MOST)))
-}
-
-/// Lets the numbers that are asked for lead to the business. Returns those that lead to another one.
-async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) -> Result<Vec<Phone>> {
-    let default =
-        asked.from_phone.iter().map(|phone| BusinessNumber { phone: phone.clone(), location_id: None });
+/// Lets the numbers that are asked for lead to the business, before anything is sent from them.
+async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) -> Result<()> {
     let mut refused = Vec::new();
     if let Some(shards) = asked.inbox_shards.filter(|shards| *shards > business.inbox_shards) {
         // More parts: what arrives at the numbers we have has to know it as well.
@@ -213,53 +200,21 @@ async fn claim_numbers(store: &Store, business: &mut Business, asked: &Request) 
             store.claim_number(&number.phone, &route(business, Some(number))).await?;
         }
     }
-    for number in asked.numbers.iter().cloned().chain(default) {
-        if business.owns(&number.phone) {
+    for number in &asked.numbers {
+        if business.number(&number.phone).is_some() {
             continue;
         }
-        if store.claim_number(&number.phone, &route(business, Some(&number))).await? {
-            business.phone_numbers.push(number);
+        if store.claim_number(&number.phone, &route(business, Some(number))).await? {
+            business.phone_numbers.push(number.clone());
         } else {
-            refused.push(number.phone);
+            refused.push(number.phone.clone());
         }
     }
+    business.setup.refused_numbers = refused;
     if business.from_phone.is_none() {
-        let wanted = asked.from_phone.clone().filter(|phone| business.owns(phone));
-        business.from_phone =
-            wanted.or_else(|| business.phone_numbers.first().map(|number| number.phone.clone()));
+        let first = || business.phone_numbers.first().map(|number| &number.phone);
+        let default = asked.from_phone.as_ref().filter(|phone| business.number(phone).is_some());
+        business.from_phone = default.or_else(first).cloned();
     }
-    Ok(refused)
-}
-
-fn steps(business: &Business, refused: &[Phone], settings: &Settings) -> Vec<Step> {
-    let numbers = if !refused.is_empty() {
-        let list: Vec<&str> = refused.iter().map(Phone::as_str).collect();
-        Step::failed(
-            StepName::PhoneNumbers,
-            format!("These numbers belong to another business: {}.", list.join(", ")),
-            "Repeat the call without them.",
-        )
-    } else if business.phone_numbers.is_empty() {
-        Step::pending(
-            StepName::PhoneNumbers,
-            "The business has no number.",
-            "Repeat the call with phone_numbers.",
-        )
-    } else {
-        Step::done(StepName::PhoneNumbers)
-    };
-    let known = business.steps.iter().find(|step| step.step == StepName::TwilioWebhooks);
-    let webhooks = match known {
-        Some(step) if step.state == StepState::Done => step.clone(),
-        _ => Step::pending(
-            StepName::TwilioWebhooks,
-            "omega cannot see whether Twilio is set up to call it.",
-            format!(
-                "At Twilio, set for each number: a message comes in = POST {}/omega/twilio/sms/reply{RETRIES}, primary \
-                 handler fails = POST {}/omega/twilio/sms/reply.",
-                settings.public_base_url, settings.fallback_base_url
-            ),
-        ),
-    };
-    vec![Step::done(StepName::Business), Step::done(StepName::ApiKey), numbers, webhooks]
+    Ok(())
 }

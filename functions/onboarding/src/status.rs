@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use domain::business::Business;
-use domain::onboarding::{Progress, Step};
-use domain::{BusinessId, Error};
+use domain::onboarding::{Progress, Step, steps, test_request};
+use domain::{BusinessId, Error, Result};
 use serde::Serialize;
+use store::Store;
 use web::read::PathParams;
 use web::{ApiResult, Edge, Platform};
 
@@ -38,14 +39,21 @@ impl From<Step> for StepStatus {
     }
 }
 
-impl From<Business> for OnboardingStatus {
-    fn from(business: Business) -> Self {
-        OnboardingStatus {
-            business_id: business.business_id,
-            status: Progress::of(&business.steps).as_str(),
-            steps: business.steps.into_iter().map(StepStatus::from).collect(),
+impl OnboardingStatus {
+    /// How a business stands, with what became of the text that tries things out.
+    pub(crate) async fn of(store: &Store, business: &Business) -> Result<OnboardingStatus> {
+        let id = business.business_id;
+        let test = match &business.setup.test_phone {
+            Some(phone) => store.request_messages(id, test_request(id, phone)).await?.into_iter().next(),
+            None => None,
+        };
+        let steps = steps(business, test.as_ref());
+        Ok(OnboardingStatus {
+            business_id: id,
+            status: Progress::of(&steps).as_str(),
+            steps: steps.into_iter().map(StepStatus::from).collect(),
             api_key: None,
-        }
+        })
     }
 }
 
@@ -56,5 +64,5 @@ pub(crate) async fn get(
     State(edge): State<Edge>,
 ) -> ApiResult<Json<OnboardingStatus>> {
     let business = edge.store().business(path.id("business_id")?).await?;
-    Ok(Json(business.ok_or(Error::NotFound("business"))?.into()))
+    Ok(Json(OnboardingStatus::of(edge.store(), &business.ok_or(Error::NotFound("business"))?).await?))
 }

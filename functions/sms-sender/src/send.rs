@@ -1,7 +1,11 @@
 //! One attempt of one text.
 
 use domain::Result;
-use domain::message::{Channel, MessageRef};
+use domain::address::Address;
+use domain::delivery::Failure;
+use domain::message::{Channel, Message, MessageRef};
+use domain::sms_error::{UNREGISTERED, failure};
+use domain::status::Status;
 use store::sending::{Claim, Settled, Turn};
 use twilio::TextToSend;
 
@@ -22,6 +26,9 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
     };
     // Where it is by now.
     let at = message.at;
+    if let Some(failure) = unregistered(deps, &message).await? {
+        return deps.store.end_unsent(&message, attempt, Status::Failed, failure).await;
+    }
     match deps.store.claim(&message, attempt).await? {
         Claim::Ours => {}
         Claim::NotOurs | Claim::OptedOut => return Ok(()),
@@ -32,4 +39,15 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
         Settled::Done => Ok(()),
         Settled::TryAgain { attempt, delay } => again(at, attempt, delay).await,
     }
+}
+
+/// What carriers in the United States would say of a number that nobody registered. It may have been said after the text
+/// was queued.
+async fn unregistered(deps: &Deps, message: &Message) -> Result<Option<Failure>> {
+    let (Address::Phone(from), Address::Phone(to)) = (&message.from_address, &message.to_address) else {
+        return Ok(None);
+    };
+    let business = deps.store.business_of_late(message.at.business).await?;
+    let refused = business.is_some_and(|business| business.may_text(from, to).is_err());
+    Ok(refused.then(|| failure(UNREGISTERED, None)))
 }

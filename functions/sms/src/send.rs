@@ -11,7 +11,6 @@ use domain::message::{Channel, Text};
 use domain::phone::Phone;
 use domain::segments::MAX_CHARACTERS;
 use outbox::Outbox;
-use serde_json::Value;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
@@ -54,25 +53,46 @@ fn read(object: &Object<'_>, business: &Business) -> Option<(Envelope, Entries)>
     let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
     let from = sender(object, business);
     let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
-    let envelope = terms?.envelope(business, Address::Phone(from?), media_urls);
-    Some((envelope, entries?))
+    let (from, entries) = (from?, entries?);
+    taken(object, business, &from, &entries)?;
+    let envelope = terms?.envelope(business, Address::Phone(from), media_urls);
+    Some((envelope, entries))
 }
 
-/// The number to send from: the one that is asked for, if it is the business's, else its default.
+/// The number to send from: the one that is asked for, else the default of the business. Answers to it have to reach us.
 fn sender(object: &Object<'_>, business: &Business) -> Option<Phone> {
     let asked = object.optional("from_phone_number", |value| {
         let phone = phone(business.country)(value)?;
-        if business.owns(&phone) {
-            Ok(phone)
-        } else {
-            Err(Problem::value("it is not a number of this business"))
-        }
+        business.may_send_from(&phone).map(|()| phone).map_err(Problem::value)
     });
-    let absent = object.raw("from_phone_number").is_none_or(Value::is_null);
-    if absent && business.from_phone.is_none() {
-        object.refuse("from_phone_number", Problem::value("the business has no default number; name one"));
+    if object.raw("from_phone_number").is_some_and(|value| !value.is_null()) {
+        return asked;
     }
-    asked.or_else(|| business.from_phone.clone().filter(|_| absent))
+    let Some(default) = &business.from_phone else {
+        object.refuse("from_phone_number", Problem::value("the business has no default number; name one"));
+        return None;
+    };
+    match business.may_send_from(default) {
+        Ok(()) => Some(default.clone()),
+        Err(unfit) => {
+            object.refuse("from_phone_number", Problem::value(unfit));
+            None
+        }
+    }
+}
+
+/// Whether carriers would take these texts from that number. It is the sender that is wrong when they would not, so that
+/// the call is refused as a whole.
+fn taken(object: &Object<'_>, business: &Business, from: &Phone, entries: &Entries) -> Option<()> {
+    let mut receivers = entries.iter().flatten().filter_map(|draft| match &draft.to {
+        Address::Phone(to) => Some(to),
+        _ => None,
+    });
+    let unfit = receivers.find_map(|to| business.may_text(from, to).err());
+    unfit.map_or(Some(()), |unfit| {
+        object.refuse("from_phone_number", Problem::value(unfit));
+        None
+    })
 }
 
 fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Draft> {
@@ -86,6 +106,7 @@ fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Dra
     }
     Some(Draft {
         client: client?,
+        provisional: false,
         to: Address::Phone(to?),
         body: Text(body?),
         wl_user_id,

@@ -7,7 +7,8 @@
 //! - counted elsewhere since: the sums are brought up to date;
 //! - the conversations of a deactivated member of the staff, a stranger whom the directory named, a client to be
 //!   forgotten: worked on until it is done;
-//! - what came with a message that is forgotten: removed from object storage.
+//! - what came with a message that is forgotten: removed from object storage;
+//! - a business that is not set up as far as it could be: queued for the provisioner.
 
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Deps {
     pub sms_queue: Queue,
     /// Jobs of the mail sender.
     pub email_queue: Queue,
+    /// Jobs of the provisioner.
+    pub onboarding_queue: Queue,
     /// Where attachments are.
     pub objects: Objects,
 }
@@ -57,6 +60,8 @@ pub struct Swept {
     pub reopened: usize,
     /// Changes of cell that became part of the sums.
     pub counted: usize,
+    /// Businesses queued for the provisioner.
+    pub set_up: usize,
 }
 
 /// One run: oldest first, part by part. Two runs at once share the work, because each message is claimed first.
@@ -92,6 +97,7 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
             asked = swept.asked,
             reopened = swept.reopened,
             counted = swept.counted,
+            set_up = swept.set_up,
             "swept"
         );
     }
@@ -99,7 +105,7 @@ pub async fn run(deps: &Deps) -> Result<Swept> {
 }
 
 async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
-    let (mut texts, mut mails) = (Vec::new(), Vec::new());
+    let (mut texts, mut mails, mut businesses) = (Vec::new(), Vec::new(), Vec::new());
     for due in page {
         let done = match due {
             Due::Message(due) => {
@@ -114,6 +120,14 @@ async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
             Due::Merge(merge) => deps.store.go_on_merging(&merge).await,
             Due::Erasure(erasure) => deps.store.go_on_erasing(&erasure).await,
             Due::Discarded(discarded) => discard(deps, &discarded).await,
+            Due::Setup(due) => {
+                if deps.store.claim_due_setup(&due, AGAIN).await? {
+                    swept.set_up += 1;
+                    let work = Work::Provision { business_id: due.business };
+                    businesses.push(Job::new("sweeper", work));
+                }
+                Ok(())
+            }
         };
         if let Err(error) = done {
             // It stays due, and keeps no message waiting.
@@ -121,7 +135,8 @@ async fn sweep(deps: &Deps, page: Vec<Due>, swept: &mut Swept) -> Result<()> {
         }
     }
     deps.sms_queue.send(&texts).await?;
-    deps.email_queue.send(&mails).await
+    deps.email_queue.send(&mails).await?;
+    deps.onboarding_queue.send(&businesses).await
 }
 
 /// Removes objects, and then the note that says so: what dies between does it again.

@@ -18,9 +18,10 @@ async fn main() -> Result<(), Error> {
     let sqs = sdk_config(&config, "SQS");
     let sms_queue = Queue::new(&sqs, config.required("SMS_QUEUE_URL"));
     let email_queue = Queue::new(&sqs, config.required("EMAIL_QUEUE_URL"));
+    let onboarding_queue = Queue::new(&sqs, config.required("ONBOARDING_QUEUE_URL"));
     let objects = Objects::new(&sdk_config(&config, "S3"), config.required("OBJECTS_BUCKET"));
     config.check()?;
-    let deps = Deps { store, sms_queue, email_queue, objects };
+    let deps = Deps { store, sms_queue, email_queue, onboarding_queue, objects };
     deps.store.warm().await;
     let run = async |_: LambdaEvent<EventBridgeEvent>| {
         sweeper::run(&deps).await.map(drop).map_err(|error| Error::from(domain::error::with_causes(&error)))

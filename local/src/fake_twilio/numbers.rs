@@ -29,6 +29,9 @@ pub struct Number {
     pub sid: String,
     /// `+1…`.
     pub phone_number: String,
+    /// It can text.
+    #[serde(skip)]
+    pub texts: bool,
     /// Where texts to it are posted.
     pub sms_url: String,
     /// `POST` or `GET`.
@@ -61,6 +64,7 @@ impl Number {
         Number {
             sid: format!("PN{}", uuid::Uuid::new_v4().simple()),
             phone_number: phone_number.to_owned(),
+            texts: true,
             sms_url: String::new(),
             sms_method: post(),
             sms_fallback_url: String::new(),
@@ -108,7 +112,7 @@ impl Number {
             "api_version": API_VERSION,
             "beta": false,
             "bundle_sid": null,
-            "capabilities": {"voice": true, "sms": true, "mms": true, "fax": false},
+            "capabilities": {"voice": true, "sms": self.texts, "mms": self.texts, "fax": false},
             "date_created": date(self.created_at),
             "date_updated": date(self.updated_at),
             "emergency_address_sid": null,
@@ -174,6 +178,14 @@ impl FakeTwilio {
         for number in numbers.into_iter().map(Into::into) {
             state.resources.entry(number.clone()).or_insert_with(|| Number::new(&number, now));
             state.numbers.insert(number);
+        }
+    }
+
+    /// Whether a number can text, which every number can unless it is said here.
+    pub fn set_texts(&self, number: &str, texts: bool) {
+        self.register_numbers([number]);
+        if let Some(number) = locked(&self.0.state).resources.get_mut(number) {
+            number.texts = texts;
         }
     }
 

@@ -267,6 +267,7 @@ impl Teller {
         };
         let draft = Draft {
             client,
+            provisional: false,
             to: address(&self.person.theirs),
             body: Text(words.to_owned()),
             wl_user_id: None,

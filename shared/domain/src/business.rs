@@ -6,7 +6,7 @@ use crate::access::RateLimit;
 use crate::email::Email;
 use crate::id::{BusinessId, LocationId};
 use crate::inbox::Shards;
-use crate::onboarding::Step;
+use crate::onboarding::Setup;
 use crate::phone::{Country, Phone};
 use crate::time::Timestamp;
 
@@ -18,6 +18,65 @@ pub struct BusinessNumber {
     /// The location that answers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<LocationId>,
+    /// Whether what is written to it reaches us.
+    #[serde(default)]
+    pub state: NumberState,
+    /// What was said of its registration for texts to the United States.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
+}
+
+/// How far the inbound side of a number stands. Nothing is sent from a number whose answers would be lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberState {
+    /// Twilio calls us for it. Also what a number is that was stored before anybody asked Twilio.
+    #[default]
+    Ready,
+    /// Nobody has asked Twilio yet.
+    Pending,
+    /// It is not in the Twilio account.
+    Missing,
+    /// It is there, and cannot text.
+    Mute,
+}
+
+/// How a number stands in A2P 10DLC, the register of those who text to the United States.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Nobody asked for it.
+    Unregistered,
+    /// It is asked for.
+    Pending,
+    /// It is there.
+    Registered,
+    /// It was refused.
+    Rejected,
+    /// It needs none: a toll-free number or a short code, which are verified elsewhere, or one outside the United States.
+    Exempt,
+}
+
+impl Registration {
+    /// The words on the wire.
+    pub const WORDS: &[&str] = &["unregistered", "pending", "registered", "rejected", "exempt"];
+}
+
+/// Why a business cannot send from a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is not the business's.
+    #[error("it is not a number of this business")]
+    NotOurs,
+    /// Answers to it would be lost.
+    #[error("it is still being set up: see the onboarding status")]
+    BeingSetUp,
+    /// Carriers would refuse it.
+    #[error(
+        "it is not registered for texts to the United States (A2P 10DLC). Register its brand and campaign at Twilio, and \
+         repeat the onboarding call with \"a2p_registration\": \"registered\" for it"
+    )]
+    Unregistered,
 }
 
 /// A business as stored.
@@ -55,19 +114,51 @@ pub struct Business {
     #[serde(default)]
     pub requests_per_minute: RateLimit,
     /// Where its web pages are, whose calls with the cookie are believed: `https://inbox.example.com`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allowed_origins: Vec<String>,
-    /// How far setting it up has come.
     #[serde(default)]
-    pub steps: Vec<Step>,
+    pub allowed_origins: Vec<String>,
+    /// What is known of setting it up.
+    #[serde(default)]
+    pub setup: Setup,
+    /// Goes up with each change of what onboarding stores, so that no change overwrites another.
+    #[serde(default)]
+    pub setup_version: u64,
     /// When it was created.
     pub created_at: Timestamp,
 }
 
 impl Business {
-    /// Whether it may send from `phone`.
-    pub fn owns(&self, phone: &Phone) -> bool {
-        self.phone_numbers.iter().any(|number| number.phone == *phone)
+    /// One of its numbers.
+    pub fn number(&self, phone: &Phone) -> Option<&BusinessNumber> {
+        self.phone_numbers.iter().find(|number| number.phone == *phone)
+    }
+
+    /// Whether it may send from `phone`: the number is its own, and answers to it reach us.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn may_send_from(&self, phone: &Phone) -> Result<(), Unfit> {
+        match self.number(phone).map(|number| number.state) {
+            None => Err(Unfit::NotOurs),
+            Some(NumberState::Ready) => Ok(()),
+            Some(NumberState::Pending | NumberState::Missing | NumberState::Mute) => Err(Unfit::BeingSetUp),
+        }
+    }
+
+    /// Whether carriers would take a text from `from` to `to`, as far as we were told. What nobody told us is not held
+    /// against a number.
+    ///
+    /// # Errors
+    /// [`Unfit::Unregistered`].
+    pub fn may_text(&self, from: &Phone, to: &Phone) -> Result<(), Unfit> {
+        use Registration::{Pending, Rejected, Unregistered};
+        let told = self.number(from).and_then(|number| number.registration);
+        // Looking a country up takes its time, and is rarely needed.
+        match told {
+            Some(Unregistered | Pending | Rejected) if from.is_us_long_code() && to.is_us() => {
+                Err(Unfit::Unregistered)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -51,6 +51,8 @@ impl Envelope {
 pub struct Draft {
     /// To whom.
     pub client: ClientId,
+    /// The id is ours, for somebody whom the directory has not named yet.
+    pub provisional: bool,
     /// Where.
     pub to: Address,
     /// The words.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Effect;
+use crate::id::BusinessId;
 use crate::inbox::Shards;
 use crate::message::{Channel, Message, MessageRef, Provider, Text};
 use crate::time::Timestamp;
@@ -76,6 +77,11 @@ pub enum Work {
     SesNotice {
         /// The words of SES.
         notice: String,
+    },
+    /// Set a business up at Twilio and SES, as far as that is still to do.
+    Provision {
+        /// Which.
+        business_id: BusinessId,
     },
 }
 
@@ -172,7 +178,8 @@ impl Job {
             | Work::RecordStored { .. }
             | Work::ReceiveSms(_)
             | Work::ReceiveEmail(_)
-            | Work::SesNotice { .. } => None,
+            | Work::SesNotice { .. }
+            | Work::Provision { .. } => None,
         }
     }
 }

@@ -165,7 +165,21 @@ impl Phone {
         };
         DATABASE.by_code(&code).is_none_or(|plans| plans.into_iter().any(costs_more))
     }
+
+    /// Whether it is a number of the United States. One of the North American plan that no country claims counts.
+    pub fn is_us(&self) -> bool {
+        self.0.starts_with("+1") && self.country().is_none_or(|country| country == Country::default())
+    }
+
+    /// Whether it is an ordinary number of the United States of ten digits, and not a toll-free one.
+    pub fn is_us_long_code(&self) -> bool {
+        let toll_free = self.0.get(2..5).is_some_and(|area| TOLL_FREE.contains(&area));
+        !toll_free && self.is_us()
+    }
 }
+
+/// The area codes of North American numbers that cost the caller nothing.
+const TOLL_FREE: [&str; 7] = ["800", "833", "844", "855", "866", "877", "888"];
 
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,8 @@ use crate::delivery::{ErrorClass, Failure};
 
 /// The code with which Twilio refuses a text to somebody who opted out.
 pub const OPTED_OUT: u32 = 21610;
+/// The code with which Twilio gives up a text from a number that is not registered for A2P 10DLC.
+pub const UNREGISTERED: u32 = 30034;
 
 /// Code, class, what staff read: what happened and what to do.
 const CODES: &[(u32, ErrorClass, &str)] = &[
@@ -50,7 +52,11 @@ const CODES: &[(u32, ErrorClass, &str)] = &[
         ErrorClass::Throttle,
         "The registered daily or hourly rate was used up. It is tried again by itself.",
     ),
-    (30034, ErrorClass::Configuration, "The sender number is not registered for texts to the United States."),
+    (
+        30034,
+        ErrorClass::Configuration,
+        "The sender number is not registered for texts to the United States (A2P 10DLC). Register it at Twilio.",
+    ),
     (30036, ErrorClass::Expiry, "The text was not delivered within its validity."),
     (63038, ErrorClass::Configuration, "The Twilio account has reached its daily limit."),
 ];

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::business::Business;
+use crate::business::{Business, NumberState};
 use crate::id::{BusinessId, Id, StaffId};
 use crate::message::{Direction, Report, Source};
 use crate::phone::{Country, Phone, SHORTEST, Typed};
@@ -242,20 +242,23 @@ pub fn destination(typed: &str, business: &Business) -> Result<Phone, Refusal> {
     if phone.is_costly() {
         return Err(Refusal::Costly);
     }
-    if business.owns(&phone) { Err(Refusal::Own) } else { Ok(phone) }
+    if business.number(&phone).is_some() { Err(Refusal::Own) } else { Ok(phone) }
 }
 
-/// The number that is shown to whoever a member of the staff calls: always one of the business's own. The one that was
+/// The number that is shown to whoever a member of the staff calls: always one of the business's own, at which those who call
+/// back are heard. The one that was
 /// `asked` for, else that of a location where they work, else the one for texts, else any.
 pub fn caller_id<'a>(business: &'a Business, staff: &Staff, asked: Option<&str>) -> Option<&'a Phone> {
-    let numbers = &business.phone_numbers;
     let asked = asked.and_then(|asked| Phone::parse(asked, business.country).ok());
-    let is_asked = |phone: &&Phone| asked.as_ref() == Some(*phone);
-    let all = || numbers.iter().map(|number| &number.phone);
+    let ready = || business.phone_numbers.iter().filter(|number| number.state == NumberState::Ready);
+    let all = || ready().map(|number| &number.phone);
     let of_location =
-        numbers.iter().find(|number| number.location_id.is_some_and(|id| staff.location_ids.contains(&id)));
-    let usual = business.from_phone.as_ref().filter(|phone| business.owns(phone));
-    all().find(is_asked).or(of_location.map(|number| &number.phone)).or(usual).or_else(|| all().next())
+        ready().find(|number| number.location_id.is_some_and(|id| staff.location_ids.contains(&id)));
+    all()
+        .find(|phone| asked.as_ref() == Some(*phone))
+        .or(of_location.map(|number| &number.phone))
+        .or_else(|| all().find(|phone| business.from_phone.as_ref() == Some(*phone)))
+        .or_else(|| all().next())
 }
 
 /// What Twilio puts in place of a number that is withheld, for a caller whom it has no word for.

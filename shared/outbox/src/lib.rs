@@ -61,8 +61,9 @@ impl Outbox {
         let one_client = async |drafts: Vec<(usize, Draft)>| {
             let mut stored = Vec::with_capacity(drafts.len());
             for (index, draft) in drafts {
+                let stranger = (envelope.shards, draft.provisional);
                 let mut message = draft.into_message(envelope, self.store.new_message_id(), request, now);
-                let accepted = self.store.accept(&mut message, request, index, envelope.shards).await;
+                let accepted = self.store.accept(&mut message, request, index, stranger).await;
                 stored.push((index, message, accepted));
             }
             stored

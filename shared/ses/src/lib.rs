@@ -1,4 +1,4 @@
-//! Amazon SES, as far as sending a finished mail needs it, and nothing else.
+//! Amazon SES, as far as sending a finished mail needs it, the domains it comes from included, and nothing else.
 //!
 //! What matters in a call that sends is what is known afterwards: [`Mailer::send`] turns every way it can end into a
 //! [`domain::delivery::Outcome`]. It is one call: the SDK's own retries are off, for a mail whose answer was lost would
@@ -19,6 +19,7 @@ use aws_types::SdkConfig;
 use domain::delivery::Outcome;
 use domain::email_event::TAG;
 
+mod identities;
 mod outcome;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,18 @@
 //! Businesses, and which number leads to which of them.
 
 use domain::access::{ApiKey, ApiKeys};
-use domain::business::{Business, BusinessNumber, InboundRoute};
+use domain::business::{Business, InboundRoute};
 use domain::email::Email;
 use domain::phone::Phone;
-use domain::{BusinessId, Result};
+use domain::{BusinessId, Result, Timestamp};
 
 use crate::expression::Write;
-use crate::item::{decode, encode, s, value};
-use crate::keys::attribute::GSI7;
+use crate::item::{decode, encode, n, s, value};
+use crate::keys::attribute::{GSI1, GSI7};
 use crate::{Store, keys};
+
+/// What a business has to do in the due index.
+pub(crate) const SETUP: &str = "setup";
 
 impl Store {
     /// A business.
@@ -64,18 +67,37 @@ impl Store {
         }
     }
 
-    /// Stores what onboarding found out: the numbers that lead to the business, the default sender, the steps. `false`
-    /// when the numbers are not `before` any more, because another call stored its own findings; nothing is written.
-    pub async fn put_onboarding(&self, business: &Business, before: &[BusinessNumber]) -> Result<bool> {
+    /// Stores what onboarding was asked for or found out, all that can change of a business, and when somebody has to
+    /// look at it again, if at all. `false` when it changed since `business` was read; then nothing is written.
+    pub async fn put_setup(&self, business: &Business, due: Option<Timestamp>) -> Result<bool> {
+        let id = business.business_id;
         let write = Write::new()
             .set("phone_numbers", value(&business.phone_numbers)?)
             .put("from_phone", business.from_phone.as_ref().map(|phone| s(phone.as_str())))
             .put("from_email", business.from_email.as_ref().map(|email| s(email.as_str())))
-            .set("steps", value(&business.steps)?)
             .set("inbox_shards", value(&business.inbox_shards)?)
+            .set("requests_per_minute", n(business.requests_per_minute.per_minute()))
+            .set("allowed_origins", value(&business.allowed_origins)?)
+            .set("setup", value(&business.setup)?)
+            .add("setup_version", 1)
+            .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(id.get())))))
+            .put(GSI1.2, due.map(|due| s(keys::due_number(due, id, SETUP))))
             .if_exists()
-            .when("phone_numbers", "=", value(&before)?);
-        Ok(self.update(keys::business(business.business_id), write).await?.is_ok())
+            .when_count("setup_version", business.setup_version);
+        Ok(self.update(keys::business(id), write).await?.is_ok())
+    }
+
+    /// A business, as somebody read it within the last five seconds.
+    pub async fn business_of_late(&self, business: BusinessId) -> Result<Option<Business>> {
+        let now = self.clock().now();
+        if let Some(known) = self.businesses.get(&business, now) {
+            return Ok(Some(known));
+        }
+        let read = self.business(business).await?;
+        if let Some(read) = &read {
+            self.businesses.put(business, now, read.clone());
+        }
+        Ok(read)
     }
 
     /// Lets a number lead to a business. `false` when it leads to another one.

@@ -1,5 +1,6 @@
 //! The due index: what needs attention now. Only the sweeper reads it, and nothing else polls.
 
+use domain::business::Business;
 use domain::inbox::Shards;
 use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
 use domain::staff::Staff;
@@ -8,6 +9,7 @@ use domain::{BusinessId, ClientId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use crate::businesses::SETUP;
 use crate::counts::{DueRecount, due_recount, kind};
 use crate::erasing::{Discarded, DueErasure};
 use crate::expression::Write;
@@ -32,6 +34,17 @@ pub enum Due {
     Erasure(DueErasure),
     /// Objects of a message that is forgotten are to be removed.
     Discarded(Discarded),
+    /// A business is not set up as far as it could be.
+    Setup(DueSetup),
+}
+
+/// A business that has to be looked at.
+#[derive(Clone, Debug)]
+pub struct DueSetup {
+    /// Which.
+    pub business: BusinessId,
+    /// Its place in the index, by which it is claimed.
+    place: String,
 }
 
 /// A message that is due.
@@ -98,6 +111,16 @@ impl Store {
         Ok(self.update(keys::message(at), write).await?.is_ok())
     }
 
+    /// Takes a due business for oneself, as a due message.
+    pub async fn claim_due_setup(&self, due: &DueSetup, again: Duration) -> Result<bool> {
+        let next = self.clock().now().plus(again);
+        let write = Write::new()
+            .set(GSI1.2, s(keys::due_number(next, due.business, SETUP)))
+            .if_exists()
+            .when(GSI1.2, "=", s(due.place.clone()));
+        Ok(self.update(keys::business(due.business), write).await?.is_ok())
+    }
+
     /// Takes a message out of the index that has ended since the index was read.
     pub async fn forget_due(&self, due: &DueMessage) -> Result<()> {
         let write = Write::new()
@@ -161,14 +184,20 @@ fn sweeper_event(attempt: u32, reported: Option<Status>, reason: String, now: Ti
 }
 
 fn due_in(item: Item) -> Result<Due> {
+    let place =
+        |item: &Item| item.get(GSI1.2).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
     Ok(match kind(&item) {
         "Snooze" => Due::Snooze(decode(item)?),
         "Staff" => Due::Staff(Box::new(decode(item)?)),
         "Merge" => Due::Merge(decode(item)?),
         "Erasure" => Due::Erasure(decode(item)?),
         "Discarded" => Due::Discarded(decode(item)?),
+        "Business" => {
+            let place = place(&item);
+            Due::Setup(DueSetup { business: decode::<Business>(item)?.business_id, place })
+        }
         _ => {
-            let place = item.get(GSI1.2).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
+            let place = place(&item);
             Due::Message(Box::new(DueMessage { message: decode(item)?, place }))
         }
     })

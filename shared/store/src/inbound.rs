@@ -1,10 +1,6 @@
 //! A message that nobody here sent: from a client, or a call. Stored once, however often and at however many entrances it
 //! arrives.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::conversation::Effect;
@@ -186,7 +182,7 @@ impl Store {
         }
         let route = self.mailbox_route(mailbox).await?;
         if let Some(route) = &route {
-            self.routes.put(&mailbox.key(), now, route.clone());
+            self.routes.put(mailbox.key().to_string(), now, route.clone());
         }
         Ok(route)
     }
@@ -244,34 +240,9 @@ impl Store {
         }
         let route = self.number_route(&phone).await?;
         if let Some(route) = &route {
-            self.routes.put(to, now, route.clone());
+            self.routes.put(to.to_owned(), now, route.clone());
         }
         Ok(route)
-    }
-}
-
-/// What a process remembers of whom numbers lead to.
-#[derive(Debug, Default)]
-pub(crate) struct Routes(Mutex<HashMap<String, (Timestamp, InboundRoute)>>);
-
-/// How long it does.
-const TRUST: Duration = Duration::from_secs(5);
-/// How many numbers.
-const MOST: usize = 1_000;
-
-impl Routes {
-    fn get(&self, number: &str, now: Timestamp) -> Option<InboundRoute> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, route) = known.get(number)?;
-        (now >= *read_at && now.since(*read_at) < TRUST).then(|| route.clone())
-    }
-
-    fn put(&self, number: &str, now: Timestamp, route: InboundRoute) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(number.to_owned(), (now, route));
     }
 }
 

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
-use domain::{Clock, Result};
+use domain::business::{Business, InboundRoute};
+use domain::{BusinessId, Clock, Result};
 
 mod businesses;
 pub mod calls;
@@ -33,6 +34,7 @@ mod locations;
 pub mod merging;
 mod messages;
 pub mod provider_ids;
+mod recent;
 pub mod recounting;
 mod requests;
 pub mod sending;
@@ -47,6 +49,7 @@ pub use inbound::{Arrival, Received};
 pub use messages::Accepted;
 
 use ids::Ids;
+use recent::Recent;
 
 /// What the store needs to know beside the SDK's configuration.
 #[derive(Clone)]
@@ -71,7 +74,8 @@ pub struct Store {
     table: Arc<str>,
     opt_out_hash_key: Arc<[u8]>,
     ids: Arc<Ids>,
-    routes: Arc<inbound::Routes>,
+    routes: Arc<Recent<String, InboundRoute>>,
+    businesses: Arc<Recent<BusinessId, Business>>,
     clock: Clock,
 }
 
@@ -90,6 +94,7 @@ impl Store {
             opt_out_hash_key: config.opt_out_hash_key.into(),
             ids: Arc::new(Ids::default()),
             routes: Arc::default(),
+            businesses: Arc::default(),
             clock,
         }
     }

@@ -106,13 +106,13 @@ impl Store {
     ///
     /// The first message to a client takes one transaction more: the first one finds out that there is none. The id in
     /// `message` is a proposal: when another message of the conversation took a larger one first, a larger one is
-    /// chosen, so that ids go up in the order of acceptance.
+    /// chosen, so that ids go up in the order of acceptance. `provisional` says that the id of a new client is ours.
     pub async fn accept(
         &self,
         message: &mut Message,
         request: RequestId,
         index: usize,
-        shards: Shards,
+        (shards, provisional): (Shards, bool),
     ) -> Result<Accepted> {
         let effect = Effect::of(message.direction, message.category, false);
         let mut head = Head::Usual;
@@ -120,8 +120,8 @@ impl Store {
         loop {
             let at = message.at;
             let due = due_for(message.send_at, message.created_at);
-            let added =
-                self.add_message(message, effect, &head, Order::Newest, (shards, Stranger::default()))?;
+            let stranger = Stranger { provisional, ..Stranger::default() };
+            let added = self.add_message(message, effect, &head, Order::Newest, (shards, stranger))?;
             let mut parts = vec![
                 self.tx_put_message(message, Some(due))?,
                 self.tx_put_pointer(at)?,

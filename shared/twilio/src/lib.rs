@@ -1,4 +1,5 @@
-//! Twilio's REST interface, as far as texts need it, and nothing else. Only `sms-sender` depends on this crate.
+//! Twilio's REST interface, as far as texts and the numbers they come from need it, and nothing else. Only `sms-sender`
+//! and `provisioner` depend on this crate.
 //!
 //! What matters in a call that sends is what is known afterwards: [`Client::send`] turns every way it can end into a
 //! [`domain::delivery::Outcome`].
@@ -17,9 +18,11 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+mod numbers;
 mod read;
 mod sms;
 
+pub use numbers::{AccountNumber, Hook, Hooks};
 pub use read::RemoteMessage;
 pub use sms::TextToSend;
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::CallResult::*;
 use super::*;
 use crate::access::Role;
-use crate::business::BusinessNumber;
+use crate::business::{BusinessNumber, NumberState};
 use crate::client::Personal;
 use crate::id::LocationId;
 use crate::inbox::Shards;
@@ -23,7 +23,12 @@ fn place(id: u64) -> LocationId {
 }
 
 fn business(country: &str) -> Business {
-    let number = |text: &str, location_id| BusinessNumber { phone: phone(text), location_id };
+    let number = |text: &str, location_id| BusinessNumber {
+        phone: phone(text),
+        location_id,
+        registration: None,
+        state: NumberState::Ready,
+    };
     Business {
         business_id: BusinessId::new(1001).unwrap(),
         business_name: None,
@@ -39,7 +44,10 @@ fn business(country: &str) -> Business {
         subdomain: None,
         twilio_account_sid: None,
         inbox_shards: Shards::default(),
-        steps: Vec::new(),
+        requests_per_minute: Default::default(),
+        allowed_origins: Vec::new(),
+        setup: Default::default(),
+        setup_version: 0,
         created_at: Timestamp::from_millis(0),
     }
 }
@@ -57,6 +65,7 @@ fn staff(locations: &[u64]) -> Staff {
         location_ids: locations.iter().copied().map(place).collect(),
         active: true,
         deactivated_at: None,
+        sessions_ended_at: None,
         created_at: Timestamp::from_millis(0),
         updated_at: Timestamp::from_millis(0),
     }

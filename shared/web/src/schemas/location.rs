@@ -1,9 +1,26 @@
-//! A location, as it is shown: the published `LocationResponse`.
+//! A location, as it is shown: the published `LocationResponse`. And as it is told.
 
 use domain::LocationId;
-use domain::location::Location;
-use domain::phone::Phone;
+use domain::location::{Location, LocationChanges};
+use domain::phone::{Country, Phone};
 use serde::Serialize;
+
+use crate::read::{Object, filled, phone, text};
+
+const LONGEST_NAME: usize = 200;
+const LONGEST_ADDRESS: usize = 500;
+const LONGEST_TIME_ZONE: usize = 64;
+
+/// What an object says of a location, with every problem. `country` is where its number is dialled.
+pub fn changes(object: &Object<'_>, country: Country) -> Option<LocationChanges> {
+    let label = object.required("name", filled(LONGEST_NAME));
+    Some(LocationChanges {
+        address: object.change("address", text(LONGEST_ADDRESS)),
+        phone: object.change("phone_number", phone(country)),
+        time_zone: object.change("timezone", text(LONGEST_TIME_ZONE)),
+        label: label?,
+    })
+}
 
 /// The published fields in the published order. Absent values are `null`, never left out.
 #[derive(Clone, Debug, Serialize)]
