@@ -33,6 +33,10 @@ pub struct Ready {
     pub twilio_is_fake: bool,
     pub twilio_account_sid: String,
     pub twilio_auth_token: String,
+    /// With what tokens for calls are signed.
+    pub twilio_api_key_sid: String,
+    pub twilio_api_key_secret: String,
+    pub twilio_twiml_app_sid: String,
     /// Where Twilio posts what `twilio-webhooks` did not take.
     pub fallback_url: String,
     /// SES's API; in a browser its mailbox, and below `/fake` what the stand-in shows and can be told.
@@ -72,6 +76,9 @@ impl Ready {
             twilio_is_fake: local.twilio_account.api_url == local.twilio_url,
             twilio_account_sid: local.twilio_account.account_sid.clone(),
             twilio_auth_token: local.twilio_account.auth_token.clone(),
+            twilio_api_key_sid: crate::TWILIO_API_KEY_SID.to_owned(),
+            twilio_api_key_secret: crate::TWILIO_API_KEY_SECRET.to_owned(),
+            twilio_twiml_app_sid: crate::TWILIO_TWIML_APP_SID.to_owned(),
             fallback_url: local.fallback_url.clone(),
             ses_url: local.ses_url.clone(),
             email_queue_url: local.queue_url(crate::Source::Email),

@@ -229,6 +229,7 @@ async fn staff_who_read_or_unread_a_call_are_listened_to() {
 async fn reports_that_come_at_once_and_among_texts_end_the_same() {
     let app = App::start().await;
     let studio = studio(&app).await;
+    studio.spread(3).await;
     for n in 0..8 {
         let (address, _) = studio.rings(&format!("CA{n}"), ADA).await.addresses();
         let reports = ["in-progress", "completed", "no-answer", "in-progress", "ringing", "completed"];
