@@ -160,7 +160,6 @@ pub(crate) fn fake_twilio(origin: &str, fallback_origin: &str, now: Now) -> Fake
         now,
         sign: signature::twilio::sign_form,
     });
-    let status = format!("{origin}/omega/twilio/voice/status");
-    fake.set_voice_app(&format!("{origin}/omega/voice-calls/twiml{RETRIES}"), Some(&status));
+    fake.set_voice_app(&format!("{origin}/omega/voice-calls/twiml{RETRIES}"), None);
     fake
 }
