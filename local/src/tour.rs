@@ -205,17 +205,18 @@ fn inbox(shell: &Shell<'_>) -> Vec<Step> {
 fn calls(shell: &Shell<'_>) -> Vec<Step> {
     let step = |title, command| Step { part: CALLS, title, command };
     let rings = json!({"from": ANA.1, "to": NUMBER, "script": ["no-answer"]});
-    let talks = json!({"from": format!("client:b{}_s{GUIDE}", shell.ready.business_id), "to": ANA.1,
-                       "script": [{"answers": 42}]});
-    let only = |fields: &str, command: String| {
-        format!("{command} | grep -oE '\"({fields})\":(\"[^\"]*\"|[0-9]+|null)'")
+    let guide = format!("client:b{}_s{GUIDE}", shell.ready.business_id);
+    let talks = json!({"from": guide, "to": ANA.1, "script": [{"answers": 42}]});
+    let dialled = |call: &Value| format!("{} | grep -oE '\"legs\":[^]]*'", shell.fake("calls", call));
+    let newest = |fields: &str| {
+        let newest = shell.get(&format!("/conversations/{}/messages?page_size=1", ANA.0));
+        format!("{newest} | grep -oE '\"({fields})\":(\"[^\"]*\"|[a-z0-9]+)'")
     };
-    let newest = shell.get(&format!("/conversations/{}/messages?page_size=1", ANA.0));
     vec![
-        step("Let Ana call, and nobody answer", only("to|outcome", shell.fake("calls", &rings))),
-        step("See the missed call, unread", only("channel|direction|result|unread_count", newest.clone())),
-        step("Call her back from a browser: she answers", only("to|outcome", shell.fake("calls", &talks))),
-        step("See how long they talked", only("channel|direction|status|result|duration_seconds", newest)),
+        step("Let Ana call: it rings in Noor's browser, and nobody answers", dialled(&rings)),
+        step("See the missed call, unread", newest("channel|direction|is_read|result")),
+        step("Call her back from the browser: she answers", dialled(&talks)),
+        step("See how long they talked", newest("channel|direction|is_read|result|duration_seconds")),
     ]
 }
 

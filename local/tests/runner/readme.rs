@@ -38,6 +38,7 @@ async fn the_readme_shows_the_tour_that_the_runner_prints() {
             .replace(&ready.public_base_url, "http://127.0.0.1:3000")
             .replace(&ready.twilio_url, "http://127.0.0.1:3001")
             .replace(&ready.ses_url, "http://127.0.0.1:3005")
+            .replace(&ready.platform_key, "PLATFORM_KEY")
             .replace(&ready.api_key, "KEY")
     };
     let printed: Vec<[String; 3]> = tour::steps(&ready)
