@@ -396,6 +396,7 @@ async fn a_preview_counts_as_the_provider_bills() {
         ("It’s".to_owned(), "UCS-2", 4, 1),
         (digits(1601), "GSM-7", 1601, 11),
     ];
+    app.local.wire.clear();
     for (text, encoding, units, segments) in table {
         let counted = studio.post("/sms/preview", json!({"message": text})).await.ok();
 
