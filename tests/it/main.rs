@@ -37,6 +37,7 @@ mod notes;
 mod onboarding;
 mod onboarding_deaths;
 mod onboarding_steps;
+mod onboarding_texts;
 mod order;
 mod outage;
 mod permissions;
