@@ -38,6 +38,7 @@ mod notes;
 mod onboarding;
 mod onboarding_deaths;
 mod onboarding_steps;
+mod onboarding_texts;
 mod order;
 mod outage;
 mod permissions;

@@ -375,6 +375,7 @@ async fn a_call_is_named_by_a_uuid_and_an_unknown_one_has_no_messages() {
 async fn a_preview_counts_as_the_provider_bills() {
     let app = App::start().await;
     let studio = app.business().await;
+    app.local.wire.clear();
     let digits = |count: usize| "1".repeat(count);
     let pair = format!("{}€{}", "a".repeat(152), "a".repeat(152));
     let table = [

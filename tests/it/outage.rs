@@ -88,7 +88,7 @@ async fn a_text_that_comes_in_at_both_entrances_is_stored_once() {
     let fallback = format!("{}/omega/twilio/sms/reply", app.local.fallback_url);
     let main = format!("{}/twilio/sms/reply", app.local.base_url);
     for address in [&fallback, &main, &fallback] {
-        app.local.twilio.set_webhooks(address, None);
+        app.local.twilio.set_number_webhooks(&studio.number, address, None);
         let again = ClientText {
             message_sid: Some(first.message_sid.clone()),
             ..ClientText::new(&number_of(1), &studio.number, "Hello")
@@ -120,7 +120,7 @@ async fn texts_that_never_reached_us_are_filled_in_once() {
     app.text(&number_of(1), &studio.number, "heard").await;
     studio.queue(3, &number_of(3), "from us").await;
     app.drain().await;
-    app.local.twilio.set_webhooks("http://127.0.0.1:1/nobody", None);
+    app.local.twilio.set_number_webhooks(&studio.number, "http://127.0.0.1:1/nobody", None);
     for client in [1, 2] {
         let lost = app.text(&number_of(client), &studio.number, "unheard").await;
         assert_eq!(lost.status, None);
@@ -146,9 +146,9 @@ async fn a_backfill_that_meets_a_late_webhook_stores_the_text_once() {
     let studio = app.business().await;
     clients(&studio, 1).await;
     let main = format!("{}/twilio/sms/reply", app.local.base_url);
-    app.local.twilio.set_webhooks("http://127.0.0.1:1/nobody", None);
+    app.local.twilio.set_number_webhooks(&studio.number, "http://127.0.0.1:1/nobody", None);
     let lost = app.text(&number_of(1), &studio.number, "Hello").await;
-    app.local.twilio.set_webhooks(&main, None);
+    app.local.twilio.set_number_webhooks(&studio.number, &main, None);
     let late = ClientText {
         message_sid: Some(lost.message_sid),
         ..ClientText::new(&number_of(1), &studio.number, "Hello")

@@ -181,6 +181,14 @@ impl FakeTwilio {
         }
     }
 
+    /// Somebody else says where texts to a number are posted.
+    pub fn set_number_webhooks(&self, number: &str, sms_url: &str, sms_fallback_url: Option<&str>) {
+        if let Some(number) = locked(&self.0.state).resources.get_mut(number) {
+            number.sms_url = sms_url.to_owned();
+            number.sms_fallback_url = sms_fallback_url.unwrap_or_default().to_owned();
+        }
+    }
+
     /// Whether a number can text, which every number can unless it is said here.
     pub fn set_texts(&self, number: &str, texts: bool) {
         self.register_numbers([number]);
