@@ -1520,7 +1520,9 @@ fn no_altered_call_of_a_webhook_is_a_defect_and_none_that_is_refused_is_written_
             app.local.wire.clear();
             let altered = body != good.body;
             let status = runtime.block_on(answered(router.clone(), good.with_body(body).request()));
-            assert!(status < 500, "{}: {status}", good.provider);
+            // Another file on SNS's own host may be its certificate a moment later: SNS is asked to come again.
+            let names_another_file = which == 0 && altered && status == 503;
+            assert!(status < 500 || names_another_file, "{}: {status}", good.provider);
             if which == 1 && altered {
                 assert_eq!(status, 403);
             }

@@ -176,6 +176,7 @@ impl Business<'_> {
         let body =
             json!({"business_id": self.id, "phone_numbers": [{"phone_number": number, "location_id": 3}]});
         send(self.app.platform(Method::POST, "/business/onboard").json(&body)).await.ok();
+        self.app.set_up(self.id).await;
         self.app.clock.advance(Duration::from_secs(6));
     }
 

@@ -9,9 +9,9 @@ use crate::item::{Item, decode, encode, n, s, until, value};
 use crate::messages::Placing;
 use crate::{Store, keys};
 
-/// How often the counting of a use is tried: once, once more when a minute has begun, and once when another process
-/// began it at the same time.
-const TRIES: usize = 3;
+/// How often the counting of a use is tried: once, once more when a minute has begun or another process began it, and again
+/// while minutes begin in between.
+const TRIES: usize = 10;
 
 /// A credential that was used.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,8 +86,9 @@ impl Store {
                 return Ok(None);
             }
             // The clock of another process may be ahead: then its minute counts.
-            minute = decode::<Counted>(item)?.used_minute.unwrap_or(minute).max(minute);
-            counting = !counting;
+            let stored = decode::<Counted>(item)?.used_minute;
+            minute = stored.map_or(minute, |stored| stored.max(minute));
+            counting = stored == Some(minute);
         }
         Err(Error::Unavailable("a credential is counted by too many at once".into()))
     }

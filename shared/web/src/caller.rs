@@ -162,12 +162,14 @@ impl Known {
         if known.len() >= MOST {
             known.clear();
         }
-        let read_at = match known.get(&hash) {
-            Some(seen) if Arc::ptr_eq(&seen.member, &member) => seen.read_at,
-            _ => now,
-        };
-        let seen = Seen { read_at, member, minute: used.minute, counted: used.calls, uncounted: 0 };
-        known.insert(hash, seen);
+        let before = known.get(&hash);
+        let same = before.filter(|seen| Arc::ptr_eq(&seen.member, &member));
+        let read_at = same.map_or(now, |seen| seen.read_at);
+        // Other calls may have gone on while these were counted.
+        let meanwhile = before.filter(|seen| seen.minute == used.minute);
+        let counted = meanwhile.map_or(used.calls, |seen| seen.counted.max(used.calls));
+        let uncounted = meanwhile.map_or(0, |seen| seen.uncounted);
+        known.insert(hash, Seen { read_at, member, minute: used.minute, counted, uncounted });
     }
 
     fn forget(&self, hash: &str) {
