@@ -66,12 +66,18 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     .await;
     call_and_be_called(&runner).await;
     let mailed = exchange_mail(&runner).await;
+    let given_out = sign_in(&runner).await;
 
     let (status, _) = runner.call(Method::DELETE, "/clients/7", json!({})).await;
     assert!(status < 300, "{status}");
 
     let names = ["api_key", "platform_key", "twilio_auth_token", "twilio_api_key_secret", "email_token_key"];
-    let secrets = names.map(|name| runner.word(name)).into_iter().chain(mailed).collect::<Vec<String>>();
+    let secrets = names
+        .map(|name| runner.word(name))
+        .into_iter()
+        .chain(mailed)
+        .chain(given_out)
+        .collect::<Vec<String>>();
     let log = runner.kill().await;
     assert!(log.contains("text handed over"), "{log}");
     assert!(log.contains("/omega/businesses/{business_id}/sms/send"), "{log}");
@@ -80,6 +86,25 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
         let found = log.lines().find(|line| line.contains(canary));
         assert_eq!(found, None, "a line of the log holds {canary}");
     }
+}
+
+/// Makes a key and a session, and uses them, rightly and wrongly. Returns both.
+async fn sign_in(runner: &Running) -> Vec<String> {
+    let http = reqwest::Client::new();
+    let base = runner.word("base_url");
+    let word = |value: &Value, name: &str| value[name].as_str().expect("a secret").to_owned();
+    let key = word(&runner.call(Method::POST, "/api-keys", json!({"name": NAME})).await.1, "api_key");
+    let asked = json!({"business_id": runner.ready["business_id"], "wl_user_id": 13});
+    let begun = http.post(format!("{base}/auth/token")).header("X-API-KEY", &key).json(&asked);
+    let token =
+        word(&begun.send().await.expect("an answer").json().await.expect("a session"), "access_token");
+    let end = http.post(format!("{base}/session/expire")).header("Cookie", format!("session={token}"));
+    for (origin, status) in [("https://evil.example", 403), (base.trim_end_matches("/omega"), 422)] {
+        let call =
+            end.try_clone().expect("no stream").header("Origin", origin).json(&json!({"session_id": token}));
+        assert_eq!(call.send().await.expect("an answer").status().as_u16(), status, "{origin}");
+    }
+    vec![key, token]
 }
 
 /// Calls in both directions, taken and refused, with the number and names in every field that has room.
