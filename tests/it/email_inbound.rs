@@ -10,12 +10,11 @@ use local::fake_ses::{ClientFile, ClientMail, RawMail, Verdicts};
 use local::wire::Halt;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::app::{Answered, App, Business, send};
-use crate::faults::{REFUSAL, at_every_call};
+use crate::faults::{REFUSAL, at_every_call, cases};
 
 const ADA: &str = "ada@example.org";
 const EVE: &str = "eve@example.net";
@@ -1481,7 +1480,7 @@ async fn whatever_comes_is_stored_or_kept_aside_and_never_half() {
     let app = App::start().await;
     let studio = app.business().await;
     let ours = write_to(&studio, SEVEN, ADA).await;
-    let mut runner = TestRunner::default();
+    let mut runner = cases(16);
     let sent = studio.balance().await.len();
     let mut seen = BTreeSet::new();
     for n in 0..16 {

@@ -20,14 +20,13 @@ use local::fake_ses::{Event, EventType, Mail};
 use local::wire::{Halt, Wire};
 use local::{Providers, SNS_TOPIC, Source};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signature::sns;
 use tower::ServiceExt as _;
 
 use crate::app::{App, Business, send};
-use crate::faults::{REFUSAL, at_every_call};
+use crate::faults::{REFUSAL, at_every_call, cases};
 
 const ADA: &str = "ada@example.com";
 const BEN: &str = "ben@example.com";
@@ -392,8 +391,7 @@ fn random_reports_about_three_copies_end_the_same_in_another_order() {
     let app = runtime.block_on(App::start());
     let studio = runtime.block_on(app.business());
     silent(&app);
-    let mut runner =
-        TestRunner::new(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = cases(8);
     // One failure for each copy: what fails twice has failed by what was first.
     let said = prop::collection::btree_map(0usize..3, 0usize..3, 1..4)
         .prop_map(|failures| failures.into_iter().collect::<Vec<_>>());
@@ -1494,11 +1492,7 @@ fn no_altered_call_of_a_webhook_is_a_defect_and_none_that_is_refused_is_written_
     let (_, mail) = runtime.block_on(to_ada(&app, &studio));
     let notice = bounce_notice(&app, &mail);
     app.clock.freeze();
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: 120,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let mut runner = cases(120);
     let change = (0usize..4, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0u8..5);
     runner
         .run(&change, |(which, place, length, byte, kind)| {

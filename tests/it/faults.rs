@@ -8,6 +8,7 @@ use domain::job::Job;
 use local::Source;
 use local::fake_twilio::Callback;
 use local::wire::Halt;
+use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -18,6 +19,15 @@ pub const SILENT: [&str; 0] = [];
 /// An answer that no SDK tries again: the service refuses.
 pub const REFUSAL: &str =
     r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"no"}"#;
+
+/// Runs the cases of a property: so many, or as many as `PROPTEST_CASES` says. They are the same ones in every run, so
+/// that a failure can be had again.
+pub fn cases(usual: u32) -> TestRunner {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = asked.unwrap_or(usual);
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
 
 /// Runs a scenario once for every call of the step that it kills: at the first call, at the second, …, each time not
 /// executed and each time executed. A scenario tells whether its step got to be killed; `least` is the number of calls

@@ -21,7 +21,6 @@ use domain::{BusinessId, MessageId, RequestId};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
 use store::handling::{Asked, Handled};
@@ -31,6 +30,7 @@ use store::{ClientView, Received, Store};
 
 use crate::app::{App, Business, TestClock};
 use crate::desk::{Dice, numbers};
+use crate::faults::cases;
 
 /// Who writes at once.
 const WORKERS: usize = 8;
@@ -466,9 +466,7 @@ fn every_filter(seed: usize) -> Vec<ConversationFilter> {
 fn every_counter_equals_a_recount_after_any_interleaving_of_eight_writers() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let app = runtime.block_on(App::start());
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(5);
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = cases(5);
     let deeds = prop::collection::vec(prop::collection::vec(deed(), 2..=5), WORKERS);
     let number = std::cell::Cell::new(0);
     runner

@@ -5,13 +5,13 @@
 use local::Source;
 use local::fake_twilio::{Answer, ClientText};
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::app::{App, Business, send_raw};
 use crate::desk::rows;
+use crate::faults::cases;
 
 const ADA: &str = "+14155550123";
 
@@ -195,8 +195,7 @@ fn no_byte_of_a_note_leaves_whatever_happens_around_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let app = runtime.block_on(App::start());
     let studio = runtime.block_on(app.business());
-    let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = cases(24);
     let client = std::cell::Cell::new(0u64);
     runner
         .run(&prop::collection::vec(around(), 1..12), |steps| {

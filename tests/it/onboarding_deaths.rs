@@ -12,12 +12,11 @@ use domain::phone::Phone;
 use local::Source;
 use local::wire::Halt;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::app::{App, send};
-use crate::faults::at_every_call;
+use crate::faults::{at_every_call, cases};
 use crate::onboarding::{onboard, status};
 
 const ADA: &str = "+14155550123";
@@ -312,9 +311,7 @@ async fn can_send_is_can_receive(deeds: Vec<Deed>) {
 #[test]
 fn no_sequence_of_calls_and_deaths_leaves_a_business_that_can_send_and_not_receive() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24);
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = cases(24);
     runner
         .run(&prop::collection::vec(deed(), 1..16), |deeds| {
             runtime.block_on(can_send_is_can_receive(deeds));

@@ -7,11 +7,11 @@ use local::Source as Queue;
 use local::fake_twilio::{Answer, Callback};
 use local::wire::Halt;
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::app::{App, Business, send};
+use crate::faults::cases;
 
 const ADA: &str = "+14155550123";
 
@@ -196,11 +196,7 @@ fn the_tables_condition_decides_as_the_pure_rule_does() {
     });
     let studio = Business { app: &app, id, number: String::new(), email: String::new(), key };
     let store = &app.local.sender().store;
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: 150,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let mut runner = cases(150);
     let reports = (prop::collection::vec(said(), 1..10), prop::collection::vec(0usize..10, 0..4));
     runner
         .run(&reports, |(mut reports, again)| {
