@@ -583,3 +583,48 @@ async fn what_a_call_costs() {
     assert_eq!(dynamodb(&app), dialled, "who calls, for which business, and with whom");
     crate::permissions::check(route, &app.local.wire.calls());
 }
+
+#[tokio::test]
+async fn letting_a_caller_in_is_a_write_and_a_read_once_in_five_seconds() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.staff(12, json!({"staff_name": "Zoë"})).await;
+    let session = studio.session(12).await;
+    let read = async |secret: &str| {
+        let call = app.anonymous(Method::GET, &format!("/businesses/{}/clients/7", studio.id));
+        send(call.header("X-API-KEY", secret)).await.ok()
+    };
+    app.clock.advance(Duration::from_secs(5));
+    // Its use is counted by the write that reads it; a session also asks who its member is now.
+    assert_eq!(costs(&app, read(&studio.key)).await, ["UpdateItem", "GetItem", "GetItem"]);
+    assert_eq!(costs(&app, read(&session)).await, ["UpdateItem", "GetItem", "GetItem", "GetItem"]);
+    for secret in [&studio.key, &session] {
+        assert_eq!(costs(&app, read(secret)).await, ["GetItem"], "the client alone");
+    }
+    // A minute that another process has begun to count in is one try more.
+    app.clock.advance(Duration::from_secs(60));
+    studio.get("/staffs").await.ok();
+    assert_eq!(costs(&app, read(&studio.key)).await, ["UpdateItem", "UpdateItem", "GetItem", "GetItem"]);
+}
+
+#[tokio::test]
+async fn keys_and_sessions_are_a_read_and_a_transaction() {
+    let app = App::start().await;
+    let studio = warm(&app).await;
+    studio.staff(12, json!({"staff_name": "Zoë"})).await;
+    studio.get("/api-keys").await.ok();
+    let at = |path: &str| app.anonymous(Method::POST, path).header("X-API-KEY", &studio.key);
+    let once = ["GetItem", "TransactWriteItems"];
+    let begun = studio.begins_session(12).await.ok();
+    assert_eq!(costs(&app, studio.begins_session(12)).await, once, "the member, the session");
+    let end = send(at("/session/expire").json(&json!({"session_id": begun["session_id"]})));
+    assert_eq!(costs(&app, end).await, once, "where it is, its end");
+    let end_all = send(at("/session/expire").json(&json!({"session_id": "all", "staff_id": 12})));
+    assert_eq!(costs(&app, end_all).await, ["GetItem", "UpdateItem"], "the member alone");
+    assert_eq!(costs(&app, studio.post("/api-keys", json!({}))).await, once, "the list, list and key");
+    let listed = costs(&app, studio.get("/api-keys")).await;
+    assert_eq!(listed, ["GetItem", "GetItem", "GetItem"], "the list, and each that works");
+    let keys = studio.get("/api-keys").await.ok();
+    let path = format!("/api-keys/{}", keys["items"][1]["key_id"].as_str().unwrap());
+    assert_eq!(costs(&app, send(studio.request(Method::DELETE, &path))).await, once);
+}
