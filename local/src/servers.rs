@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use axum::Router;
 use axum::routing::get;
+use domain::webhook::OF_A_NUMBER;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -24,9 +25,6 @@ use crate::wire::Now;
 pub(crate) const FAKE_ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 /// Its auth token.
 pub(crate) const FAKE_AUTH_TOKEN: &str = "test-auth-token";
-/// How Twilio's webhooks are to be retried, as it is set for the numbers of a real account.
-const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
-
 /// A listener and its origin. Only this machine reaches it.
 pub(crate) struct Port {
     pub listener: TcpListener,
@@ -155,11 +153,11 @@ pub(crate) fn fake_twilio(origin: &str, fallback_origin: &str, now: Now) -> Fake
     let fake = FakeTwilio::new(FakeTwilioConfig {
         account_sid: FAKE_ACCOUNT_SID.to_owned(),
         auth_token: FAKE_AUTH_TOKEN.to_owned(),
-        sms_url: format!("{origin}/omega/twilio/sms/reply{RETRIES}"),
+        sms_url: format!("{origin}/omega/twilio/sms/reply{OF_A_NUMBER}"),
         sms_fallback_url: Some(format!("{fallback_origin}/omega/twilio/sms/reply")),
         now,
         sign: signature::twilio::sign_form,
     });
-    fake.set_voice_app(&format!("{origin}/omega/voice-calls/twiml{RETRIES}"), None);
+    fake.set_voice_app(&format!("{origin}/omega/voice-calls/twiml{OF_A_NUMBER}"), None);
     fake
 }

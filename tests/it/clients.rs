@@ -268,7 +268,7 @@ const SPELLINGS: [&str; 22] = [
 
 /// Where addresses of a business lead, and how its clients are found by number: `(place, client)`.
 async fn leads(app: &App, studio: &Business<'_>) -> BTreeSet<(String, u64)> {
-    let own = format!("BIZ#{:016}", studio.id);
+    let own = store::keys::business(domain::BusinessId::new(studio.id).expect("an id")).pk;
     let items = app.items().await;
     let leads = items.iter().filter(|item| {
         let is_lead = ["Address", "Term"].contains(&text(item, "type"));

@@ -67,7 +67,7 @@ impl Business<'_> {
     /// the sums are those of the clients. Returns the client of every message and note.
     pub async fn balance(&self) -> BTreeMap<u64, u64> {
         let mut items = self.app.items().await;
-        let own = format!("BIZ#{:016}", self.id);
+        let own = store::keys::business(domain::BusinessId::new(self.id).expect("an id")).pk;
         items.retain(|item| {
             text(item, "pk").starts_with(&own)
                 || (number(item, "business_id") == self.id && !item.contains_key("ttl"))

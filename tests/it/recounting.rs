@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{BusinessId, ClientId};
 use recounter::Report;
 use serde_json::Value;
+use store::keys;
 
 use crate::app::{App, Business};
 
@@ -71,9 +73,10 @@ async fn a_wrong_counter_of_a_conversation_is_told_and_put_right() {
     let id = some_inbox(&app, &studio).await[0];
     let profile = studio.client(id).await;
     let before = counts(&studio).await;
-    let pk = format!("BIZ#{:016}#CLIENT#{id:016}", studio.id);
+    let client = ClientId::new(id).expect("an id");
+    let profile_key = keys::profile(BusinessId::new(studio.id).expect("an id"), client);
     for attribute in ["unread_messages_count", "messages_flagged_count", "messages_count"] {
-        app.spoil(&pk, "PROFILE", attribute, 17).await;
+        app.spoil(&profile_key.pk, &profile_key.sk, attribute, 17).await;
     }
     let report = app.recount().await;
     // Putting it right is a change, so the sums are judged by the next run.
@@ -96,7 +99,8 @@ async fn a_wrong_sum_is_told_and_put_right() {
     app.sweep().await;
     let before = counts(&studio).await;
     let cell = "COUNT#C#-:-:open:-:u:-:sms";
-    app.spoil(&format!("BIZ#{:016}", studio.id), cell, "clients_count", 40).await;
+    let business = keys::business(BusinessId::new(studio.id).expect("an id"));
+    app.spoil(&business.pk, cell, "clients_count", 40).await;
     assert_ne!(counts(&studio).await, before);
     let report = app.recount().await;
     assert_eq!((report.sums_repaired, report.busy), (1, 0), "{report:?}");

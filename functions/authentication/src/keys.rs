@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::access::{ApiKey, KEY_PREFIX};
 use domain::{Error, Timestamp};
 use futures_util::future::try_join_all;
@@ -11,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use signature::secret::Secret;
 use web::read::{JsonBody, Object, PathParams, Problem, instant, text};
-use web::{ApiResult, Call, Edge, ShownOnce, Tenant};
+use web::{ApiResult, Call, Edge, Tenant, shown_once};
 
 use crate::expire::SuccessResponse;
 
@@ -81,13 +80,7 @@ pub(crate) async fn create(
     };
     edge.store().insert_api_key(tenant.id(), &key).await?;
     tracing::info!(business.id = tenant.id().get(), key.id = key.key_id, "key made");
-    let mut answer = ApiKeyResponse::new(key, None, now);
-    let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
-    answer.api_key = Some(secret.text);
-    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    let mut response = (no_store, Json(answer)).into_response();
-    response.extensions_mut().insert(ShownOnce(kept));
-    Ok(response)
+    shown_once(ApiKeyResponse::new(key, None, now), |answer| answer.api_key = Some(secret.text))
 }
 
 /// `GET /omega/businesses/{business_id}/api-keys`: the keys that work, and those of late that do not any more.

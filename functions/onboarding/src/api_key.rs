@@ -1,16 +1,14 @@
 //! A key for a business that has lost its own.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::access::{ApiKey, KEY_PREFIX};
 use domain::conversation::Actor;
 use domain::{BusinessId, Error};
 use serde::Serialize;
 use signature::secret::Secret;
 use web::read::PathParams;
-use web::{ApiResult, Edge, Platform, ShownOnce};
+use web::{ApiResult, Edge, Platform, shown_once};
 
 /// The new key.
 #[derive(Debug, Serialize)]
@@ -31,11 +29,6 @@ pub(crate) async fn replace(_: Platform, path: PathParams, State(edge): State<Ed
     let key = ApiKey::new(secret.id.clone(), secret.hash(), Actor::System, now);
     edge.store().replace_api_keys(business, &key).await?;
     tracing::warn!(business.id = business.get(), key.id = key.key_id, "keys replaced");
-    let mut answer = ReplacedKey { business_id: business, key_id: key.key_id, api_key: None };
-    let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
-    answer.api_key = Some(secret.text);
-    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    let mut response = (no_store, Json(answer)).into_response();
-    response.extensions_mut().insert(ShownOnce(kept));
-    Ok(response)
+    let answer = ReplacedKey { business_id: business, key_id: key.key_id, api_key: None };
+    shown_once(answer, |answer| answer.api_key = Some(secret.text))
 }

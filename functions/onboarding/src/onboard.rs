@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
+use axum::response::Response;
 use domain::access::{ApiKey, KEY_PREFIX};
 use domain::business::{Business, BusinessNumber, InboundRoute, NumberState};
 use domain::conversation::Actor;
@@ -15,7 +15,7 @@ use queue::Queue;
 use signature::secret::Secret;
 use store::Store;
 use web::read::{JsonBody, id};
-use web::{ApiResult, Correlation, Edge, Platform, ShownOnce};
+use web::{ApiResult, Correlation, Edge, Platform, shown_once};
 
 use crate::TwilioAccount;
 use crate::request::{Request, read};
@@ -59,7 +59,7 @@ pub(crate) async fn onboard(
         Err(error) => return Err(error.into()),
     };
     leave_job(&queue, &business, correlation).await;
-    Ok(answered(OnboardingStatus::of(store, &business).await?, secret)?)
+    shown_once(OnboardingStatus::of(store, &business).await?, |answer| answer.api_key = secret)
 }
 
 /// Left undone, the sweeper does it.
@@ -76,15 +76,6 @@ async fn leave_job(queue: &Queue, business: &Business, correlation: String) {
 /// Whether there is something to do at Twilio or SES.
 fn needs_others(business: &Business) -> bool {
     !business.setup.open && (!business.phone_numbers.is_empty() || business.from_email.is_some())
-}
-
-/// The answer, which is kept without the key for whoever repeats the call.
-fn answered(mut answer: OnboardingStatus, secret: Option<String>) -> Result<Response> {
-    let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
-    answer.api_key = secret;
-    let mut response = Json(answer).into_response();
-    response.extensions_mut().insert(ShownOnce(kept));
-    Ok(response)
 }
 
 /// The new business and its key, unless another call is faster.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::business::Business;
 use domain::job::{Job, Work};
 use domain::onboarding::{IdentityState, Step, StepName, Trouble};
+use domain::webhook::OF_A_NUMBER;
 use domain::{BusinessId, Error, Result};
 use outbox::Outbox;
 use ses::Mailer;
@@ -17,9 +18,6 @@ mod mailbox;
 mod numbers;
 mod test_message;
 
-/// Twilio tries a webhook again, as the fragment of its address says: three more tries within the fifteen seconds it
-/// allows, on server errors and on connections that fail or time out.
-const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=4500";
 /// How often a business that changed meanwhile is looked at anew.
 const RACES: usize = 5;
 /// When to look again at what others have to do or mend.
@@ -56,10 +54,10 @@ impl Origins {
     fn hooks(&self) -> Hooks {
         let Origins { public, voice, fallback } = self;
         Hooks {
-            sms: Hook::post(format!("{public}/omega/twilio/sms/reply{RETRIES}")),
+            sms: Hook::post(format!("{public}/omega/twilio/sms/reply{OF_A_NUMBER}")),
             sms_fallback: Hook::post(format!("{fallback}/omega/twilio/sms/reply")),
-            voice: Hook::post(format!("{voice}/omega/voice-calls/twiml{RETRIES}")),
-            voice_status: Hook::post(format!("{public}/omega/twilio/voice/status{RETRIES}")),
+            voice: Hook::post(format!("{voice}/omega/voice-calls/twiml{OF_A_NUMBER}")),
+            voice_status: Hook::post(format!("{public}/omega/twilio/voice/status{OF_A_NUMBER}")),
         }
     }
 }

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
 use domain::message::MessageRef;
+use domain::webhook::OF_A_MESSAGE;
 use signature::voice_token::Keys;
 use web::Edge;
 use web::twilio::Settings;
@@ -36,20 +37,16 @@ pub struct Voice {
     pub webhooks_base_url: String,
 }
 
-/// Twilio repeats a call of ours that fails, as the fragment of its address says: three more tries within the fifteen
-/// seconds it allows, on server errors and on connections that fail or time out.
-const RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=3500";
-
 impl Voice {
     /// Where Twilio reports what becomes of whoever is called.
     fn status_url(&self, at: MessageRef) -> String {
-        format!("{}/omega/twilio/voice/status?{}{RETRIES}", self.webhooks_base_url, ids(at))
+        format!("{}/omega/twilio/voice/status?{}{OF_A_MESSAGE}", self.webhooks_base_url, ids(at))
     }
 
     /// Where Twilio asks what to do when they are not on the phone any more.
     fn action_url(&self, at: MessageRef, step: twiml::Step) -> String {
         let step = step.as_str();
-        format!("{}/omega/voice-calls/twiml?{}&step={step}{RETRIES}", self.base_url, ids(at))
+        format!("{}/omega/voice-calls/twiml?{}&step={step}{OF_A_MESSAGE}", self.base_url, ids(at))
     }
 }
 

@@ -18,8 +18,9 @@ pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<V
     let Some((business, staff)) = voice::browser(&asked.from) else {
         return Ok(refused(asked, "This phone is not known here."));
     };
-    let staff = store.staff_member(business, staff).await?.filter(|staff| staff.active);
-    let (Some(staff), Some(business)) = (staff, store.business(business).await?) else {
+    // Whoever calls hears silence meanwhile.
+    let (staff, business) = tokio::try_join!(store.staff_member(business, staff), store.business(business))?;
+    let (Some(staff), Some(business)) = (staff.filter(|staff| staff.active), business) else {
         return Ok(refused(asked, "You are not allowed to make calls here."));
     };
     let to = match voice::destination(&asked.to, &business) {

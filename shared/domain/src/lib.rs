@@ -40,6 +40,7 @@ pub mod threading;
 pub mod time;
 pub mod unsubscribe;
 pub mod voice;
+pub mod webhook;
 
 pub use error::{Error, FieldError};
 pub use id::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId};

@@ -346,17 +346,7 @@ fn test_message(business: &Business, test: Option<&Message>) -> Step {
     };
     match message.delivery_status {
         Status::Sent | Status::Delivered | Status::Read | Status::Received => Step::done(name),
-        Status::Queued | Status::Scheduled | Status::Initiated | Status::Sending | Status::UnknownOutcome => {
-            Step::pending(name, "It is on its way, and Twilio has not said more.", LOOK_AGAIN)
-        }
-        Status::Failed
-        | Status::Undelivered
-        | Status::Rejected
-        | Status::Canceled
-        | Status::Expired
-        | Status::Blocked
-        | Status::Bounced
-        | Status::Complained => {
+        failure if failure.is_failure() => {
             let why = message.failure.as_ref().map_or("It was not delivered.", |failure| &failure.reason);
             let action = format!(
                 "Retry message {}, or repeat the call with another test_phone_number.",
@@ -364,6 +354,7 @@ fn test_message(business: &Business, test: Option<&Message>) -> Step {
             );
             Step::failed(name, why, action)
         }
+        _ => Step::pending(name, "It is on its way, and Twilio has not said more.", LOOK_AGAIN),
     }
 }
 

@@ -5,15 +5,12 @@ use std::time::Duration;
 use domain::delivery::{ErrorClass, Failure, Outcome};
 use domain::message::{Message, MessageRef};
 use domain::sms_error;
+use domain::webhook::OF_A_MESSAGE;
 use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use crate::{Client, Lost};
-
-/// Twilio repeats a callback that fails, as the fragment of its address says: three more tries within the fifteen
-/// seconds it allows, on server errors and on connections that fail or time out.
-const CALLBACK_RETRIES: &str = "#rc=3&rp=5xx,ct,rt&ct=2000&rt=3500";
 
 /// One text, ready to be handed over.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +70,7 @@ impl Client {
     /// of the call that sent it was lost.
     fn status_callback(&self, at: MessageRef, attempt: u32) -> String {
         format!(
-            "{}/omega/twilio/sms/status?business={}&client={}&message={}&attempt={attempt}{CALLBACK_RETRIES}",
+            "{}/omega/twilio/sms/status?business={}&client={}&message={}&attempt={attempt}{OF_A_MESSAGE}",
             self.config.public_base_url, at.business, at.client, at.message
         )
     }

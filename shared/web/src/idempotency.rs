@@ -1,14 +1,15 @@
 //! `Idempotency-Key` on every authenticated POST.
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use domain::{Error, FieldError, RequestId};
 use http_body_util::BodyExt;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use store::idempotency::{Answer, Begin, Scope, Ticket};
 
@@ -176,7 +177,20 @@ async fn keep(edge: &Edge, ticket: &Ticket, response: Response) -> Result<Respon
 
 /// Put on a response that holds a secret: what to keep of it instead.
 #[derive(Clone, Debug)]
-pub struct ShownOnce(pub String);
+struct ShownOnce(String);
+
+/// An answer with a secret that `show` puts into it. A repeated call gets it without, and nobody in between keeps it.
+///
+/// # Errors
+/// `Internal` when the answer cannot be written as JSON, which has no cause.
+pub fn shown_once<T: Serialize>(mut answer: T, show: impl FnOnce(&mut T)) -> Result<Response, ApiError> {
+    let kept = serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?;
+    show(&mut answer);
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let mut response = (no_store, Json(answer)).into_response();
+    response.extensions_mut().insert(ShownOnce(kept));
+    Ok(response)
+}
 
 /// Put on a response that shows a person: nothing of it is kept, so that nothing outlives them. The call is one that
 /// does the same however often it is run, so a repeated one is run, and answered with what is true by then.

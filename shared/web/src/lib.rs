@@ -25,7 +25,7 @@ pub mod twilio;
 pub use app::{Correlation, app};
 pub use caller::{Caller, PlatformKey};
 pub use error::{ApiError, ApiResult, unprocessable};
-pub use idempotency::{AnsweredAnew, Call, ShownOnce, idempotent};
+pub use idempotency::{AnsweredAnew, Call, idempotent, shown_once};
 pub use tenant::{Platform, Tenant};
 
 use caller::Known;
