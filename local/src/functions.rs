@@ -77,7 +77,7 @@ impl Functions {
             record_queue: around.queue(Source::Record),
             webhook: webhook(around.fallback_base_url),
         };
-        let platform_key = PlatformKey::from_sha256_hex(&signature::secret::hash(around.platform_key));
+        let platform_key = PlatformKey::from_sha256_hex(&signature::secret::digest(around.platform_key));
         let routes = health::routes(health::State { store: around.store("health")?, twilio_webhooks: true })
             .merge(sms::routes(sms::State { edge: around.edge("sms")?, outbox: around.outbox("sms")? }))
             .merge(messages::routes(messages::State {
@@ -102,6 +102,8 @@ impl Functions {
                 origins: email::TrustedOrigins(around.trusted_origins()),
             }))
             .merge(email_webhooks::routes(around.email_webhooks()?))
+            .merge(rocketchat::routes(rocketchat::State { edge: around.edge("rocketchat")? }))
+            .merge(nexhealth::routes(nexhealth::State { edge: around.edge("nexhealth")? }))
             .merge(twilio_webhooks::routes(webhooks))
             .merge(voice_calls::routes(voice_calls::State {
                 edge: around.edge("voice-calls")?,

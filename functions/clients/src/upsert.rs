@@ -53,5 +53,6 @@ fn read(object: &Object<'_>, country: Country) -> ClientChanges {
         location_id: object.change("location_id", id),
         time_zone: object.change("timezone", text(64)),
         inactive: object.change("inactive", boolean),
+        ..ClientChanges::default()
     }
 }

@@ -38,6 +38,9 @@ pub struct Credential {
     /// The staff member, for sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff_id: Option<StaffId>,
+    /// The key that this was made with, as the hash it is stored under: without it, this is over as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_hash: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it stops working. The table removes it some time later, so readers compare.
@@ -50,6 +53,11 @@ impl Credential {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// Whether it is a key of a program, and no session: what sessions are begun with.
+    pub fn is_key(&self) -> bool {
+        self.credential_role == Role::Service && self.key_hash.is_none()
+    }
 }
 
 /// What API keys begin with.
@@ -59,6 +67,21 @@ pub const SESSION_PREFIX: &str = "omega_session";
 /// How long a session lasts. A working day and its margins: whoever comes back tomorrow signs in again.
 pub const SESSION: Duration = Duration::from_secs(12 * 3600);
 
+/// How long the session of a program lasts.
+pub const PROGRAM_SESSION: Duration = Duration::from_secs(3600);
+
+/// A session of a program, from its beginning. `key` is the credential it was begun with, found under `key_hash`: the
+/// session is as good as that.
+pub fn program_session(id: String, key: &Credential, key_hash: String, now: Timestamp) -> Credential {
+    Credential {
+        credential_id: id,
+        key_hash: Some(key_hash),
+        created_at: now,
+        expires_at: Some(now.plus(PROGRAM_SESSION)),
+        ..key.clone()
+    }
+}
+
 /// A session of a member of the staff, from its beginning.
 pub fn session(id: String, business: BusinessId, staff: StaffId, now: Timestamp) -> Credential {
     Credential {
@@ -67,6 +90,7 @@ pub fn session(id: String, business: BusinessId, staff: StaffId, now: Timestamp)
         // What they may do is in the directory, and is read there with each use.
         credential_role: Role::Staff,
         staff_id: Some(staff),
+        key_hash: None,
         created_at: now,
         expires_at: Some(now.plus(SESSION)),
     }
@@ -124,6 +148,7 @@ impl ApiKey {
             business_id: business,
             credential_role: Role::Service,
             staff_id: None,
+            key_hash: None,
             created_at: self.created_at,
             expires_at: self.expires_at,
         }

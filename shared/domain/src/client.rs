@@ -1,10 +1,12 @@
 //! A client of a business: a person, as the business's own directory knows them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BusinessId, ClientId, LocationId};
+use crate::message::Channel;
 use crate::phone::Phone;
 use crate::time::Timestamp;
 
@@ -40,6 +42,16 @@ impl ClientType {
             ClientType::Lead => "lead",
         }
     }
+}
+
+/// A phone number, as somebody gave it and as it is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenPhone {
+    /// As it was given.
+    pub given: Personal,
+    /// As it is called; `None` for what is no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
 }
 
 /// What the directory knows of a client. The serde shape is the stored shape.
@@ -88,6 +100,24 @@ pub struct Client {
     /// Time zone name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// Mail addresses beside the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_emails: Vec<Personal>,
+    /// Phone numbers beside the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_phones: Vec<GivenPhone>,
+    /// What the business wants kept of them, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_fields: BTreeMap<String, Personal>,
+    /// By which a live chat knows them. Whoever shows it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor_token: Option<Personal>,
+    /// What a live chat calls them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor_name: Option<Personal>,
+    /// How they are not listened to: what comes in this way is stored, and nobody is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_channels: Vec<Channel>,
     /// Not a client any more.
     #[serde(default)]
     pub inactive: bool,
@@ -119,11 +149,27 @@ impl Client {
             wl_user_id: None,
             location_id: None,
             time_zone: None,
+            other_emails: Vec::new(),
+            other_phones: Vec::new(),
+            custom_fields: BTreeMap::new(),
+            visitor_token: None,
+            visitor_name: None,
+            blocked_channels: Vec::new(),
             inactive: false,
             provisional: false,
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Every mail address, the first one first, as they were given.
+    pub fn emails(&self) -> impl Iterator<Item = &Personal> {
+        self.email.iter().chain(&self.other_emails)
+    }
+
+    /// Every phone number that can be called, the first one first.
+    pub fn phones(&self) -> impl Iterator<Item = &Phone> {
+        self.phone.iter().chain(self.other_phones.iter().filter_map(|other| other.phone.as_ref()))
     }
 
     /// The name to show: the full one, else the parts that are known.
@@ -181,6 +227,18 @@ pub struct ClientChanges {
     pub location_id: Change<LocationId>,
     /// Time zone name.
     pub time_zone: Change<String>,
+    /// Mail addresses beside the first.
+    pub other_emails: Change<Vec<Personal>>,
+    /// Phone numbers beside the first.
+    pub other_phones: Change<Vec<GivenPhone>>,
+    /// What the business wants kept, all of it.
+    pub custom_fields: Change<BTreeMap<String, Personal>>,
+    /// Token of a live chat.
+    pub visitor_token: Change<Personal>,
+    /// Name in a live chat.
+    pub visitor_name: Change<Personal>,
+    /// How they are not listened to.
+    pub blocked_channels: Change<Vec<Channel>>,
     /// Not a client any more.
     pub inactive: Change<bool>,
 }
@@ -223,6 +281,12 @@ impl ClientChanges {
             wl_user_id: self.wl_user_id.after(old.wl_user_id),
             location_id: self.location_id.after(old.location_id),
             time_zone: self.time_zone.after(old.time_zone),
+            other_emails: self.other_emails.after(Some(old.other_emails)).unwrap_or_default(),
+            other_phones: self.other_phones.after(Some(old.other_phones)).unwrap_or_default(),
+            custom_fields: self.custom_fields.after(Some(old.custom_fields)).unwrap_or_default(),
+            visitor_token: self.visitor_token.after(old.visitor_token),
+            visitor_name: self.visitor_name.after(old.visitor_name),
+            blocked_channels: self.blocked_channels.after(Some(old.blocked_channels)).unwrap_or_default(),
             inactive: self.inactive.after(Some(old.inactive)).unwrap_or(false),
             provisional: false,
             updated_at: now,

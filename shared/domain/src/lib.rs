@@ -3,7 +3,7 @@
 //! Nothing here does IO, is async, reads the environment or asks for the time: "now" is always an argument.
 //! Every other crate depends on this one, and this one on none of them.
 //!
-//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`time`], [`phone`], [`email`],
+//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`global_id`], [`time`], [`phone`], [`email`],
 //! [`address`]), who takes
 //! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
 //! [`message`], [`mail`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), what becomes of a call ([`voice`]), and what
@@ -20,6 +20,7 @@ pub mod email;
 pub mod email_event;
 pub mod error;
 pub mod fold;
+pub mod global_id;
 pub mod id;
 pub mod inbox;
 pub mod job;

@@ -47,10 +47,21 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// SHA-256 of a secret, in hexadecimal. It has 256 random bits, so a plain hash cannot be searched, and looking it up by
-/// its hash compares nothing of it byte by byte.
+/// What is stored of a secret: the hash of its [`digest`]. A secret has 256 random bits, so a plain hash cannot be searched,
+/// and looking it up by its hash compares nothing of it byte by byte.
 pub fn hash(secret: &str) -> String {
+    hash_of_digest(&digest(secret))
+}
+
+/// SHA-256 of a secret, in hexadecimal: what some callers send in place of it. As good as the secret, and therefore not
+/// what is stored.
+pub fn digest(secret: &str) -> String {
     lower_hex(&Sha256::digest(secret.as_bytes()))
+}
+
+/// What is stored of the secret that has this [`digest`], in lower-case hexadecimal.
+pub fn hash_of_digest(digest: &str) -> String {
+    lower_hex(&Sha256::digest(digest.as_bytes()))
 }
 
 /// The system has no randomness to give.
@@ -86,8 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_sha_256() {
-        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    fn what_is_stored_is_the_hash_of_the_digest_and_opens_nothing_itself() {
+        let digest = digest("abc");
+        assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hash("abc"), hash_of_digest(&digest));
+        assert_ne!(hash_of_digest(&hash("abc")), hash("abc"));
     }
 
     #[test]

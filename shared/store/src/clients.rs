@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
-use domain::client::{Change, Client, ClientChanges};
+use domain::client::{Change, Client, ClientChanges, Personal};
 use domain::conversation::Conversation;
 use domain::email::Email;
 use domain::fold::fold;
@@ -124,13 +124,26 @@ pub(crate) fn terms(client: &Client) -> BTreeSet<String> {
             terms.insert(format!("name#{}", begins(&words[first..].join(" "))));
         }
     }
-    if let Some(email) = &client.email {
-        terms.insert(email_term(&email.0));
-    }
-    if let Some(phone) = &client.phone {
-        terms.insert(phone_term(phone.as_str()));
-    }
+    terms.extend(client.emails().map(|email| email_term(&email.0)));
+    terms.extend(client.phones().map(|phone| phone_term(phone.as_str())));
+    // What is no number is found as it was given.
+    let uncalled = client.phone_as_given.iter().filter(|_| client.phone.is_none());
+    let uncalled = uncalled
+        .chain(client.other_phones.iter().filter(|other| other.phone.is_none()).map(|other| &other.given));
+    terms.extend(uncalled.map(|given| phone_term(&given.0)));
+    terms.extend(client.custom_fields.iter().map(|(name, value)| custom_term(name, &value.0)));
+    terms.extend(client.visitor_token.iter().map(|token| token_term(&token.0)));
     terms
+}
+
+/// What a search finds what a business keeps of a client by.
+pub(crate) fn custom_term(name: &str, value: &str) -> String {
+    format!("custom#{name}#{}", begins(&fold(value)))
+}
+
+/// What finds the client of a live chat.
+pub(crate) fn token_term(token: &str) -> String {
+    format!("token#{}", begins(token))
 }
 
 /// The digits of a number backwards.
@@ -399,7 +412,7 @@ impl Store {
         })
     }
 
-    /// What an entry with a number or a mailbox does to whom those lead to. Returns the strangers who wrote from them.
+    /// What an entry with numbers or mailboxes does to whom those lead to. Returns the strangers who wrote from them.
     async fn address_changes(
         &self,
         new: &Client,
@@ -407,53 +420,31 @@ impl Store {
         ties: &Ties,
         rest: &mut Vec<TransactWriteItem>,
     ) -> Result<Vec<ClientId>> {
-        let phone = |client: &Client| client.phone.clone().map(Address::Phone);
-        let named = match &changes.phone {
-            Change::Set(_) => phone(new),
-            Change::Keep | Change::Clear => None,
-        };
-        let mut strangers =
-            self.address_change(new, (old.and_then(phone), phone(new), named), ties, rest).await?;
-        let named = match &changes.email {
-            Change::Set(_) => email_address(new),
-            Change::Keep | Change::Clear => None,
-        };
-        let kinds = (old.and_then(email_address), email_address(new), named);
-        for stranger in self.address_change(new, kinds, ties, rest).await? {
-            if !strangers.contains(&stranger) {
-                strangers.push(stranger);
-            }
-        }
-        Ok(strangers)
-    }
-
-    /// The same for one kind of address: the one before, the one now, and the one that the change names.
-    async fn address_change(
-        &self,
-        new: &Client,
-        (before, now, named): (Option<Address>, Option<Address>, Option<Address>),
-        ties: &Ties,
-        rest: &mut Vec<TransactWriteItem>,
-    ) -> Result<Vec<ClientId>> {
         let (business, client) = (new.business_id, new.client_id);
-        if let Some(address) = before.as_ref().filter(|before| now.as_ref() != Some(*before)) {
+        let (before, now) = (old.map(addresses).unwrap_or_default(), addresses(new));
+        for address in before.iter().filter(|before| !now.contains(before)) {
             let mut ours = ties.merged_from.clone();
             ours.push(client);
             rest.extend(self.tx_release_address(business, address, &ours).await?);
         }
-        let Some(address) = named else { return Ok(Vec::new()) };
-        let strangers = self.strangers_at(business, &address, client).await?;
-        let holder = self.client_by_address(business, &address).await?;
-        // An address that two clients share leads to whoever was given it last, or was written to last.
-        let is_news = before.as_ref() != Some(&address);
-        let led_astray = holder.is_none_or(|holder| strangers.contains(&holder));
-        if holder != Some(client) && (is_news || led_astray) {
-            let as_seen = match holder {
-                Some(holder) => Write::new().when("client_id", "=", value(&holder)?),
-                None => Write::new().if_new(),
-            };
-            rest.push(self.tx_put(address_item(business, client, &address)?, as_seen)?);
+        let mut strangers = Vec::new();
+        for address in named(new, changes) {
+            let theirs = self.strangers_at(business, &address, client).await?;
+            let holder = self.client_by_address(business, &address).await?;
+            // An address that two clients share leads to whoever was given it last, or was written to last.
+            let is_news = !before.contains(&address);
+            let led_astray = holder.is_none_or(|holder| theirs.contains(&holder));
+            if holder != Some(client) && (is_news || led_astray) {
+                let as_seen = match holder {
+                    Some(holder) => Write::new().when("client_id", "=", value(&holder)?),
+                    None => Write::new().if_new(),
+                };
+                rest.push(self.tx_put(address_item(business, client, &address)?, as_seen)?);
+            }
+            strangers.extend(theirs);
         }
+        strangers.sort_unstable();
+        strangers.dedup();
         Ok(strangers)
     }
 
@@ -481,7 +472,7 @@ impl Store {
 }
 
 /// The attributes of a client's item that are the directory's: the fields of [`Client`], as they are stored.
-const CLIENT_FIELDS: [&str; 19] = [
+const CLIENT_FIELDS: [&str; 25] = [
     "business_id",
     "client_id",
     "full_name",
@@ -497,6 +488,12 @@ const CLIENT_FIELDS: [&str; 19] = [
     "wl_user_id",
     "location_id",
     "time_zone",
+    "other_emails",
+    "other_phones",
+    "custom_fields",
+    "visitor_token",
+    "visitor_name",
+    "blocked_channels",
     "inactive",
     "provisional",
     "created_at",
@@ -525,10 +522,38 @@ pub(crate) fn changed(
         .set(GSI6.2, s(keys::activity(now, client)))
 }
 
-/// The mailbox of a client, where what the directory has is one.
-pub(crate) fn email_address(client: &Client) -> Option<Address> {
-    let email = client.email.as_ref()?;
+/// Where a client is reached, each address once: what is a number or a mailbox of what the directory has.
+pub(crate) fn addresses(client: &Client) -> Vec<Address> {
+    let phones = client.phones().cloned().map(Address::Phone);
+    let mut all = Vec::new();
+    for address in phones.chain(client.emails().filter_map(mailbox)) {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all
+}
+
+fn mailbox(email: &Personal) -> Option<Address> {
     Email::parse(&email.0).ok().map(Address::Email)
+}
+
+/// The addresses that a change names, be they new ones or those there were.
+fn named(new: &Client, changes: &ClientChanges) -> Vec<Address> {
+    let mut named = new.clone();
+    if !matches!(changes.phone, Change::Set(_)) {
+        named.phone = None;
+    }
+    if !matches!(changes.other_phones, Change::Set(_)) {
+        named.other_phones.clear();
+    }
+    if !matches!(changes.email, Change::Set(_)) {
+        named.email = None;
+    }
+    if !matches!(changes.other_emails, Change::Set(_)) {
+        named.other_emails.clear();
+    }
+    addresses(&named)
 }
 
 /// What a search finds a mailbox by.
@@ -550,4 +575,47 @@ pub(crate) fn client_in(item: &Item) -> Result<ClientId> {
         .and_then(|digits| digits.parse().ok())
         .and_then(ClientId::new)
         .ok_or_else(|| domain::Error::internal("an address item names no client"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::client::{ClientType, GivenPhone};
+    use domain::message::Channel;
+    use domain::phone::Phone;
+
+    #[test]
+    fn every_field_of_an_entry_is_written() {
+        let text = || Some(Personal("x".to_owned()));
+        let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        let phone = Phone::from_e164("+14155550101");
+        let full = Client {
+            full_name: text(),
+            first_name: text(),
+            middle_name: text(),
+            last_name: text(),
+            gender: text(),
+            image_url: text(),
+            email: text(),
+            phone: phone.clone(),
+            phone_as_given: text(),
+            client_type: Some(ClientType::Lead),
+            wl_user_id: Some(1),
+            location_id: domain::LocationId::new(3),
+            time_zone: Some("UTC".to_owned()),
+            other_emails: vec![Personal("x".to_owned())],
+            other_phones: vec![GivenPhone { given: Personal("x".to_owned()), phone }],
+            custom_fields: [("x".to_owned(), Personal("x".to_owned()))].into(),
+            visitor_token: text(),
+            visitor_name: text(),
+            blocked_channels: vec![Channel::Sms],
+            ..Client::unnamed(BusinessId::new(1).unwrap(), ClientId::new(7).unwrap(), noon)
+        };
+        let item: Item = serde_dynamo::to_item(&full).unwrap();
+        let mut fields: Vec<&str> = item.keys().map(String::as_str).collect();
+        let mut written = CLIENT_FIELDS;
+        fields.sort_unstable();
+        written.sort_unstable();
+        assert_eq!(fields, written);
+    }
 }

@@ -37,7 +37,8 @@ struct Counted {
 #[derive(Debug, Serialize, Deserialize)]
 struct SessionPlace {
     secret_hash: String,
-    staff_id: StaffId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    staff_id: Option<StaffId>,
 }
 
 /// What became of a session that was to end.
@@ -91,6 +92,13 @@ impl Store {
             counting = stored == Some(minute);
         }
         Err(Error::Unavailable("a credential is counted by too many at once".into()))
+    }
+
+    /// What a secret stands for, without counting it as used. `None` when no secret has this hash, or it is over.
+    pub async fn credential(&self, secret_hash: &str) -> Result<Option<Credential>> {
+        let item = self.get(keys::credential(secret_hash), true).await?;
+        let found = item.map(decode::<Credential>).transpose()?;
+        Ok(found.filter(|credential| credential.is_live(self.clock().now())))
     }
 
     /// The keys of a business.
@@ -166,10 +174,9 @@ impl Store {
 
     /// Stores a session, and where it is found by its id.
     pub async fn insert_session(&self, session: &Credential, secret_hash: &str) -> Result<()> {
-        let staff_id = session.staff_id.ok_or_else(|| Error::internal("a session of nobody"))?;
         let place = keys::session(session.business_id, &session.credential_id);
-        let place =
-            encode(place, "Session", &SessionPlace { secret_hash: secret_hash.to_owned(), staff_id })?;
+        let found = SessionPlace { secret_hash: secret_hash.to_owned(), staff_id: session.staff_id };
+        let place = encode(place, "Session", &found)?;
         let place = session.expires_at.map_or(place.clone(), |end| until(place, end));
         let parts =
             vec![self.tx_put_credential(secret_hash, session)?, self.tx_put(place, Write::new().if_new())?];
@@ -187,7 +194,7 @@ impl Store {
         let place = keys::session(business, session_id);
         let Some(item) = self.get(place.clone(), true).await? else { return Ok(Ended::Over) };
         let found: SessionPlace = decode(item)?;
-        if of.is_some_and(|staff| staff != found.staff_id) {
+        if of.is_some_and(|staff| Some(staff) != found.staff_id) {
             return Ok(Ended::NotTheirs);
         }
         let parts = vec![

@@ -177,8 +177,7 @@ impl Store {
                 }
             }
         }
-        let phone = view.client.phone.clone().map(Address::Phone);
-        for address in phone.into_iter().chain(crate::clients::email_address(&view.client)) {
+        for address in crate::clients::addresses(&view.client) {
             parts.extend(self.tx_release_address(business, &address, &erasure.ids()).await?);
         }
         let mut item = encode(keys::erasure(business, client), "Erasure", &erasure)?;

@@ -16,6 +16,8 @@ pub enum Access {
     Sealed,
     /// Whoever runs omega.
     Platform,
+    /// Whoever shows a key of a business, where the interface begins sessions with one.
+    SignsIn,
     /// These roles of the business that the call is about.
     Business(&'static [Role]),
 }
@@ -224,6 +226,35 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/omega/twilio/voice/status", Access::TwilioSigned, "twilioVoiceStatus"),
     route(Method::GET, "/omega/businesses/{business_id}/voice-calls/token", PEOPLE, "getVoiceToken"),
     route(Method::POST, "/omega/voice-calls/twiml", Access::TwilioSigned, "handleTwimlCall"),
+    route(Method::POST, "/api/v1/login", Access::SignsIn, "rocketchatLogIn"),
+    route(Method::POST, "/api/v1/logout", EVERYBODY, "rocketchatLogOut"),
+    route(Method::GET, "/api/v1/logout", EVERYBODY, "rocketchatLogOutByGet"),
+    route(Method::GET, "/api/v1/omnichannel/contact", EVERYBODY, "rocketchatGetVisitor"),
+    route(Method::POST, "/api/v1/omnichannel/contact", OFFICE, "rocketchatRegisterVisitor"),
+    route(Method::GET, "/api/v1/omnichannel/contact.search", EVERYBODY, "rocketchatFindVisitor"),
+    route(Method::POST, "/api/v1/omnichannel/contacts", OFFICE, "rocketchatCreateContact"),
+    route(Method::GET, "/api/v1/omnichannel/contacts.get", EVERYBODY, "rocketchatGetContact"),
+    route(Method::POST, "/api/v1/omnichannel/contacts.update", OFFICE, "rocketchatUpdateContact"),
+    route(Method::GET, "/api/v1/omnichannel/contacts.search", EVERYBODY, "rocketchatSearchContacts"),
+    route(
+        Method::GET,
+        "/api/v1/omnichannel/contacts.checkExistence",
+        EVERYBODY,
+        "rocketchatCheckContactExistence",
+    ),
+    route(Method::GET, "/api/v1/omnichannel/contacts.history", EVERYBODY, "rocketchatContactHistory"),
+    route(Method::GET, "/api/v1/omnichannel/contacts.channels", EVERYBODY, "rocketchatContactChannels"),
+    route(Method::POST, "/api/v1/omnichannel/contacts.block", EVERYBODY, "rocketchatBlockContact"),
+    route(Method::POST, "/api/v1/omnichannel/contacts.unblock", EVERYBODY, "rocketchatUnblockContact"),
+    route(
+        Method::POST,
+        "/api/v1/omnichannel/contacts.conflicts",
+        OFFICE,
+        "rocketchatResolveContactConflicts",
+    ),
+    route(Method::POST, "/api/v1/omnichannel/contacts.delete", OFFICE, "rocketchatDeleteContact"),
+    route(Method::POST, "/authenticates", Access::SignsIn, "nexhealthAuthenticate"),
+    route(Method::GET, "/conversations", EVERYBODY, "nexhealthListConversations"),
 ];
 
 /// The entry of a route, by method and path template. `HEAD` is the `GET` it leaves the body out of.

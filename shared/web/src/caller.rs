@@ -14,6 +14,7 @@ use signature::secret;
 use store::credentials::Used;
 use subtle::ConstantTimeEq;
 
+use crate::dialect::Dialect;
 use crate::{ApiError, Edge, origin};
 
 /// How long a process trusts what it read of a credential: the longest that a revoked one still works.
@@ -59,7 +60,8 @@ impl PlatformKey {
     /// From the SHA-256 of the key, in hexadecimal.
     pub fn from_sha256_hex(hash: &str) -> Option<PlatformKey> {
         let hash = hash.trim().to_ascii_lowercase();
-        (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(PlatformKey(hash))
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash.then(|| PlatformKey(secret::hash_of_digest(&hash)))
     }
 
     fn matches(&self, hash: &str) -> bool {
@@ -113,8 +115,23 @@ impl Usage {
     }
 
     /// Nothing is left.
-    pub(crate) fn over(limit: u32, reset: u32) -> Usage {
+    pub fn over(limit: u32, reset: u32) -> Usage {
         Usage { limit, calls: u64::from(limit), reset }
+    }
+
+    /// Calls a minute.
+    pub fn limit(&self) -> u64 {
+        u64::from(self.limit)
+    }
+
+    /// Calls that are left in this minute.
+    pub fn remaining(&self) -> u64 {
+        self.limit().saturating_sub(self.calls)
+    }
+
+    /// Seconds until the minute is over.
+    pub fn seconds_left(&self) -> u32 {
+        self.reset
     }
 
     fn is_over(&self) -> bool {
@@ -123,10 +140,9 @@ impl Usage {
 
     /// Says it in the answer: `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
-        let remaining = u64::from(self.limit).saturating_sub(self.calls);
         let told = [
-            ("ratelimit-limit", u64::from(self.limit)),
-            ("ratelimit-remaining", remaining),
+            ("ratelimit-limit", self.limit()),
+            ("ratelimit-remaining", self.remaining()),
             ("ratelimit-reset", u64::from(self.reset)),
         ];
         for (name, value) in told {
@@ -177,55 +193,70 @@ impl Known {
     }
 }
 
-/// A secret, as a request shows it.
-struct Shown {
-    secret: String,
-    /// In the cookie, which a browser sends along whoever made it call.
-    by_cookie: bool,
+/// Whether it can be a secret of ours.
+fn is_sane(secret: &str) -> bool {
+    !secret.is_empty() && secret.len() <= LONGEST
 }
 
-/// The secret that a request shows: the header `X-API-KEY`, else the cookie `session`.
-fn shown(headers: &HeaderMap) -> Option<Shown> {
-    if let Some(key) = headers.get("x-api-key") {
-        return key.to_str().ok().map(|key| Shown { secret: key.to_owned(), by_cookie: false });
+fn within(usage: &Usage) -> Result<(), ApiError> {
+    if usage.is_over() {
+        return Err(Error::TooMany { limit: usage.limit, retry_after: usage.reset }.into());
     }
-    let cookies = headers.get_all("cookie").into_iter().filter_map(|value| value.to_str().ok());
-    cookies
-        .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .find(|(name, _)| *name == "session")
-        .map(|(_, token)| Shown { secret: token.to_owned(), by_cookie: true })
+    Ok(())
 }
 
 impl Edge {
-    /// Who is calling, and how much of their limit they have used. The platform has none.
+    /// Who is calling, as a dialect has them say it, and how much of their limit they have used. The platform has none.
     ///
     /// # Errors
     /// `Unauthenticated` without a credential, or with one that is unknown or over. `TooMany` beyond the limit.
     /// `Forbidden` for a change that somebody else's page made a browser ask for.
-    pub(crate) async fn caller(&self, parts: &Parts) -> Result<(Caller, Option<Usage>), ApiError> {
-        let shown = shown(&parts.headers)
-            .filter(|shown| !shown.secret.is_empty() && shown.secret.len() <= LONGEST)
-            .ok_or(Error::Unauthenticated)?;
+    pub(crate) async fn caller<D: Dialect>(
+        &self,
+        parts: &Parts,
+    ) -> Result<(Caller, Option<Usage>), ApiError> {
+        let shown = D::shown(&parts.headers).filter(|shown| is_sane(&shown.secret));
+        let shown = shown.ok_or(Error::Unauthenticated)?;
         let hash = secret::hash(&shown.secret);
         if !shown.by_cookie && self.platform_key.as_ref().is_some_and(|key| key.matches(&hash)) {
             return Ok((Caller::Platform, None));
         }
-        let now = self.store.clock().now();
-        let (member, usage) = match self.known.turn(&hash, now) {
-            Turn::Known(member, usage) => (member, usage),
-            Turn::Count { calls, begun, member } => self.count(hash, calls, begun, member).await?,
-        };
-        if !member.credential.is_live(now) || (shown.by_cookie && member.credential.staff_id.is_none()) {
+        let (member, usage) = self.member_by_hash(hash).await?;
+        let is_program = member.credential.staff_id.is_none();
+        if (shown.by_cookie && is_program) || !D::is_theirs(&parts.headers, &member) {
             return Err(Error::Unauthenticated.into());
         }
         if shown.by_cookie && !parts.method.is_safe() && !origin::is_ours(parts, &member.business) {
             return Err(Error::Forbidden.into());
         }
-        if usage.is_over() {
-            return Err(Error::TooMany { limit: usage.limit, retry_after: usage.reset }.into());
-        }
+        within(&usage)?;
         Ok((Caller::Member(member), Some(usage)))
+    }
+
+    /// Who holds a key of a business, by the hash under which it is stored: for interfaces that begin sessions with one.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for what is no key, or over. `TooMany` beyond its limit.
+    pub async fn key_holder(&self, secret_hash: String) -> Result<Arc<Member>, ApiError> {
+        let (member, usage) = self.member_by_hash(secret_hash).await?;
+        if !member.credential.is_key() {
+            return Err(Error::Unauthenticated.into());
+        }
+        within(&usage)?;
+        Ok(member)
+    }
+
+    /// Who holds what is stored under a hash.
+    async fn member_by_hash(&self, hash: String) -> Result<(Arc<Member>, Usage), ApiError> {
+        let now = self.store.clock().now();
+        let (member, usage) = match self.known.turn(&hash, now) {
+            Turn::Known(member, usage) => (member, usage),
+            Turn::Count { calls, begun, member } => self.count(hash, calls, begun, member).await?,
+        };
+        if !member.credential.is_live(now) {
+            return Err(Error::Unauthenticated.into());
+        }
+        Ok((member, usage))
     }
 
     /// Reads a credential by counting calls of it, and what it leads to unless that is `known`.
@@ -258,6 +289,10 @@ impl Edge {
             let staff = staff.filter(|staff| staff.keeps_session(credential.created_at));
             credential.credential_role = staff.ok_or(Error::Unauthenticated)?.staff_role;
         }
+        if let Some(key) = &credential.key_hash {
+            // And one of a program as good as the key it was begun with.
+            self.store.credential(key).await?.ok_or(Error::Unauthenticated)?;
+        }
         Ok(Arc::new(Member { credential, business }))
     }
 }
@@ -267,17 +302,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_comes_before_the_cookie() {
-        let mut headers = HeaderMap::new();
-        headers.insert("cookie", "a=b; session=from-cookie; c=d".parse().unwrap());
-        assert!(shown(&headers).is_some_and(|shown| shown.secret == "from-cookie" && shown.by_cookie));
-        headers.insert("x-api-key", "from-header".parse().unwrap());
-        assert!(shown(&headers).is_some_and(|shown| shown.secret == "from-header" && !shown.by_cookie));
-    }
-
-    #[test]
     fn a_platform_key_is_known_by_its_hash_alone() {
-        let key = PlatformKey::from_sha256_hex(&secret::hash("open sesame")).unwrap();
+        let key = PlatformKey::from_sha256_hex(&secret::digest("open sesame")).unwrap();
         assert!(key.matches(&secret::hash("open sesame")));
         assert!(!key.matches(&secret::hash("open sesam")));
         assert!(PlatformKey::from_sha256_hex("").is_none());

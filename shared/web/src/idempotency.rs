@@ -13,6 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use store::idempotency::{Answer, Begin, Scope, Ticket};
 
+use crate::dialect::Dialect;
 use crate::read::{BodyLimit, PathParams, collect};
 use crate::{ApiError, Caller, Edge};
 
@@ -45,16 +46,18 @@ fn fresh() -> RequestId {
 
 /// Authenticates every call of a route, and runs a POST with an `Idempotency-Key` once: later ones get the first
 /// answer, with `Idempotency-Replayed: true`. Every answer says how much of the caller's limit is left.
-pub async fn idempotent(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+pub async fn idempotent<D: Dialect>(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (caller, usage) = match edge.caller(&parts).await {
+    let clock = edge.store().clock().clone();
+    let refused = |error: ApiError| D::refusal(error.0, clock.now());
+    let (caller, usage) = match edge.caller::<D>(&parts).await {
         Ok(known) => known,
-        Err(error) => return error.into_response(),
+        Err(error) => return refused(error),
     };
     let request = Request::from_parts(parts, body);
-    let mut response = run(edge, caller, request, next).await.unwrap_or_else(IntoResponse::into_response);
+    let mut response = run(edge, caller, request, next).await.unwrap_or_else(refused);
     if let Some(usage) = usage {
-        usage.tell(response.headers_mut());
+        D::tell(&usage, clock.now(), response.headers_mut());
     }
     response
 }

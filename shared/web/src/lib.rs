@@ -13,6 +13,7 @@ use store::Store;
 pub mod access;
 mod app;
 mod caller;
+pub mod dialect;
 mod error;
 mod idempotency;
 mod origin;
@@ -23,12 +24,13 @@ mod tenant;
 pub mod twilio;
 
 pub use app::{Correlation, app};
-pub use caller::{Caller, PlatformKey};
+pub use caller::{Caller, Member, PlatformKey, Usage};
 pub use error::{ApiError, ApiResult, unprocessable};
 pub use idempotency::{AnsweredAnew, Call, idempotent, shown_once};
 pub use tenant::{Platform, Tenant};
 
 use caller::Known;
+use dialect::{Dialect, Omega};
 
 /// What the edge of a function needs: the store, to resolve callers and keep answers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,6 +58,15 @@ where
     S: Clone + Send + Sync + 'static,
     Edge: FromRef<S>,
 {
+    spoken::<Omega, S>(routes, state)
+}
+
+/// The same, where the callers speak another dialect.
+pub fn spoken<D: Dialect, S>(routes: Router<S>, state: &S) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Edge: FromRef<S>,
+{
     let edge = Edge::from_ref(state);
-    routes.route_layer(axum::middleware::from_fn_with_state(edge, idempotent))
+    routes.route_layer(axum::middleware::from_fn_with_state(edge, idempotent::<D>))
 }

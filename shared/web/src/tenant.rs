@@ -10,6 +10,7 @@ use domain::{BusinessId, Error, StaffId};
 
 use crate::access::{Access, find};
 use crate::caller::Member;
+use crate::dialect::Omega;
 use crate::read::PathParams;
 use crate::{ApiError, Caller, Edge};
 use std::sync::Arc;
@@ -121,7 +122,7 @@ where
     if let Some(caller) = parts.extensions.get::<Caller>() {
         return Ok(caller.clone());
     }
-    let (caller, _) = Edge::from_ref(state).caller(parts).await?;
+    let (caller, _) = Edge::from_ref(state).caller::<Omega>(parts).await?;
     parts.extensions.insert(caller.clone());
     Ok(caller)
 }
