@@ -1,5 +1,6 @@
 //! The runner as a person starts it: the binary, its files, everything it prints.
 
+mod clients;
 mod privacy;
 mod readme;
 mod restart;
