@@ -118,6 +118,7 @@ impl App {
             "business_name": "Studio",
             "from_phone_number": number,
             "from_email": email,
+            "subdomain": format!("business-{id}"),
             // The clock of a test stands still, so all of its calls are of one minute.
             "requests_per_minute": 100_000,
         });
@@ -144,6 +145,11 @@ impl App {
     /// A call without a credential.
     pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.local.base_url))
+    }
+
+    /// A call without a credential; `path` begins at the origin.
+    pub fn at_origin(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.origin()))
     }
 
     /// The origin that omega is called at, as its own pages name it.

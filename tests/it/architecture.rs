@@ -42,6 +42,8 @@ const BEHIND_EVENTS: &[&str] = &["domain", "store", "queue", "outbox", "runtime"
 const BESIDES: &[(&str, &[&str])] = &[
     ("authentication", &["signature"]),
     ("onboarding", &["signature"]),
+    ("rocketchat", &["signature"]),
+    ("nexhealth", &["signature"]),
     ("email", &["objects", "signature"]),
     ("email-sender", &["objects", "fetch", "mime", "signature"]),
     ("email-receiver", &["objects", "mime", "signature"]),

@@ -23,10 +23,11 @@ use serde_json::{Value, json};
 use signature::twilio::sign_form;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use web::access::{Access, ROUTES};
+use web::access::{Access, ROUTES, Route};
 
 use crate::architecture::{TEMPLATE, files, read};
 use crate::permissions;
+use crate::surface::{Surface, credential_id};
 
 /// What the samples are signed with and for.
 const TOKEN: &str = "test-auth-token";
@@ -73,6 +74,25 @@ const CALLS: &[(&str, u16)] = &[
     ("conversation_search_older_path", 200),
     ("conversations", 200),
     ("conversation_filters", 200),
+    ("rocketchat_login", 200),
+    ("rocketchat_visitor", 200),
+    ("rocketchat_visitor_register", 200),
+    ("rocketchat_visitor_search", 200),
+    ("rocketchat_contact_create", 200),
+    ("rocketchat_contact", 200),
+    ("rocketchat_contact_update", 200),
+    ("rocketchat_contacts", 200),
+    ("rocketchat_contact_exists", 200),
+    ("rocketchat_contact_history", 200),
+    ("rocketchat_contact_channels", 200),
+    ("rocketchat_contact_block", 200),
+    ("rocketchat_contact_unblock", 200),
+    ("rocketchat_contact_conflicts", 400),
+    ("rocketchat_contact_delete", 200),
+    ("rocketchat_logout", 200),
+    ("rocketchat_logout_by_get", 200),
+    ("nexhealth_authenticate", 201),
+    ("nexhealth_conversations", 200),
     ("email_send", 200),
     ("email_record", 200),
     ("email_status", 404),
@@ -252,6 +272,29 @@ fn every_route_has_a_sample() {
     assert_eq!(keys, ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect());
 }
 
+/// A call with a key in place of the one in the sample.
+async fn with_key(request: Request<Body>, route: &Route, key: &str) -> Request<Body> {
+    let (mut parts, body) = request.into_parts();
+    let mut put = |name: &'static str, value: &str| {
+        parts.headers.insert(name, HeaderValue::from_str(value).unwrap());
+    };
+    match (Surface::of(route.path), route.access) {
+        (Surface::Omega, _) => put("x-api-key", key),
+        (Surface::RocketChat, Access::SignsIn) => {
+            let body = to_bytes(body, 1 << 20).await.unwrap();
+            let body = String::from_utf8(body.into()).unwrap().replace("example-api-key", key);
+            return Request::from_parts(parts, Body::from(body));
+        }
+        (Surface::RocketChat, _) => {
+            put("x-auth-token", key);
+            put("x-user-id", &credential_id(key));
+        }
+        (Surface::NexHealth, Access::SignsIn) => put("authorization", key),
+        (Surface::NexHealth, _) => put("authorization", &format!("Bearer {key}")),
+    }
+    Request::from_parts(parts, body)
+}
+
 #[tokio::test]
 async fn every_call_is_answered_as_it_is_over_http() {
     let local = start(ORIGIN).await;
@@ -264,13 +307,13 @@ async fn every_call_is_answered_as_it_is_over_http() {
         let mut request = request(&event);
         let key = match route.access {
             Access::Platform => Some(&local.platform_key),
-            Access::Business(_) => api_key.as_ref(),
+            Access::Business(_) | Access::SignsIn => api_key.as_ref(),
             Access::Public | Access::TwilioSigned | Access::ProviderSigned | Access::Sealed => None,
         };
         if let Some(key) = key {
             let (status, _) = call(local.router(), self::request(&event)).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{name} with the key that is in the sample");
-            request.headers_mut().insert("x-api-key", HeaderValue::from_str(key).unwrap());
+            request = with_key(request, route, key).await;
         }
         local.wire.clear();
         let (status, body) = call(local.router(), request).await;

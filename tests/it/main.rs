@@ -55,6 +55,7 @@ mod send_sms;
 mod sessions;
 mod staff;
 mod statuses;
+mod surface;
 mod sweeping;
 mod sync;
 mod tenancy;

@@ -1,6 +1,7 @@
 //! Who may call what, and that nobody learns of, or changes, what is another's.
 
 use domain::access::Role;
+use domain::{BusinessId, ClientId, global_id};
 use http_body_util::BodyExt;
 use local::fake_twilio::Callback;
 use reqwest::{Method, RequestBuilder};
@@ -9,6 +10,7 @@ use tower::ServiceExt;
 use web::access::{Access, ROUTES, Route};
 
 use crate::app::{App, Business, send, send_raw};
+use crate::surface::{Surface, credential_id, user_id};
 
 const ADA: &str = "+14155550123";
 /// Whose mail comes back to the business that is not the caller's.
@@ -22,8 +24,19 @@ fn mail(client: u64) -> Value {
     json!({"client_id": client, "to_email": "ada@example.com", "subject": "Hello", "message": "Hello"})
 }
 
+/// A client of a business as the id of a contact.
+fn contact(business: u64, client: u64) -> String {
+    global_id::encode(BusinessId::new(business).expect("an id"), ClientId::new(client).expect("an id"))
+}
+
+/// The name of a business on the interface that asks for one.
+fn subdomain(business: u64) -> String {
+    format!("business-{business}")
+}
+
 /// A body that the operation accepts, about a thing that may not exist. `None` for those without one.
 fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
+    let contact = contact(business, thing);
     let text = json!({"client_id": thing, "to_phone_number": ADA, "message": "Hello"});
     Some(match operation {
         "queueSms" => json!({"category": "conversation", "messages": [text]}),
@@ -46,6 +59,14 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         "expireSession" => json!({"session_id": thing.to_string()}),
         "createApiKey" => json!({"name": "Mallory"}),
         "onboardBusiness" => json!({"business_id": business}),
+        "rocketchatRegisterVisitor" => json!({"token": contact, "name": "Mallory"}),
+        "rocketchatCreateContact" => json!({"name": "Mallory", "emails": [], "phones": []}),
+        "rocketchatUpdateContact" => json!({"contactId": contact, "name": "Mallory"}),
+        "rocketchatBlockContact" | "rocketchatUnblockContact" => {
+            json!({"visitor": {"visitorId": contact, "source": {"type": "sms"}}})
+        }
+        "rocketchatResolveContactConflicts" | "rocketchatDeleteContact" => json!({"contactId": contact}),
+        "rocketchatLogOut" => json!({}),
         "cancelMessage" | "retryMessage" | "retryMessageLegacy" | "createOrGetConversation" => json!({}),
         "getMessage"
         | "listMessageEvents"
@@ -73,20 +94,40 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "getVoiceToken"
         | "listApiKeys"
         | "revokeApiKey"
-        | "replaceApiKeys" => return None,
+        | "replaceApiKeys"
+        | "rocketchatLogOutByGet"
+        | "rocketchatGetVisitor"
+        | "rocketchatFindVisitor"
+        | "rocketchatGetContact"
+        | "rocketchatSearchContacts"
+        | "rocketchatCheckContactExistence"
+        | "rocketchatContactHistory"
+        | "rocketchatContactChannels"
+        | "nexhealthListConversations" => return None,
         other => panic!("{other} has no case here"),
     })
 }
 
 /// What the operation needs in the address.
-fn query(operation: &str) -> &'static str {
-    match operation {
+fn query(operation: &str, business: u64, thing: u64) -> String {
+    let contact = contact(business, thing);
+    let fixed = match operation {
+        "rocketchatGetVisitor"
+        | "rocketchatGetContact"
+        | "rocketchatCheckContactExistence"
+        | "rocketchatContactHistory"
+        | "rocketchatContactChannels" => return format!("?contactId={contact}"),
+        "nexhealthListConversations" => {
+            return format!("?subdomain={}&location_id={thing}", subdomain(business));
+        }
+        "rocketchatFindVisitor" => "?email=eve@example.com",
         "updateConversationStatus" => "?status=pending",
         "labelConversation" => "?label=mine",
         "searchMessages" | "searchMessagesLegacy" => "?query=secret",
         "getEmailSuppression" => "?email=eve@example.com",
         _ => "",
-    }
+    };
+    fixed.to_owned()
 }
 
 /// What a route is about, where client, conversation, member of the staff and location are all called 7.
@@ -119,6 +160,20 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         "revokeApiKey" => not_found("api key"),
         // It is for people, and the caller is a program.
         "getVoiceToken" => (403, Some(json!("Forbidden"))),
+        "rocketchatGetContact" | "rocketchatDeleteContact" | "nexhealthListConversations" => (404, None),
+        "rocketchatUpdateContact"
+        | "rocketchatContactHistory"
+        | "rocketchatBlockContact"
+        | "rocketchatUnblockContact"
+        | "rocketchatResolveContactConflicts" => (400, None),
+        "rocketchatLogOut"
+        | "rocketchatLogOutByGet"
+        | "rocketchatGetVisitor"
+        | "rocketchatRegisterVisitor"
+        | "rocketchatFindVisitor"
+        | "rocketchatSearchContacts"
+        | "rocketchatCheckContactExistence"
+        | "rocketchatContactChannels" => (200, None),
         "queueSms"
         | "queueEmail"
         | "recordEmail"
@@ -149,7 +204,6 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
 fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> RequestBuilder {
     let path = route
         .path
-        .replace("/omega", "")
         .replace("{business_id}", &business.to_string())
         .replace("{client_id}", &thing.to_string())
         .replace("{conversation_id}", &thing.to_string())
@@ -159,7 +213,8 @@ fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> R
         .replace("{attachment}", "0")
         .replace("{key_id}", &format!("{thing:016}"))
         .replace("{request_id}", request);
-    let call = app.anonymous(route.method.clone(), &format!("{path}{}", query(route.operation)));
+    let call =
+        app.at_origin(route.method.clone(), &format!("{path}{}", query(route.operation, business, thing)));
     match body(route.operation, business, thing) {
         Some(body) => call.json(&body),
         None => call,
@@ -176,7 +231,14 @@ fn of_a_business() -> impl Iterator<Item = &'static Route> {
 }
 
 /// Headers that differ from call to call.
-const DIFFERING: [&str; 4] = ["x-request-id", "date", "ratelimit-remaining", "ratelimit-reset"];
+const DIFFERING: [&str; 6] = [
+    "x-request-id",
+    "date",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
 
 /// An answer without what differs from call to call.
 async fn whole(request: RequestBuilder) -> (u16, Vec<(String, String)>, String) {
@@ -197,18 +259,36 @@ async fn without_a_credential_every_route_asks_for_one() {
     let long = "k".repeat(600);
     for route in guarded() {
         let anonymous = || call(&app, route, studio.id, 7, "x");
-        let calls = [
-            anonymous(),
-            anonymous().header("X-API-KEY", ""),
-            anonymous().header("X-API-KEY", "unknown"),
-            anonymous().header("X-API-KEY", &long),
-            anonymous().header("X-API-KEY", "schlüssel"),
-            anonymous().header("Cookie", "session=unknown"),
-            anonymous().header("Authorization", format!("Bearer {}", studio.key)),
-        ];
+        let surface = Surface::of(route.path);
+        let id = credential_id(&studio.key);
+        let mut calls: Vec<RequestBuilder> = ["", "unknown", &long, "schlüssel"]
+            .map(|secret| surface.show(anonymous(), secret, &id))
+            .into_iter()
+            .chain([anonymous(), anonymous().header("Cookie", "session=unknown")])
+            .collect();
+        // What is a credential elsewhere, or half of one, is none here.
+        for other in [Surface::Omega, Surface::RocketChat, Surface::NexHealth] {
+            if other != surface {
+                calls.push(other.show(anonymous(), &studio.key, &id));
+            }
+        }
+        match surface {
+            Surface::Omega => {}
+            Surface::RocketChat => {
+                let wrong = ["", "0011223344556677", &user_id(studio.id, 7), &id.to_uppercase()];
+                calls.extend(wrong.map(|id| surface.show(anonymous(), &studio.key, id)));
+                calls.push(anonymous().header("X-Auth-Token", &studio.key));
+                calls.push(anonymous().header("X-User-Id", &id));
+                calls.push(surface.show(anonymous(), &contact(studio.id, 7), &contact(studio.id, 7)));
+            }
+            Surface::NexHealth => {
+                let wrong = [studio.key.clone(), format!("Basic {}", studio.key), "Bearer".to_owned()];
+                calls.extend(wrong.map(|shown| anonymous().header("Authorization", shown)));
+            }
+        }
         for call in calls {
             let answer = send_raw(call.header("Idempotency-Key", "k")).await;
-            assert_eq!(answer, (401, r#"{"detail":"Not authenticated"}"#.to_owned()), "{}", route.operation);
+            assert_eq!(answer, (401, surface.refusal(401)), "{}", route.operation);
         }
     }
     assert_eq!(app.writes(), Vec::<String>::new());
@@ -217,7 +297,8 @@ async fn without_a_credential_every_route_asks_for_one() {
 #[tokio::test]
 async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
     // A new key is about nothing that could be another's.
-    for route in of_a_business().filter(|route| route.operation != "createApiKey") {
+    let is_new = |route: &&Route| ["createApiKey", "rocketchatCreateContact"].contains(&route.operation);
+    for route in of_a_business().filter(|route| !is_new(route)) {
         let app = App::start().await;
         let (studio, stranger) = (app.business().await, app.business().await);
         studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
@@ -229,7 +310,8 @@ async fn a_foreign_thing_is_the_same_as_one_that_does_not_exist() {
         let location = studio.put("/locations/7", json!({"name": "Secret"})).await.ok();
         let theirs = about(route, message);
         let ask = |thing, request| {
-            send(call(&app, route, stranger.id, thing, request).header("X-API-KEY", &stranger.key))
+            let call = call(&app, route, stranger.id, thing, request);
+            send(Surface::of(route.path).show(call, &stranger.key, &credential_id(&stranger.key)))
         };
         app.local.wire.clear();
 
@@ -399,7 +481,12 @@ async fn somebody(app: &App, role: Role) -> (Business<'_>, String) {
 
 /// The operations that are not for every role, by the least role that may call them. Programs of the business may call
 /// everything but what is only for staff.
-const OFFICE: [&str; 8] = [
+const OFFICE: [&str; 13] = [
+    "rocketchatRegisterVisitor",
+    "rocketchatCreateContact",
+    "rocketchatUpdateContact",
+    "rocketchatResolveContactConflicts",
+    "rocketchatDeleteContact",
     "recordSms",
     "updateSmsStatus",
     "recordEmail",
@@ -426,8 +513,8 @@ fn may(role: Role, operation: &str) -> bool {
 }
 
 /// Credentials of a business that were good once: a session that expired, one that was ended, one of a member who was
-/// deactivated, one of all that were ended, a key that expired and one that was revoked.
-async fn over(studio: &Business<'_>) -> Vec<(&'static str, String)> {
+/// deactivated, one of all that were ended, a key that expired and one that was revoked. With the member of the staff.
+async fn over(studio: &Business<'_>) -> Vec<(&'static str, String, Option<u64>)> {
     let app = studio.app;
     let key = async |asked: Value| studio.post("/api-keys", asked).await.ok();
     let word = |value: &Value, name: &str| value[name].as_str().expect("a word").to_owned();
@@ -461,12 +548,12 @@ async fn over(studio: &Business<'_>) -> Vec<(&'static str, String)> {
     app.clock.advance(std::time::Duration::from_secs(5));
     let [ended, of_all, gone, revoked] = secrets;
     vec![
-        ("expired session", expired),
-        ("ended session", ended),
-        ("session of all that were ended", of_all),
-        ("session of somebody who is gone", gone),
-        ("expired key", word(&expiring, "api_key")),
-        ("revoked key", revoked),
+        ("expired session", expired, Some(1)),
+        ("ended session", ended, Some(2)),
+        ("session of all that were ended", of_all, Some(3)),
+        ("session of somebody who is gone", gone, Some(4)),
+        ("expired key", word(&expiring, "api_key"), None),
+        ("revoked key", revoked, None),
     ]
 }
 
@@ -474,6 +561,8 @@ async fn over(studio: &Business<'_>) -> Vec<(&'static str, String)> {
 struct Somebody {
     who: String,
     secret: Option<String>,
+    /// Who they are on an interface that asks for it.
+    user_id: String,
     /// What they may be in the business that is called. `None`: nobody, or no longer anybody.
     role: Option<Role>,
     /// Whether they are of another business.
@@ -482,34 +571,36 @@ struct Somebody {
 
 /// Everybody who may call: nobody, each role of the business and of another one, the platform, and what was good once.
 async fn everybody(app: &App, studio: &Business<'_>) -> Vec<Somebody> {
-    let somebody = |who: &str, secret: &str, role, stranger| Somebody {
+    let somebody = |who: &str, secret: &str, staff: Option<(u64, u64)>, role, stranger| Somebody {
         who: who.to_owned(),
         secret: (!secret.is_empty()).then(|| secret.to_owned()),
+        user_id: staff.map_or_else(|| credential_id(secret), |(business, staff)| user_id(business, staff)),
         role,
         stranger,
     };
-    let mut all: Vec<Somebody> =
-        over(studio).await.iter().map(|(who, secret)| somebody(who, secret, None, false)).collect();
-    all.push(somebody("nobody", "", None, false));
-    all.push(somebody("unknown", "omega_0011223344556677_x", None, false));
+    let over = over(studio).await;
+    let of_studio = |staff: &Option<u64>| staff.map(|staff| (studio.id, staff));
+    let mut all: Vec<Somebody> = over
+        .iter()
+        .map(|(who, secret, staff)| somebody(who, secret, of_studio(staff), None, false))
+        .collect();
+    all.push(somebody("nobody", "", None, None, false));
+    all.push(somebody("unknown", "omega_0011223344556677_x", None, None, false));
     let other = app.business().await;
     for (business, stranger) in [(studio, false), (&other, true)] {
         let which = if stranger { "of another business" } else { "" };
-        all.push(somebody(&format!("program {which}"), &business.key, Some(Role::Service), stranger));
+        all.push(somebody(&format!("program {which}"), &business.key, None, Some(Role::Service), stranger));
         for (id, role) in [(21, Role::Owner), (22, Role::Manager), (23, Role::Staff)] {
             business.staff(id, json!({"staff_name": "Ada", "role": role})).await;
-            all.push(somebody(
-                &format!("{role:?} {which}"),
-                &business.session(id).await,
-                Some(role),
-                stranger,
-            ));
+            let (who, session) = (format!("{role:?} {which}"), business.session(id).await);
+            all.push(somebody(&who, &session, Some((business.id, id)), Some(role), stranger));
         }
         // The platform's key is configuration: a stored credential of that name opens nothing.
         let forged = business.credential(Role::Platform, None).await;
-        all.push(somebody(&format!("forged platform {which}"), &forged, Some(Role::Platform), stranger));
+        let who = format!("forged platform {which}");
+        all.push(somebody(&who, &forged, None, Some(Role::Platform), stranger));
     }
-    all.push(somebody("platform", &app.local.platform_key, Some(Role::Platform), true));
+    all.push(somebody("platform", &app.local.platform_key, None, Some(Role::Platform), true));
     all
 }
 
@@ -522,7 +613,11 @@ fn refusal(somebody: &Somebody, route: &Route) -> Option<u16> {
         // Only the function that sets up businesses knows the platform's key.
         _ if is_platform => Some(401),
         // It is about the caller's own business, whichever that is.
-        (_, Some(role)) if route.operation == "expireSession" => (!may(role, route.operation)).then_some(403),
+        (_, Some(role))
+            if route.operation == "expireSession" || Surface::of(route.path) == Surface::RocketChat =>
+        {
+            (!may(role, route.operation)).then_some(403)
+        }
         _ if somebody.stranger => Some(403),
         (_, Some(role)) => (!may(role, route.operation)).then_some(403),
     }
@@ -537,22 +632,58 @@ async fn every_route_lets_in_whom_the_table_says_and_tells_nobody_else_anything(
     let request = "7b0b0f2e-5b2e-4f5c-9c3b-0a4f5b0e6a11";
     for somebody in everybody(&app, &studio).await {
         for route in guarded() {
+            let surface = Surface::of(route.path);
             let to = |business: u64| {
                 let call = call(&app, route, business, NOBODYS, request);
-                somebody.secret.iter().fold(call, |call, secret| call.header("X-API-KEY", secret))
+                let shown = somebody.secret.iter();
+                shown.fold(call, |call, secret| surface.show(call, secret, &somebody.user_id))
             };
             let (who, operation) = (&somebody.who, route.operation);
             app.local.wire.clear();
             let Some(status) = refusal(&somebody, route) else {
+                if route.operation.starts_with("rocketchatLogOut") {
+                    // They would be somebody who was here.
+                    continue;
+                }
                 let answer = send(to(studio.id)).await;
                 assert!(![401, 403].contains(&answer.status), "{who}, {operation}: {}", answer.body);
                 continue;
             };
-            let told = if status == 401 { "Not authenticated" } else { "Forbidden" };
             let (known, missing) = (whole(to(studio.id)).await, whole(to(NOBODY)).await);
-            let body = json!({"detail": told}).to_string();
-            assert_eq!((known.0, known.2.as_str()), (status, body.as_str()), "{who}, {operation}");
+            assert_eq!((known.0, &known.2), (status, &surface.refusal(status)), "{who}, {operation}");
             assert_eq!(known, missing, "{who}, {operation}");
+            assert_eq!(app.writes(), Vec::<String>::new(), "{who}, {operation}");
+        }
+    }
+}
+
+/// Signs in at an interface that begins sessions with a key.
+fn signing_in(app: &App, route: &Route, secret: &str) -> RequestBuilder {
+    let call = app.at_origin(route.method.clone(), route.path);
+    match Surface::of(route.path) {
+        Surface::NexHealth => call.header("Authorization", secret),
+        Surface::RocketChat | Surface::Omega => call.json(&json!({"user": "21", "password": secret})),
+    }
+}
+
+/// Only a key that works begins a session, and everybody else learns nothing of who could.
+#[tokio::test]
+async fn only_a_key_that_works_begins_a_session() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let everybody = everybody(&app, &studio).await;
+    for route in ROUTES.iter().filter(|route| route.access == Access::SignsIn) {
+        let refused = whole(signing_in(&app, route, "")).await;
+        assert_eq!(refused.0, 401, "{}", route.operation);
+        for somebody in &everybody {
+            let (who, operation) = (&somebody.who, route.operation);
+            app.local.wire.clear();
+            let answer = whole(signing_in(&app, route, somebody.secret.as_deref().unwrap_or_default())).await;
+            if somebody.role == Some(Role::Service) {
+                assert!([200, 201].contains(&answer.0), "{who}, {operation}: {}", answer.2);
+                continue;
+            }
+            assert_eq!(answer, refused, "{who}, {operation}");
             assert_eq!(app.writes(), Vec::<String>::new(), "{who}, {operation}");
         }
     }

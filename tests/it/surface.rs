@@ -1,0 +1,71 @@
+//! The interfaces that omega speaks, as the tests call them.
+
+use domain::{BusinessId, StaffId, global_id};
+use reqwest::RequestBuilder;
+use serde_json::json;
+
+/// An interface: who shows what, and how it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// `/omega`.
+    Omega,
+    /// `/api/v1`.
+    RocketChat,
+    /// `/authenticates`, `/conversations`.
+    NexHealth,
+}
+
+impl Surface {
+    /// The interface that a path belongs to.
+    pub fn of(path: &str) -> Surface {
+        match path {
+            path if path.starts_with("/omega/") => Surface::Omega,
+            path if path.starts_with("/api/v1/") => Surface::RocketChat,
+            _ => Surface::NexHealth,
+        }
+    }
+
+    /// A call with a credential, of the user with this id where the interface asks for one.
+    pub fn show(self, call: RequestBuilder, secret: &str, user_id: &str) -> RequestBuilder {
+        match self {
+            Surface::Omega => call.header("X-API-KEY", secret),
+            Surface::RocketChat => call.header("X-Auth-Token", secret).header("X-User-Id", user_id),
+            Surface::NexHealth => call.header("Authorization", format!("Bearer {secret}")),
+        }
+    }
+
+    /// The body with which a call is refused.
+    pub fn refusal(self, status: u16) -> String {
+        let told = match (self, status) {
+            (Surface::Omega, 401) => json!({"detail": "Not authenticated"}),
+            (Surface::Omega, _) => json!({"detail": "Forbidden"}),
+            (Surface::RocketChat, 401) => {
+                let told = "You must be logged in to do this.";
+                json!({"success": false, "error": told, "status": "error", "message": told})
+            }
+            (Surface::RocketChat, _) => {
+                let told = "User does not have the permissions required for this action [error-unauthorized]";
+                json!({"success": false, "error": told})
+            }
+            (Surface::NexHealth, 401) => {
+                json!({"code": false, "description": "Unauthorized", "data": {}, "error": ["Unauthorized"]})
+            }
+            (Surface::NexHealth, _) => {
+                json!({"code": false, "description": "Forbidden", "data": {}, "error": ["Forbidden"]})
+            }
+        };
+        told.to_string()
+    }
+}
+
+/// The id of a member of the staff as a user of Rocket.Chat.
+pub fn user_id(business: u64, staff: u64) -> String {
+    let (business, staff) = (BusinessId::new(business), StaffId::new(staff));
+    global_id::encode(business.expect("an id"), staff.expect("an id"))
+}
+
+/// The id of an API key or of a session, which is part of its text.
+pub fn credential_id(secret: &str) -> String {
+    let parts: Vec<&str> = secret.split('_').collect();
+    parts.iter().find(|part| part.len() == 16).map_or_else(String::new, |id| (*id).to_owned())
+}
