@@ -28,6 +28,8 @@ pub const BUSINESS: u64 = 1001;
 pub const NUMBER: &str = "+14155550100";
 /// The mailbox it sends from.
 pub const EMAIL: &str = "hello@demo-studio.example.com";
+/// What NexHealth's clients call it.
+pub const SUBDOMAIN: &str = "demo";
 /// The number of its location 1.
 pub const OTHER_NUMBER: &str = "+14155550199";
 /// How often it is looked whether the demo business is set up, and how long between two looks.
@@ -48,6 +50,7 @@ pub async fn demo(local: &Local) -> Result<String, Error> {
         "country": "US",
         "from_phone_number": NUMBER,
         "from_email": EMAIL,
+        "subdomain": SUBDOMAIN,
         "phone_numbers": [
             {"phone_number": NUMBER, "location_id": null},
             {"phone_number": OTHER_NUMBER, "location_id": 1},

@@ -124,6 +124,10 @@ async fn every_command_of_the_tour_works_when_it_is_pasted() {
         "\"access_token\":\"omega_session_",
         "\"success\":true,\"message\":\"Labelled\"",
         "ratelimit-limit: 600",
+        "\"authToken\":\"omega_session_",
+        "\"contact\":null",
+        "\"description\":\"Authenticated\"",
+        "\"institution_id\":1001",
         "\"voice_url\":\"http",
     ] {
         assert!(all.contains(part), "{part} is not in {all}");

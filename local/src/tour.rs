@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ready::Ready;
-use crate::seed::{GUIDE, NUMBER};
+use crate::seed::{GUIDE, NUMBER, SUBDOMAIN};
 
 /// Somebody to text with. The numbers are of a range that is set aside for fiction.
 const ANA: (u64, &str) = (501, "+14155550123");
@@ -17,6 +17,7 @@ const MAIL: &str = "Mail";
 const INBOX: &str = "The inbox";
 const CALLS: &str = "Calls";
 const CALLERS: &str = "Keys and sessions";
+const OTHERS: &str = "Clients of other systems";
 const SETUP: &str = "Another business";
 
 /// The business that the tour sets up: its number, its domain, its id.
@@ -43,6 +44,9 @@ pub fn steps(ready: &Ready) -> Vec<Step> {
     }
     steps.extend(calls(&shell));
     steps.extend(callers(&shell));
+    if ready.has_inbox {
+        steps.extend(others(&shell));
+    }
     steps.extend(setup(&shell));
     steps
 }
@@ -255,6 +259,39 @@ fn callers(shell: &Shell<'_>) -> Vec<Step> {
         step(
             "See what is left of the minute's calls",
             format!("{} -D - -o /dev/null | grep -i ratelimit", shell.get("/locations")),
+        ),
+    ]
+}
+
+/// What clients of Rocket.Chat and NexHealth do.
+fn others(shell: &Shell<'_>) -> Vec<Step> {
+    let (ready, step) = (shell.ready, |title, command| Step { part: OTHERS, title, command });
+    let (origin, key) = (ready.base_url.trim_end_matches("/omega"), &ready.api_key);
+    let json = "-H 'Content-Type: application/json' -d";
+    let noor = json!({"user": GUIDE.to_string(), "password": key});
+    // The id of a key is a part of it.
+    let by_key = format!("-H 'X-Auth-Token: {key}' -H \"X-User-Id: $(echo {key} | cut -d_ -f2)\"");
+    let contacts = format!("{origin}/api/v1/omnichannel");
+    let authenticate = format!("curl -s -X POST {origin}/authenticates -H 'Authorization: {key}'");
+    let token = format!("$({authenticate} | sed 's/.*\"token\":\"\\([^\"]*\\).*/\\1/')");
+    let list = format!("subdomain={SUBDOMAIN}&location_id=1&per_page=1&messages=1");
+    vec![
+        step(
+            "Log in as a client of Rocket.Chat, with a key as password",
+            format!("curl -s {origin}/api/v1/login {json} {}", quoted(&noor)),
+        ),
+        step(
+            "Find Ana as a client of Rocket.Chat does",
+            format!("curl -s '{contacts}/contact.search?phone=%2B{}' {by_key}", &ANA.1[1..]),
+        ),
+        step(
+            "Ask for a contact that does not exist",
+            format!("curl -s '{contacts}/contact?contactId=000000000000000000000000' {by_key}"),
+        ),
+        step("Get a token as a client of NexHealth", authenticate),
+        step(
+            "List a location's conversations as it does",
+            format!("curl -s '{origin}/conversations?{list}' -H \"Authorization: Bearer {token}\""),
         ),
     ]
 }
