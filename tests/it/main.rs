@@ -34,6 +34,8 @@ mod ledger;
 mod locations;
 mod merging;
 mod messages;
+mod nexhealth;
+mod nexhealth_list;
 mod notes;
 mod onboarding;
 mod onboarding_deaths;

@@ -3,7 +3,21 @@
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::routing::{get, post};
 use web::Edge;
+
+mod answer;
+mod authenticate;
+mod conversation;
+mod dialect;
+mod found;
+mod list;
+mod message;
+mod parameters;
+mod patient;
+mod zone;
+
+use dialect::NexHealth;
 
 /// What this function needs.
 #[derive(Clone, Debug, FromRef)]
@@ -14,5 +28,7 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    Router::new().with_state(state)
+    let begin = Router::new().route("/authenticates", post(authenticate::authenticate));
+    let routes = Router::new().route("/conversations", get(list::list));
+    begin.merge(web::spoken::<NexHealth, State>(routes, &state)).with_state(state)
 }

@@ -137,6 +137,7 @@ fn change(business: &mut Business, asked: &Request) {
     set(&mut setup.a2p_brand_sid, &asked.a2p_brand_sid);
     set(&mut setup.a2p_campaign_sid, &asked.a2p_campaign_sid);
     set(&mut setup.test_phone, &asked.test_phone);
+    set(&mut business.subdomain, &asked.subdomain);
     business.requests_per_minute = asked.requests_per_minute.unwrap_or(business.requests_per_minute);
     if let Some(origins) = &asked.allowed_origins {
         business.allowed_origins.clone_from(origins);

@@ -184,6 +184,18 @@ impl Client {
             .collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
+
+    /// First, middle and last name. Of a full name alone, the last word is the surname, and one word is a first name.
+    pub fn name_parts(&self) -> [Option<Personal>; 3] {
+        let parts = [&self.first_name, &self.middle_name, &self.last_name];
+        let whole = self.full_name.as_ref().filter(|_| parts.iter().all(|part| part.is_none()));
+        let Some(whole) = whole else { return parts.map(Clone::clone) };
+        let part = |part: &str| Some(Personal(part.trim().to_owned())).filter(|part| !part.0.is_empty());
+        match whole.0.trim().rsplit_once(char::is_whitespace) {
+            Some((first, last)) => [part(first), None, part(last)],
+            None => [part(&whole.0), None, None],
+        }
+    }
 }
 
 /// One field of a directory update.
@@ -292,5 +304,29 @@ impl ClientChanges {
             updated_at: now,
             ..old
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_of_a_whole_name_is_the_surname_where_nobody_gave_the_parts() {
+        let named = |full: Option<&str>, last: Option<&str>| {
+            let personal = |text: Option<&str>| text.map(|text| Personal(text.to_owned()));
+            let client = Client::unnamed(
+                BusinessId::new(1).unwrap(),
+                ClientId::new(2).unwrap(),
+                Timestamp::from_millis(0),
+            );
+            let client = Client { full_name: personal(full), last_name: personal(last), ..client };
+            client.name_parts().map(|part| part.map_or_else(|| "-".to_owned(), |part| part.0))
+        };
+        assert_eq!(named(Some("Ada Augusta  King"), None), ["Ada Augusta", "-", "King"]);
+        assert_eq!(named(Some(" Ada "), None), ["Ada", "-", "-"]);
+        assert_eq!(named(Some("Ada Augusta King"), Some("Lovelace")), ["-", "-", "Lovelace"]);
+        assert_eq!(named(Some(" "), None), ["-", "-", "-"]);
+        assert_eq!(named(None, None), ["-", "-", "-"]);
     }
 }

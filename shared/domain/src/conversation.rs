@@ -61,6 +61,9 @@ impl ConversationStatus {
 pub struct Conversation {
     /// With whom; also its id.
     pub client_id: ClientId,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
     /// Where staff are with it.
     pub inbox_status: ConversationStatus,
     /// When it comes back, while it is snoozed.
@@ -311,6 +314,7 @@ mod tests {
         let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
         let head = |reopened_at| Conversation {
             client_id: ClientId::new(7).unwrap(),
+            began_at: None,
             inbox_status: ConversationStatus::Resolved,
             snoozed_until: None,
             assigned_to: None,

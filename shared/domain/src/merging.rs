@@ -149,6 +149,7 @@ mod tests {
     fn conversation(inbox_status: ConversationStatus) -> Conversation {
         Conversation {
             client_id: ClientId::new(1).unwrap(),
+            began_at: None,
             inbox_status,
             snoozed_until: None,
             assigned_to: None,

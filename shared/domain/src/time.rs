@@ -35,6 +35,25 @@ impl Timestamp {
         Some(Timestamp::from_millis(instant.as_millisecond()))
     }
 
+    /// What [`Timestamp::parse`] reads, and what some programs write instead: a date alone, which is its first instant; an
+    /// offset without a colon; a space where a `+` was that nobody encoded; no offset at all. What says nothing of its
+    /// offset is in UTC.
+    pub fn parse_leniently(text: &str) -> Option<Self> {
+        let mut text = text.trim().to_owned();
+        // Behind the date, a space may stand for the `T`. Behind the time, it can only be an offset's.
+        if let Some(space) = text.rfind(' ').filter(|space| *space > "2026-01-31".len()) {
+            text.replace_range(space..=space, "+");
+        }
+        let instant = text.parse::<jiff::Timestamp>().ok();
+        let instant = instant.or_else(|| {
+            let time = text.get("2026-01-31".len()..).unwrap_or_default();
+            let local = !time.contains(['+', '-', 'Z', 'z', '[']);
+            let civil: jiff::civil::DateTime = text.parse().ok().filter(|_| local)?;
+            civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        })?;
+        Some(Timestamp::from_millis(instant.as_millisecond()))
+    }
+
     /// A time as mail headers and Twilio's lists write it: `Sat, 31 Jan 2026 12:00:00 +0000`.
     pub fn parse_rfc2822(text: &str) -> Option<Self> {
         let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
@@ -120,6 +139,52 @@ mod tests {
         assert_eq!(Timestamp::parse_rfc2822("Sat, 31 Jan 2026 12:00:00 +0000"), Some(noon));
         assert_eq!(Timestamp::parse("string"), None);
         assert_eq!(Timestamp::parse("2026-01-31"), None);
+    }
+
+    #[test]
+    fn a_time_is_read_however_it_is_written() {
+        let midnight = Timestamp::parse("2026-01-31T00:00:00Z").unwrap();
+        let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        for (text, instant) in [
+            ("2026-01-31", midnight),
+            (" 2026-01-31 ", midnight),
+            ("2026-01-31T12:00:00+0000", noon),
+            ("2026-01-31T12:00:00 0000", noon),
+            ("2026-01-31 12:00:00 0000", noon),
+            ("2026-01-31T12:00:00 00:00", noon),
+            ("2026-01-31T12:00:00Z", noon),
+            ("2026-01-31T12:00:00+00:00", noon),
+            ("2026-01-31T12:00:00-00:00", noon),
+            ("2026-01-31T12:00:00.000Z", noon),
+            ("2026-01-31T07:00:00-0500", noon),
+            ("2026-01-31T07:00:00-05:00", noon),
+            ("2026-01-31T17:30:00+0530", noon),
+            ("2026-01-31T17:30:00 0530", noon),
+            ("2026-01-31T17:30:00 05:30", noon),
+            ("2026-02-01T00:00:00+1200", noon),
+            ("2026-01-31T12:00:00", noon),
+            ("2026-01-31 12:00:00", noon),
+            ("2026-01-31T12:00", noon),
+        ] {
+            assert_eq!(Timestamp::parse_leniently(text), Some(instant), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2026",
+            "2026-02-30",
+            "2026-13-01",
+            "31/01/2026",
+            "1769860800",
+            "2026-01-31T25:00:00Z",
+            "2026-01-31T12:00:00+9900",
+            "2026-01-31T12:00:00+",
+            "2026-01-31T12:00:00 CET",
+            "2026-01-31T12:00:00Z 0000",
+            "2026-01-31 +0000",
+        ] {
+            assert_eq!(Timestamp::parse_leniently(text), None, "{text}");
+        }
     }
 
     #[test]

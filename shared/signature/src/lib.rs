@@ -8,11 +8,13 @@
 //! certificate.
 //!
 //! Signed by others: [`twilio`], [`sns`], [`sendgrid`], [`mailgun`], and [`basic`] for those who sign nothing. Signed
-//! by us: [`token`], and for Twilio [`voice_token`]. Given out by us: [`secret`].
+//! by us: [`token`], and for Twilio [`voice_token`]. Given out by us: [`secret`] and [`bearer_token`].
 
 use std::fmt;
 
 pub mod basic;
+pub mod bearer_token;
+mod jwt;
 pub mod mailgun;
 pub mod secret;
 pub mod sendgrid;

@@ -3,11 +3,9 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
-use sha2::Sha256;
+
+use crate::jwt;
 
 /// How long a token is good, in seconds. Twilio takes a day at most.
 pub const LIFETIME: i64 = 3600;
@@ -52,35 +50,19 @@ pub fn sign(keys: &Keys, identity: &str, now: i64, unique: &str) -> String {
             "voice": {"incoming": {"allow": true}, "outgoing": {"application_sid": keys.app_sid}},
         },
     });
-    let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let signed = format!("{}.{}", encode(&header), encode(&claims));
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(code(&keys.key_secret, &signed)))
-}
-
-fn code(secret: &str, signed: &str) -> Vec<u8> {
-    // HMAC takes a key of any length, so there is always one; without a code nobody takes the token.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
-    mac.update(signed.as_bytes());
-    mac.finalize().into_bytes().to_vec()
+    jwt::sign(&header, &claims, keys.key_secret.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
+    use crate::jwt::tests::parts;
 
     const NOW: i64 = 1_769_860_800;
 
     fn keys() -> Keys {
         Keys::new("AC1".to_owned(), "SK1".to_owned(), "the secret of the key".to_owned(), "AP1".to_owned())
             .unwrap()
-    }
-
-    fn parts(token: &str) -> (Value, Value, Vec<u8>) {
-        let parts: Vec<Vec<u8>> =
-            token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).collect();
-        let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap();
-        (json(&parts[0]), json(&parts[1]), parts[2].clone())
     }
 
     #[test]
@@ -99,11 +81,7 @@ mod tests {
     fn a_token_is_signed_with_the_secret_of_the_key() {
         let token = sign(&keys(), "b1001_s12", NOW, "a1b2");
         let (signed, _) = token.rsplit_once('.').unwrap();
-        assert_eq!(parts(&token).2, code("the secret of the key", signed));
-        // The example that everybody shows.
-        let code = code("key", "The quick brown fox jumps over the lazy dog");
-        let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
+        assert_eq!(parts(&token).2, jwt::code(b"the secret of the key", signed));
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Store {
             .set("phone_numbers", value(&business.phone_numbers)?)
             .put("from_phone", business.from_phone.as_ref().map(|phone| s(phone.as_str())))
             .put("from_email", business.from_email.as_ref().map(|email| s(email.as_str())))
+            .put("subdomain", business.subdomain.as_ref().map(|name| s(name.as_str())))
             .set("inbox_shards", value(&business.inbox_shards)?)
             .set("requests_per_minute", n(business.requests_per_minute.per_minute()))
             .set("allowed_origins", value(&business.allowed_origins)?)

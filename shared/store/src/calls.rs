@@ -91,7 +91,7 @@ impl Store {
             Direction::Inbound => message.delivery_status,
             Direction::Outbound | Direction::Internal => after.result.status(),
         };
-        let mut write = moved(status, now)?
+        let mut write = moved(at, status, now)?
             .set("call", value(&after)?)
             .set("provider_status", s(report.word.clone()))
             .if_exists()

@@ -4,16 +4,20 @@
 //! with one phone share it, and it outlives both. The address stands in the key as a keyed hash, so that forgetting a
 //! person does not forget what they asked for: docs/adr/0006.
 
+use std::collections::{HashMap, HashSet};
+
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
 use domain::message::Message;
 use domain::{BusinessId, Error, Result, Timestamp};
+use futures_util::future::try_join_all;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::expression::Write;
 use crate::item::{Item, s, stamp};
 use crate::keys::Key;
+use crate::keys::attribute::PK;
 use crate::suppression::MailConsent;
 use crate::{Store, keys};
 
@@ -46,6 +50,10 @@ pub struct TextConsent {
     pub evidence: String,
 }
 
+fn is_out(item: &Item) -> bool {
+    item.get(STATE).and_then(|state| state.as_s().ok()).is_some_and(|state| state == OPTED_OUT)
+}
+
 impl Store {
     fn opt_out_key(&self, business: BusinessId, address: &Address, sender: &Address) -> Result<Key> {
         Ok(keys::opt_out(business, &self.address_hash(address)?, sender))
@@ -73,9 +81,26 @@ impl Store {
         sender: &Address,
     ) -> Result<bool> {
         let item = self.get(self.opt_out_key(business, address, sender)?, true).await?;
-        Ok(item.is_some_and(|item| {
-            item.get(STATE).and_then(|state| state.as_s().ok()).is_some_and(|s| s == OPTED_OUT)
-        }))
+        Ok(item.is_some_and(|item| is_out(&item)))
+    }
+
+    /// Which of some addresses opted out of texts from this sender, by their keys: one read for each hundred.
+    pub async fn opted_out(
+        &self,
+        business: BusinessId,
+        addresses: impl IntoIterator<Item = Address>,
+        sender: &Address,
+    ) -> Result<HashSet<String>> {
+        let mut asked = HashMap::new();
+        for address in addresses {
+            let key = self.opt_out_key(business, &address, sender)?;
+            asked.insert(key.pk.clone(), (key, address.key().into_owned()));
+        }
+        let keys: Vec<Key> = asked.values().map(|(key, _)| key.clone()).collect();
+        let hundreds = keys.chunks(100).map(|hundred| self.batch_get(hundred.to_vec()));
+        let items = try_join_all(hundreds).await?.into_iter().flatten();
+        let out = items.filter(is_out).filter_map(|item| asked.remove(item.get(PK)?.as_s().ok()?));
+        Ok(out.map(|(_, address)| address).collect())
     }
 
     /// A part of a transaction that fails when the message is not wanted: its receiver opted out of texts from its

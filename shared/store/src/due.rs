@@ -140,7 +140,7 @@ impl Store {
             domain::delivery::ErrorClass::Ambiguous,
             "The sender stopped before the provider's answer was stored. It may have been sent.",
         );
-        let write = moved(Status::UnknownOutcome, now)?
+        let write = moved(at, Status::UnknownOutcome, now)?
             .set("failure", value(&failure)?)
             .remove("lease_until")
             .set(GSI1.2, s(keys::due_at(now.plus(look_up), at)))

@@ -39,13 +39,17 @@ pub mod attribute {
     pub const GSI5: (&str, &str, &str) = ("gsi5", "gsi5pk", "gsi1sk");
     /// Every client, by the last change of directory entry or conversation.
     pub const GSI6: (&str, &str, &str) = ("gsi6", "gsi6pk", "gsi6sk");
-    /// Every client, by name, and every business, by id.
+    /// Every client, by name, every business, by id, and every message that changed by itself, by when it did.
     pub const GSI7: (&str, &str, &str) = ("gsi7", "gsi7pk", "gsi7sk");
 }
 
 /// In how many partitions the due index is spread: each message is written there some four times, and a partition
 /// takes 1 000 writes a second.
 pub const DUE_SHARDS: u64 = 8;
+
+/// In how many partitions a business's messages stand that changed by themselves: each text is written there some four
+/// times.
+pub const REPORTED_PARTS: u64 = 4;
 
 fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
     Key { pk: pk.into(), sk: sk.into() }
@@ -306,6 +310,26 @@ pub fn changed(business: BusinessId, shard: u8) -> String {
     format!("{}#CHANGED#{shard:02}", business_pk(business))
 }
 
+/// The part that a client's messages stand in when they change by themselves.
+pub fn reported_part(client: ClientId) -> u64 {
+    client.get() % REPORTED_PARTS
+}
+
+/// One part of the messages of a business that changed by themselves: by a report of their delivery, or a step of it.
+pub fn reported(business: BusinessId, part: u64) -> String {
+    format!("{}#REPORTED#{part}", business_pk(business))
+}
+
+/// Place of a message in the list of those that changed by themselves.
+pub fn reported_at(at: Timestamp, message: MessageRef) -> String {
+    format!("{at}#{}#{}", message.client.key(), message.message.key())
+}
+
+/// When a message changed that stands at a place in that list.
+pub fn reported_when(place: &str) -> Option<Timestamp> {
+    place.split_once('#').and_then(|(at, _)| Timestamp::parse(at))
+}
+
 /// Place of a conversation in a list by activity.
 pub fn activity(at: Timestamp, client: ClientId) -> String {
     format!("{at}#{}", client.key())
@@ -417,6 +441,7 @@ mod tests {
             key(everything(b, 63), activity(noon, c)),
             key(changed(b, 0), activity(noon, c)),
             key(names(b), name("ada", c)),
+            key(reported(b, reported_part(c)), reported_at(noon, at)),
             key(businesses(), b.key()),
             key(due(due_shard(m.get())), due_at(noon, at)),
             key(due(due_shard(c.get())), due_number(noon, b, c)),
@@ -465,6 +490,7 @@ mod tests {
                 "BIZ#0000000000001001#ALL#63 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#CHANGED#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#NAMES | ada#0000000000000501",
+                "BIZ#0000000000001001#REPORTED#1 | 2026-01-31T12:00:00.000Z#0000000000000501#0370000000000001",
                 "BUSINESSES | 0000000000001001",
                 "DUE#01 | 2026-01-31T12:00:00.000Z#0000000000001001#0370000000000001",
                 "DUE#05 | 2026-01-31T12:00:00.000Z#0000000000001001#501",

@@ -36,6 +36,7 @@ mod messages;
 pub mod provider_ids;
 mod recent;
 pub mod recounting;
+mod reported;
 mod requests;
 pub mod sending;
 mod staff;

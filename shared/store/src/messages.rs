@@ -17,6 +17,7 @@ use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, stamp, until, value};
 use crate::keys::attribute::GSI1;
+use crate::sending::moved;
 use crate::transaction::pause;
 use crate::{Store, keys};
 
@@ -329,10 +330,7 @@ impl Store {
     pub async fn cancel(&self, at: MessageRef) -> Result<Result<(), Option<Status>>> {
         let (mut at, now) = (at, self.clock().now());
         loop {
-            let write = Write::new()
-                .set("delivery_status", value(&Status::Canceled)?)
-                .set("status_rank", value(&Status::Canceled.rank())?)
-                .set("updated_at", s(now.to_string()))
+            let write = moved(at, Status::Canceled, now)?
                 .remove(GSI1.1)
                 .remove(GSI1.2)
                 .if_exists()

@@ -16,6 +16,7 @@ use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::messages::{MESSAGE, due_for};
+use crate::reported::by_itself;
 use crate::{Store, keys};
 
 /// How long a message waits for the one before it to be handed over.
@@ -151,7 +152,7 @@ impl Store {
     pub async fn claim(&self, message: &Message, attempt: u32) -> Result<Claim> {
         let (at, now) = (message.at, self.clock().now());
         let lease = now.plus(LEASE);
-        let write = moved(Status::Sending, now)?
+        let write = moved(at, Status::Sending, now)?
             .set("lease_until", s(lease.to_string()))
             .remove("send_at")
             .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))
@@ -187,7 +188,7 @@ impl Store {
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
         let event = own_event(attempt, Some(status), Some(&failure), now);
-        let write = moved(status, now)?
+        let write = moved(at, status, now)?
             .set("failure", value(&failure)?)
             .remove(GSI1.1)
             .remove(GSI1.2)
@@ -236,7 +237,7 @@ impl Store {
         let status = if message.channel == Channel::Email { Status::Sent } else { Status::Sending };
         let mut event = own_event(attempt, Some(status), None, now);
         event.provider_status = Some(provider_status.to_owned());
-        let touched = || Write::new().set("updated_at", s(now.to_string()));
+        let touched = || by_itself(Write::new(), at, now);
         let accepted = |write: Write| -> Result<Write> {
             let write = write
                 .set("provider_message_id", s(provider_id))
@@ -255,7 +256,7 @@ impl Store {
                 .set(GSI1.2, s(keys::due_at(now.plus(SILENCE), at)))
         };
         // The usual case first: nobody else has touched it since the claim.
-        let mut usual = moved(status, now)?;
+        let mut usual = moved(at, status, now)?;
         if status == Status::Sent {
             usual = usual.set_once("sent_at", s(now.to_string()));
         }
@@ -277,7 +278,7 @@ impl Store {
             // An unknown outcome is known now.
             let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
             match stored.map(|message| message.delivery_status) {
-                Some(Status::UnknownOutcome) => silent(accepted(moved(Status::Sent, now)?)?)
+                Some(Status::UnknownOutcome) => silent(accepted(moved(at, Status::Sent, now)?)?)
                     .remove("failure")
                     .when("status_rank", "=", n(Status::UnknownOutcome.rank())),
                 _ => accepted(touched())?,
@@ -343,7 +344,7 @@ impl Store {
         due: Option<Timestamp>,
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
-        let write = moved(status, now)?
+        let write = moved(at, status, now)?
             .set("failure", value(failure)?)
             .remove("lease_until")
             .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message.get())))))
@@ -424,7 +425,7 @@ impl Store {
     /// Takes a retry back that could not be queued: the message is as it was before, original error included.
     pub async fn undo_retry(&self, before: &Message, attempt: u32) -> Result<()> {
         let (at, now) = (before.at, self.clock().now());
-        let write = moved(before.delivery_status, now)?
+        let write = moved(at, before.delivery_status, now)?
             .put("failure", before.failure.as_ref().map(value).transpose()?)
             .put(
                 "recipients",
@@ -449,7 +450,7 @@ pub(crate) fn requeued(
     due: Timestamp,
     now: Timestamp,
 ) -> Result<Write> {
-    Ok(moved(Status::Queued, now)?
+    Ok(moved(at, Status::Queued, now)?
         .set("attempt", n(attempt))
         .set("send_at", s(send_at.to_string()))
         .remove("lease_until")
@@ -461,11 +462,9 @@ pub(crate) fn requeued(
 }
 
 /// The part of an update that gives a message a status.
-pub(crate) fn moved(status: Status, now: Timestamp) -> Result<Write> {
-    Ok(Write::new()
-        .set("delivery_status", value(&status)?)
-        .set("status_rank", n(status.rank()))
-        .set("updated_at", s(now.to_string())))
+pub(crate) fn moved(at: MessageRef, status: Status, now: Timestamp) -> Result<Write> {
+    let write = Write::new().set("delivery_status", value(&status)?).set("status_rank", n(status.rank()));
+    Ok(by_itself(write, at, now))
 }
 
 /// Whether an asynchronous failure of `message` may be tried again by itself, and when. What Twilio took and then gave

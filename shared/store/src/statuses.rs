@@ -15,6 +15,7 @@ use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::GSI1;
 use crate::messages::{MESSAGE, Placing};
+use crate::reported::by_itself;
 use crate::sending::{comes_back, moved, requeued};
 use crate::{Store, keys};
 
@@ -166,7 +167,7 @@ impl Store {
             let mut write = if moves {
                 self.changed(at, message.channel, &applied, status, now)?
             } else {
-                Write::new().set("updated_at", s(now.to_string())).if_exists()
+                by_itself(Write::new(), at, now).if_exists()
             };
             write = write.set("recipients", value(&copies)?).when("status_rank", "=", n(message.status_rank));
             write = match message.recipients.is_empty() {
@@ -213,7 +214,7 @@ impl Store {
         next: Status,
         now: Timestamp,
     ) -> Result<Write> {
-        let mut write = moved(next, now)?.remove("lease_until").if_exists();
+        let mut write = moved(at, next, now)?.remove("lease_until").if_exists();
         // A report about mail is none about a text with the same id.
         write = write.when("channel", "=", value(&channel)?);
         if let Some(attempt) = report.attempt {
@@ -324,9 +325,8 @@ impl Store {
             && stored.failure.as_ref().is_none_or(|known| known.code.is_none())
         {
             listen().await?;
-            let write = Write::new()
+            let write = by_itself(Write::new(), at, now)
                 .set("failure", value(failure)?)
-                .set("updated_at", s(now.to_string()))
                 .if_exists()
                 .when("attempt", "=", n(stored.attempt))
                 .when("status_rank", "=", n(stored.status_rank));

@@ -21,6 +21,8 @@ use crate::{Store, keys};
 
 /// The type of a note's item.
 const NOTE: &str = "Note";
+/// So many entries more than messages are read, because some may be notes.
+const SOME_NOTES: usize = 5;
 /// The most messages whose read mark changes in one transaction.
 const AT_ONCE: usize = 50;
 
@@ -84,6 +86,15 @@ pub struct TimelineFilter {
     pub channel: Option<Channel>,
     /// One category.
     pub category: Option<Category>,
+}
+
+/// What kind of entries to read.
+#[derive(Clone, Copy)]
+enum Which {
+    /// All, and the client's own item.
+    All,
+    /// Messages, of an instant and later.
+    Messages { since: Option<Timestamp> },
 }
 
 /// Some of a timeline, newest first.
@@ -200,6 +211,35 @@ impl Store {
         Err(domain::Error::internal("a client was moved in a circle"))
     }
 
+    /// The newest `most` messages of a conversation without its notes, oldest first; only those that omega took at `since`
+    /// or later, if that is given. One query, unless most of what it reads is dropped.
+    pub async fn newest_messages(
+        &self,
+        business: BusinessId,
+        conversation: ClientId,
+        since: Option<Timestamp>,
+        most: usize,
+    ) -> Result<Vec<Message>> {
+        let filter = TimelineFilter::default();
+        let (mut messages, mut before): (Vec<Message>, _) = (Vec::new(), Some(newest()));
+        // What was recorded from elsewhere stands where it was sent and not where it was taken, so with an instant all
+        // of it has to be looked at.
+        let limit = since.is_none().then_some(most + SOME_NOTES);
+        while before.is_some() && messages.len() < most {
+            let which = Which::Messages { since };
+            let answer = self
+                .query_some_timeline(business, conversation, &filter, which, (before, limit), None)
+                .await?;
+            before = answer.last_evaluated_key.as_ref().and_then(entry_id);
+            for item in answer.items.unwrap_or_default() {
+                messages.push(decode(item)?);
+            }
+        }
+        messages.truncate(most);
+        messages.reverse();
+        Ok(messages)
+    }
+
     /// A message or note, as it is now, wherever that is.
     pub async fn entry(&self, at: MessageRef) -> Result<Option<Entry>> {
         Ok(self.entry_item(at).await?.map(Entry::out_of).transpose()?.flatten())
@@ -267,6 +307,18 @@ impl Store {
         business: BusinessId,
         client: ClientId,
         filter: &TimelineFilter,
+        window: (Option<MessageId>, Option<usize>),
+        select: Option<Select>,
+    ) -> Result<QueryOutput> {
+        self.query_some_timeline(business, client, filter, Which::All, window, select).await
+    }
+
+    async fn query_some_timeline(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        filter: &TimelineFilter,
+        which: Which,
         (before, limit): (Option<MessageId>, Option<usize>),
         select: Option<Select>,
     ) -> Result<QueryOutput> {
@@ -291,23 +343,27 @@ impl Store {
             .set_select(select)
             .set_limit(limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)));
         let mut conditions = Vec::new();
-        let mut when = |name: &str, value: AttributeValue| {
-            conditions.push(format!("#{name} = :{name}"));
+        let mut when = |name: &str, comparison: &str, value: AttributeValue| {
+            conditions.push(format!("#{name} {comparison} :{name}"));
             (format!("#{name}"), name.to_owned(), format!(":{name}"), value)
         };
         let mut used = Vec::new();
+        if let Which::Messages { since } = which {
+            used.push(when("type", "=", s(MESSAGE)));
+            used.extend(since.map(|since| when("created_at", ">=", s(since.to_string()))));
+        }
         match filter.messages {
             MessageFilter::All => {}
-            MessageFilter::Unread => used.push(when("is_read", AttributeValue::Bool(false))),
-            MessageFilter::Flagged => used.push(when("is_flagged", AttributeValue::Bool(true))),
+            MessageFilter::Unread => used.push(when("is_read", "=", AttributeValue::Bool(false))),
+            MessageFilter::Flagged => used.push(when("is_flagged", "=", AttributeValue::Bool(true))),
         }
         match filter.channel {
             None => {}
-            Some(Channel::Note) => used.push(when("type", s(NOTE))),
-            Some(channel) => used.push(when("channel", value(&channel)?)),
+            Some(Channel::Note) => used.push(when("type", "=", s(NOTE))),
+            Some(channel) => used.push(when("channel", "=", value(&channel)?)),
         }
         if let Some(category) = filter.category {
-            used.push(when("category", value(&category)?));
+            used.push(when("category", "=", value(&category)?));
         }
         for (name, attribute, place, value) in used {
             call = call.expression_attribute_names(name, attribute).expression_attribute_values(place, value);

@@ -130,7 +130,7 @@ fn attachments(message: &Message) -> Vec<Attachment> {
 }
 
 /// Where what lies in object storage is asked for.
-fn object_url(message: &Message, place: &str) -> String {
+pub fn object_url(message: &Message, place: &str) -> String {
     let MessageRef { business, message, .. } = message.at;
     format!("/omega/businesses/{business}/messages/{message}/attachments/{place}")
 }

@@ -1,0 +1,124 @@
+//! What `GET /conversations` is asked for.
+
+use domain::{LocationId, Timestamp};
+
+/// The names that are known. All others are named in the answer.
+const KNOWN: [&str; 8] = [
+    "subdomain",
+    "location_id",
+    "page",
+    "per_page",
+    "messages",
+    "messages_since",
+    "updated_since",
+    "include_messages",
+];
+/// Conversations of a page that does not say how many.
+const USUAL: i64 = 5;
+/// The most conversations of a page, and the most messages of one of them.
+const MOST: i64 = 100;
+/// Messages of a conversation where some are asked for and not how many.
+const SOME: usize = 25;
+/// The last conversation that pages reach: they count from the beginning each time.
+const LAST: i64 = 10_000;
+
+/// The parameters of a call.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    /// The business that it is about, in its own words.
+    pub subdomain: Option<String>,
+    /// The rest, or all that is wrong with the call.
+    pub asked: Result<Asked, Vec<String>>,
+    /// What the answer says of those that nobody knows.
+    pub unknown: Vec<String>,
+}
+
+/// Which conversations are asked for, and what of them.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Of clients of this location; `None` for a number that no location has.
+    pub location: Option<LocationId>,
+    /// So many are on earlier pages.
+    pub skip: usize,
+    /// So many are shown.
+    pub most: usize,
+    /// The most messages of each.
+    pub messages: usize,
+    /// Only messages from here on.
+    pub messages_since: Option<Timestamp>,
+    /// Only what changed from here on.
+    pub updated_since: Option<Timestamp>,
+}
+
+struct Reader {
+    given: Vec<(String, String)>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// The value of a parameter. One that is given twice says nothing.
+    fn take<T>(&mut self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let mut values = self.given.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
+        let (first, second) = (values.next(), values.next());
+        let value = first.filter(|_| second.is_none()).and_then(|value| read(value.trim()));
+        if first.is_some() && value.is_none() {
+            self.problems.push(format!("{name} is invalid"));
+        }
+        value
+    }
+
+    fn require<T>(&mut self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        if self.given.iter().all(|(known, value)| known != name || value.trim().is_empty()) {
+            self.problems.push(format!("{name} is missing"));
+            return None;
+        }
+        self.take(name, read)
+    }
+}
+
+fn integer(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+impl Parameters {
+    /// Out of names and values, in the order in which they came.
+    pub fn read(given: Vec<(String, String)>) -> Parameters {
+        let mut unknown: Vec<String> = Vec::new();
+        for (name, _) in given.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str())) {
+            let said = format!("Unknown parameter: {name}");
+            if !unknown.contains(&said) {
+                unknown.push(said);
+            }
+        }
+        let mut reader = Reader { given, problems: Vec::new() };
+        let subdomain = reader.require("subdomain", |text| Some(text.to_owned()));
+        let location = reader.require("location_id", integer);
+        let page = reader.take("page", integer).unwrap_or(1).max(1);
+        let most = reader.take("per_page", integer).unwrap_or(USUAL).clamp(1, MOST);
+        let messages = reader.take("messages", integer).map(|most| most.clamp(0, MOST) as usize);
+        let messages_since = reader.take("messages_since", Timestamp::parse_leniently);
+        let updated_since = reader.take("updated_since", Timestamp::parse_leniently);
+        let include = reader.take("include_messages", boolean).unwrap_or(false);
+        if page.saturating_mul(most) > LAST {
+            reader.problems.push(format!("page is too deep: page * per_page is {LAST} at most"));
+        }
+        let location = location.filter(|_| reader.problems.is_empty());
+        let asked = location.ok_or(reader.problems).map(|location| Asked {
+            location: u64::try_from(location).ok().and_then(LocationId::new),
+            skip: ((page - 1) * most) as usize,
+            most: most as usize,
+            messages: messages.unwrap_or(if include { SOME } else { 0 }),
+            messages_since,
+            updated_since,
+        });
+        Parameters { subdomain, asked, unknown }
+    }
+}

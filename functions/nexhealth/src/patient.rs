@@ -1,0 +1,63 @@
+//! A client as NexHealth shows a patient.
+
+use std::collections::BTreeMap;
+
+use domain::client::{Client, Personal};
+use domain::{BusinessId, ClientId, Timestamp};
+use serde::Serialize;
+
+/// What the ids are that the business's own user system gives out.
+const OWN_USERS: &str = "wl_user";
+
+/// One patient. What is not known is `null`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Patient {
+    id: ClientId,
+    email: Option<Personal>,
+    first_name: Option<Personal>,
+    middle_name: Option<Personal>,
+    last_name: Option<Personal>,
+    name: Option<Personal>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    institution_id: BusinessId,
+    foreign_id: Option<String>,
+    foreign_id_type: Option<&'static str>,
+    bio: BTreeMap<String, Option<Personal>>,
+    inactive: bool,
+    /// Nothing is synchronised from anywhere.
+    last_sync_time: Option<Timestamp>,
+    /// Nobody pays for somebody else.
+    guarantor_id: Option<ClientId>,
+    unsubscribe_sms: bool,
+}
+
+impl Patient {
+    /// `opted_out`: they do not want texts from the number that the business usually writes from.
+    pub fn new(client: &Client, opted_out: bool) -> Patient {
+        let [first_name, middle_name, last_name] = client.name_parts();
+        let own_fields = client.custom_fields.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+        let mut bio: BTreeMap<String, Option<Personal>> = own_fields.collect();
+        let phone = client.phone.as_ref().map(|phone| Personal(phone.as_str().to_owned()));
+        bio.insert("phone_number".to_owned(), phone.or_else(|| client.phone_as_given.clone()));
+        let foreign_id = client.wl_user_id.map(|id| id.to_string());
+        Patient {
+            id: client.client_id,
+            email: client.email.clone(),
+            first_name,
+            middle_name,
+            last_name,
+            name: client.display_name().map(Personal),
+            created_at: client.created_at,
+            updated_at: client.updated_at,
+            institution_id: client.business_id,
+            foreign_id_type: foreign_id.as_ref().map(|_| OWN_USERS),
+            foreign_id,
+            bio,
+            inactive: client.inactive,
+            last_sync_time: None,
+            guarantor_id: None,
+            unsubscribe_sms: opted_out,
+        }
+    }
+}
