@@ -51,6 +51,8 @@ mod read_marks;
 mod record;
 mod recounting;
 mod retries;
+mod rocketchat_login;
+mod rocketchat_visitors;
 mod round_trips;
 mod search;
 mod send_sms;

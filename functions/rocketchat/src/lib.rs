@@ -3,13 +3,21 @@
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::routing::{get, post};
 use web::Edge;
 
+mod check;
 mod dialect;
+mod find_visitor;
+mod get_visitor;
+mod login;
+mod logout;
 mod manager;
 mod parameters;
 mod refused;
+mod register_visitor;
 mod users;
+mod visitor;
 
 use dialect::RocketChat;
 
@@ -22,7 +30,11 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    let open = Router::new();
-    let routes = web::spoken::<RocketChat, State>(Router::new(), &state);
+    let open = Router::new().route("/api/v1/login", post(login::log_in));
+    let visitors = Router::new()
+        .route("/api/v1/omnichannel/contact", get(get_visitor::get).post(register_visitor::register))
+        .route("/api/v1/omnichannel/contact.search", get(find_visitor::find));
+    let routes = visitors.route("/api/v1/logout", get(logout::log_out).post(logout::log_out));
+    let routes = web::spoken::<RocketChat, State>(routes, &state);
     dialect::with_headers(open.merge(routes)).with_state(state)
 }

@@ -24,6 +24,8 @@ pub(crate) enum Refused {
     Plain(&'static str),
     /// 404 with these words.
     Missing(&'static str),
+    /// Nobody is let in with what was said: 401, the same whatever was wrong with it.
+    NoSuchLogin,
     /// What can go wrong on any interface.
     Omega(Error),
 }
@@ -50,6 +52,11 @@ fn failed(error: impl Into<Value>) -> Value {
     json!({"success": false, "error": error.into()})
 }
 
+/// The published body and the one that newer servers are checked for, in one.
+fn unauthorized(words: &str) -> Value {
+    json!({"success": false, "error": words, "status": "error", "message": words})
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, body) = match self {
@@ -70,6 +77,7 @@ impl IntoResponse for Refused {
             }
             Refused::Plain(words) => (StatusCode::BAD_REQUEST, failed(words)),
             Refused::Missing(words) => (StatusCode::NOT_FOUND, failed(words)),
+            Refused::NoSuchLogin => (StatusCode::UNAUTHORIZED, unauthorized("Unauthorized")),
             Refused::Omega(error) => return refused(&error),
         };
         (status, Json(body)).into_response()
@@ -78,11 +86,7 @@ impl IntoResponse for Refused {
 
 fn refused(error: &Error) -> Response {
     let (status, body) = match error {
-        // The published body and the one that newer servers are checked for, in one.
-        Error::Unauthenticated => (
-            StatusCode::UNAUTHORIZED,
-            json!({"success": false, "error": NOT_LOGGED_IN, "status": "error", "message": NOT_LOGGED_IN}),
-        ),
+        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, unauthorized(NOT_LOGGED_IN)),
         Error::Forbidden => (StatusCode::FORBIDDEN, failed(NO_PERMISSION)),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, failed("Resource not found")),
         Error::Invalid(fields) => {

@@ -1,5 +1,6 @@
 //! Staff as Rocket.Chat's users.
 
+use domain::access::Role;
 use domain::staff::Staff;
 use domain::{BusinessId, Result, StaffId, global_id};
 use store::Store;
@@ -22,6 +23,34 @@ pub(crate) async fn by_username(
 ) -> Result<Option<Staff>> {
     let id = username.parse().ok().and_then(StaffId::new).filter(|id| id.to_string() == username);
     by_id(store, business, id).await
+}
+
+/// Whoever works here now and goes by this name: a username, or what has an `@` a mail address. One that several of them
+/// have is nobody's.
+pub(crate) async fn active(store: &Store, business: BusinessId, name: &str) -> Result<Option<Staff>> {
+    if !name.contains('@') {
+        let found = by_username(store, business, name).await?;
+        return Ok(found.filter(|staff| staff.active));
+    }
+    let wanted = name.trim().to_lowercase();
+    let has_it = |staff: &Staff| {
+        staff.active && staff.email.as_ref().is_some_and(|email| email.0.trim().to_lowercase() == wanted)
+    };
+    let mut found = store.staff_by_name(business).await?.into_iter().filter(has_it);
+    Ok(match (found.next(), found.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    })
+}
+
+/// Rocket.Chat's roles for what somebody may do.
+pub(crate) fn roles(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Owner => &["admin", "livechat-manager"],
+        Role::Manager => &["livechat-manager"],
+        Role::Staff => &["livechat-agent"],
+        Role::Service | Role::Platform => &[],
+    }
 }
 
 /// Whoever has this id of a user.

@@ -58,6 +58,11 @@ impl<K> Id<K> {
         (number <= MAX).then_some(Id(number, PhantomData))
     }
 
+    /// An id out of the lower 53 bits of something that is spread evenly, such as a hash.
+    pub fn from_bits(bits: u64) -> Self {
+        Id(bits & MAX, PhantomData)
+    }
+
     /// The number.
     pub fn get(self) -> u64 {
         self.0

@@ -5,7 +5,7 @@
 //!
 //! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`global_id`], [`time`], [`phone`], [`email`],
 //! [`address`]), who takes
-//! part ([`access`], [`business`], [`location`], [`staff`], [`client`]), what they exchange ([`conversation`],
+//! part ([`access`], [`business`], [`location`], [`staff`], [`client`], [`visitor`]), what they exchange ([`conversation`],
 //! [`message`], [`mail`], [`note`], [`merging`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), what becomes of a call ([`voice`]), and what
 //! producers hand to consumers ([`job`]).
 
@@ -40,6 +40,7 @@ pub mod status;
 pub mod threading;
 pub mod time;
 pub mod unsubscribe;
+pub mod visitor;
 pub mod voice;
 pub mod webhook;
 

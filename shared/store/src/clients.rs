@@ -2,6 +2,7 @@
 //! to find it: by id, by address, by the words of a search.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
@@ -314,6 +315,20 @@ impl Store {
         changes: &ClientChanges,
         shards: Shards,
     ) -> Result<ClientView> {
+        let as_said = |_: Option<&Client>| Ok::<_, Infallible>(changes.clone());
+        let Ok(view) = self.change_client(business, client, as_said, shards).await?;
+        Ok(view)
+    }
+
+    /// The same, where what is changed depends on what is stored: `decide` sees that, and may decline. It is asked again
+    /// when somebody else was faster.
+    pub async fn change_client<E>(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        decide: impl Fn(Option<&Client>) -> Result<ClientChanges, E>,
+        shards: Shards,
+    ) -> Result<Result<ClientView, E>> {
         let mut placing = Placing::begin();
         loop {
             // Whoever was merged is written to under the id they have now.
@@ -322,6 +337,10 @@ impl Store {
                 Person::Nobody(client) => (client, None, Ties::default()),
                 Person::Erasing(_) => return Err(being_erased()),
             };
+            let changes = match decide(old.as_ref().map(|view| &view.client)) {
+                Ok(changes) => changes,
+                Err(declined) => return Ok(Err(declined)),
+            };
             let now = self.clock().now();
             let mut new = ClientView {
                 client: changes.applied_to(old.as_ref().map(|view| &view.client), business, client, now),
@@ -329,7 +348,7 @@ impl Store {
             };
             let mut rest = Vec::new();
             let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
-            let entries = (old.as_ref().map(|view| &view.client), changes);
+            let entries = (old.as_ref().map(|view| &view.client), &changes);
             let strangers = self.address_changes(&new.client, entries, &ties, &mut rest).await?;
             if !strangers.is_empty() {
                 write = write.append("merged_from", value(&strangers)?);
@@ -352,12 +371,12 @@ impl Store {
             }
             if !merges.is_empty() {
                 let merged = self.client_view(business, client).await?;
-                return merged.ok_or(Error::NotFound("client"));
+                return merged.ok_or(Error::NotFound("client")).map(Ok);
             }
             if let Some(conversation) = &mut new.conversation {
                 conversation.changed_at = now;
             }
-            return Ok(new);
+            return Ok(Ok(new));
         }
     }
 

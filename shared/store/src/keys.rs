@@ -165,6 +165,16 @@ pub fn find_exactly(term: &str) -> (String, String) {
     (format!("{term}#"), format!("{term}#~"))
 }
 
+/// From where to where the words of a business begin with this.
+pub fn find_beginning(term: &str) -> (String, String) {
+    (term.to_owned(), format!("{term}\u{10FFFF}"))
+}
+
+/// What stands between the beginning of a word and the client whom it leads to.
+pub fn found_in<'a>(beginning: &str, sk: &'a str) -> Option<&'a str> {
+    sk.strip_prefix(beginning)?.rsplit_once('#').map(|(word, _)| word)
+}
+
 /// The partition of all words that clients of a business are found by.
 pub fn find_pk(business: BusinessId) -> String {
     format!("{}#FIND", business_pk(business))

@@ -23,6 +23,7 @@ pub mod erasing;
 mod error;
 mod events;
 mod expression;
+pub mod finding;
 pub mod handling;
 pub mod idempotency;
 mod ids;

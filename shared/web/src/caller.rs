@@ -246,6 +246,25 @@ impl Edge {
         Ok(member)
     }
 
+    /// Who holds a session of a member of the staff, by the hash under which it is stored: for interfaces that take one
+    /// where they begin sessions.
+    ///
+    /// # Errors
+    /// As [`Edge::key_holder`].
+    pub async fn session_holder(&self, secret_hash: String) -> Result<Arc<Member>, ApiError> {
+        let (member, usage) = self.member_by_hash(secret_hash).await?;
+        if member.credential.staff_id.is_none() {
+            return Err(Error::Unauthenticated.into());
+        }
+        within(&usage)?;
+        Ok(member)
+    }
+
+    /// Forgets what is known of a credential that was just ended: this process believes it no longer.
+    pub fn forget(&self, secret: &str) {
+        self.known.forget(&secret::hash(secret));
+    }
+
     /// Who holds what is stored under a hash.
     async fn member_by_hash(&self, hash: String) -> Result<(Arc<Member>, Usage), ApiError> {
         let now = self.store.clock().now();

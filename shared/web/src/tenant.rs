@@ -48,6 +48,12 @@ impl Tenant {
         self.0.credential.staff_id
     }
 
+    /// The session that the call came with; `None` for a key.
+    pub fn session_id(&self) -> Option<&str> {
+        let credential = &self.0.credential;
+        (!credential.is_key()).then_some(credential.credential_id.as_str())
+    }
+
     /// In how many parts the business's lists are spread.
     pub fn shards(&self) -> Shards {
         self.0.business.inbox_shards
