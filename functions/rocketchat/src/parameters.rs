@@ -31,6 +31,11 @@ impl Parameters {
         self.get(name).and_then(Value::as_str)
     }
 
+    /// A text that a schema required.
+    pub fn known(&self, name: &str) -> &str {
+        self.text(name).unwrap_or_default()
+    }
+
     fn put(&mut self, name: String, value: Value) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,

@@ -22,6 +22,8 @@ pub(crate) enum Refused {
     Coded(&'static str, Option<String>),
     /// 400 with these words alone.
     Plain(&'static str),
+    /// The same, where the words name what was sent.
+    Told(String),
     /// 404 with these words.
     Missing(&'static str),
     /// Nobody is let in with what was said: 401, the same whatever was wrong with it.
@@ -76,6 +78,7 @@ impl IntoResponse for Refused {
                 (StatusCode::BAD_REQUEST, body)
             }
             Refused::Plain(words) => (StatusCode::BAD_REQUEST, failed(words)),
+            Refused::Told(words) => (StatusCode::BAD_REQUEST, failed(words)),
             Refused::Missing(words) => (StatusCode::NOT_FOUND, failed(words)),
             Refused::NoSuchLogin => (StatusCode::UNAUTHORIZED, unauthorized("Unauthorized")),
             Refused::Omega(error) => return refused(&error),

@@ -1,9 +1,12 @@
 //! Staff as Rocket.Chat's users.
 
 use domain::access::Role;
+use domain::client::Personal;
 use domain::staff::Staff;
 use domain::{BusinessId, Result, StaffId, global_id};
 use store::Store;
+
+use crate::contact::User;
 
 /// The id of a user.
 pub(crate) fn id(business: BusinessId, staff: StaffId) -> String {
@@ -13,6 +16,11 @@ pub(crate) fn id(business: BusinessId, staff: StaffId) -> String {
 /// The name of a user: the number under which the directory has them, which is theirs alone.
 pub(crate) fn username(staff: StaffId) -> String {
     staff.to_string()
+}
+
+/// A user, by id and username.
+pub(crate) fn user(business: BusinessId, staff: StaffId) -> User {
+    User { id: id(business, staff), name: None, username: Personal(username(staff)) }
 }
 
 /// Whoever has this username.

@@ -162,6 +162,17 @@ impl Client {
         }
     }
 
+    /// Whether what comes in this way is stored, and nobody is told.
+    pub fn is_blocked(&self, channel: Channel) -> bool {
+        self.blocked_channels.contains(&channel)
+    }
+
+    /// The ways that are blocked after one more is, or one less.
+    pub fn blocked_after(&self, channel: Channel, blocked: bool) -> Vec<Channel> {
+        let others = self.blocked_channels.iter().copied().filter(|other| *other != channel);
+        others.chain(blocked.then_some(channel)).collect()
+    }
+
     /// Every mail address, the first one first, as they were given.
     pub fn emails(&self) -> impl Iterator<Item = &Personal> {
         self.email.iter().chain(&self.other_emails)

@@ -273,18 +273,21 @@ pub struct Effect {
 }
 
 impl Effect {
+    /// None at all: the message is there, and nobody is told.
+    pub const NONE: Effect = Effect { unread: false, reopens: false, reorders: false };
+
     /// The rule: inbound messages count, reopen and reorder; outbound ones reorder, a campaign does not; history
     /// that is filled in later does nothing.
     pub fn of(direction: Direction, category: Category, historical: bool) -> Effect {
         if historical {
-            return Effect { unread: false, reopens: false, reorders: false };
+            return Effect::NONE;
         }
         match direction {
             Direction::Inbound => Effect { unread: true, reopens: true, reorders: true },
             Direction::Outbound => {
                 Effect { unread: false, reopens: false, reorders: category != Category::Campaign }
             }
-            Direction::Internal => Effect { unread: false, reopens: false, reorders: false },
+            Direction::Internal => Effect::NONE,
         }
     }
 }

@@ -168,6 +168,15 @@ impl<'de, K> Deserialize<'de> for Id<K> {
 #[serde(transparent)]
 pub struct RequestId(pub uuid::Uuid);
 
+impl RequestId {
+    /// The client whom this call makes, if that id is free: the same one each time it is repeated. In the upper half of
+    /// all ids, where those that begin with a time come to in 2059.
+    pub fn makes(self) -> ClientId {
+        let half = 1 << 52;
+        Id(half | (self.0.as_u128() as u64 & (half - 1)), PhantomData)
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -200,6 +209,13 @@ mod tests {
         fn key_order_is_numeric_order(a in 0..=MAX, b in 0..=MAX) {
             let (a, b) = (MessageId::new(a).unwrap(), MessageId::new(b).unwrap());
             prop_assert_eq!(a.cmp(&b), a.key().cmp(&b.key()));
+        }
+
+        #[test]
+        fn whom_a_call_makes_has_an_id_that_no_clock_gives(call in any::<u128>(), s in any::<u16>()) {
+            let client = RequestId(uuid::Uuid::from_u128(call)).makes();
+            prop_assert!(client.get() <= MAX);
+            prop_assert!(client > ClientId::at(Timestamp::parse("2059-01-01T00:00:00Z").unwrap(), s));
         }
 
         #[test]

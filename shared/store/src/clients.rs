@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
@@ -11,7 +12,9 @@ use domain::conversation::Conversation;
 use domain::email::Email;
 use domain::fold::fold;
 use domain::inbox::{Cell, Shards};
-use domain::{BusinessId, ClientId, Error, Result, Timestamp};
+use domain::message::Channel;
+use domain::phone::{Country, Phone};
+use domain::{BusinessId, ClientId, Error, RequestId, Result, Timestamp};
 
 use crate::counts::kind;
 use crate::expression::Write;
@@ -87,6 +90,16 @@ fn moved_to(item: &Item) -> Result<ClientId> {
     Ok(decode::<Moved>(item.clone())?.moved_to)
 }
 
+/// What became of an entry of the directory.
+enum Entered<E> {
+    /// It is written; or was, by the same call.
+    Written(Box<ClientView>),
+    /// It was not to be, as it stands.
+    Declined(E),
+    /// The id is not to be had: it is somebody's whom another call made, or of somebody who is being forgotten.
+    Taken,
+}
+
 /// With whom a client is one person, as their item says.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 pub(crate) struct Ties {
@@ -96,6 +109,9 @@ pub(crate) struct Ties {
     /// Strangers who became this client, or are about to.
     #[serde(default)]
     pub merged_from: Vec<ClientId>,
+    /// The call that made this client, where their id is made of it.
+    #[serde(default)]
+    pub made_by: Option<RequestId>,
 }
 
 /// Whom an id stands for.
@@ -210,13 +226,31 @@ impl Store {
         items.iter().take(MOST_SHARING).map(client_in).collect()
     }
 
+    /// Whether any client has this mail address, in whatever case.
+    pub async fn has_email(&self, business: BusinessId, email: &str) -> Result<bool> {
+        self.leads_to_somebody(business, &email_term(email)).await
+    }
+
+    /// Whether any client has this phone number, in whatever spelling.
+    pub async fn has_phone(&self, business: BusinessId, phone: &str, country: Country) -> Result<bool> {
+        let parsed = Phone::parse(phone, country).ok();
+        let number = parsed.as_ref().map_or(phone, Phone::as_str);
+        self.leads_to_somebody(business, &phone_term(number)).await
+    }
+
+    async fn leads_to_somebody(&self, business: BusinessId, term: &str) -> Result<bool> {
+        let (from, to) = keys::find_exactly(term);
+        let (items, _) = self.query_some(keys::find_pk(business), (&from, &to), 1).await?;
+        Ok(!items.is_empty())
+    }
+
     /// Strangers who have this address: they wrote before the directory named anybody with it.
     async fn strangers_at(
         &self,
         business: BusinessId,
         address: &Address,
         client: ClientId,
-    ) -> Result<Vec<ClientId>> {
+    ) -> Result<Vec<Client>> {
         let mut others = self.clients_at(business, address).await?;
         others.retain(|other| *other != client);
         let keys = others.iter().map(|other| keys::profile(business, *other)).collect();
@@ -226,7 +260,7 @@ impl Store {
                 && view.client.provisional
                 && decode::<Ties>(item)?.merging_into.is_none()
             {
-                strangers.push(view.client.client_id);
+                strangers.push(view.client);
             }
         }
         Ok(strangers)
@@ -329,17 +363,86 @@ impl Store {
         decide: impl Fn(Option<&Client>) -> Result<ClientChanges, E>,
         shards: Shards,
     ) -> Result<Result<ClientView, E>> {
+        match self.put_entry((business, client), None, decide, shards).await? {
+            Entered::Written(view) => Ok(Ok(*view)),
+            Entered::Declined(why) => Ok(Err(why)),
+            Entered::Taken => Err(being_erased()),
+        }
+    }
+
+    /// Creates a client as the directory says, once for each call: a call that is repeated finds the one it made.
+    pub async fn create_client(
+        &self,
+        business: BusinessId,
+        request: RequestId,
+        entry: &ClientChanges,
+        shards: Shards,
+    ) -> Result<ClientView> {
+        let as_said = |_: Option<&Client>| Ok::<_, Infallible>(entry.clone());
+        let mut client = request.makes();
+        loop {
+            match self.put_entry((business, client), Some(request), as_said, shards).await? {
+                Entered::Written(made) => return Ok(*made),
+                Entered::Taken => client = client.next(),
+                Entered::Declined(never) => match never {},
+            }
+        }
+    }
+
+    /// Stops listening to a client on a channel, or listens again: what comes in that way from then on is stored, and
+    /// nobody is told. Whoever was blocked as a stranger stays so when the directory names them. `None` when there is
+    /// no such client.
+    pub async fn block(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        (channel, blocked): (Channel, bool),
+        shards: Shards,
+    ) -> Result<Option<ClientId>> {
+        let mut placing = Placing::begin();
+        loop {
+            let Person::Here(view, _) = self.person(business, client).await? else { return Ok(None) };
+            let (old, client) = (&view.client, view.client.client_id);
+            if old.is_blocked(channel) == blocked {
+                return Ok(Some(client));
+            }
+            let channels = old.blocked_after(channel, blocked);
+            // An entry that was made from before this one is refused, and made again.
+            let now = self.clock().now().max(old.updated_at.plus(Duration::from_millis(1)));
+            let write = Write::new()
+                .put("blocked_channels", if channels.is_empty() { None } else { Some(value(&channels)?) })
+                .set("updated_at", s(now.to_string()))
+                .when("updated_at", "=", s(old.updated_at.to_string()));
+            let write = changed(write, business, client, shards, now);
+            if self.update(keys::profile(business, client), write).await?.is_ok() {
+                return Ok(Some(client));
+            }
+            placing.again().await?;
+        }
+    }
+
+    /// Writes an entry of the directory as `decide` says; as a new one, where it says which call makes it.
+    async fn put_entry<E>(
+        &self,
+        (business, client): (BusinessId, ClientId),
+        made_by: Option<RequestId>,
+        decide: impl Fn(Option<&Client>) -> Result<ClientChanges, E>,
+        shards: Shards,
+    ) -> Result<Entered<E>> {
         let mut placing = Placing::begin();
         loop {
             // Whoever was merged is written to under the id they have now.
             let (client, old, ties) = match self.person(business, client).await? {
+                Person::Here(view, ties) if made_by.is_some() => {
+                    return Ok(if ties.made_by == made_by { Entered::Written(view) } else { Entered::Taken });
+                }
                 Person::Here(view, ties) => (view.client.client_id, Some(*view), ties),
                 Person::Nobody(client) => (client, None, Ties::default()),
-                Person::Erasing(_) => return Err(being_erased()),
+                Person::Erasing(_) => return Ok(Entered::Taken),
             };
             let changes = match decide(old.as_ref().map(|view| &view.client)) {
                 Ok(changes) => changes,
-                Err(declined) => return Ok(Err(declined)),
+                Err(declined) => return Ok(Entered::Declined(declined)),
             };
             let now = self.clock().now();
             let mut new = ClientView {
@@ -347,9 +450,16 @@ impl Store {
                 conversation: old.as_ref().and_then(|view| view.conversation.clone()),
             };
             let mut rest = Vec::new();
-            let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
             let entries = (old.as_ref().map(|view| &view.client), &changes);
             let strangers = self.address_changes(&new.client, entries, &ties, &mut rest).await?;
+            for channel in strangers.iter().flat_map(|stranger| stranger.blocked_channels.clone()) {
+                new.client.blocked_channels = new.client.blocked_after(channel, true);
+            }
+            let strangers: Vec<ClientId> = strangers.iter().map(|stranger| stranger.client_id).collect();
+            let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
+            if let Some(call) = &made_by {
+                write = write.set("made_by", value(call)?);
+            }
             if !strangers.is_empty() {
                 write = write.append("merged_from", value(&strangers)?);
             }
@@ -371,12 +481,13 @@ impl Store {
             }
             if !merges.is_empty() {
                 let merged = self.client_view(business, client).await?;
-                return merged.ok_or(Error::NotFound("client")).map(Ok);
+                let merged = merged.map(Box::new).map(Entered::Written);
+                return merged.ok_or(Error::NotFound("client"));
             }
             if let Some(conversation) = &mut new.conversation {
                 conversation.changed_at = now;
             }
-            return Ok(Ok(new));
+            return Ok(Entered::Written(Box::new(new)));
         }
     }
 
@@ -438,7 +549,7 @@ impl Store {
         (old, changes): (Option<&Client>, &ClientChanges),
         ties: &Ties,
         rest: &mut Vec<TransactWriteItem>,
-    ) -> Result<Vec<ClientId>> {
+    ) -> Result<Vec<Client>> {
         let (business, client) = (new.business_id, new.client_id);
         let (before, now) = (old.map(addresses).unwrap_or_default(), addresses(new));
         for address in before.iter().filter(|before| !now.contains(before)) {
@@ -446,13 +557,13 @@ impl Store {
             ours.push(client);
             rest.extend(self.tx_release_address(business, address, &ours).await?);
         }
-        let mut strangers = Vec::new();
+        let mut strangers: Vec<Client> = Vec::new();
         for address in named(new, changes) {
             let theirs = self.strangers_at(business, &address, client).await?;
             let holder = self.client_by_address(business, &address).await?;
             // An address that two clients share leads to whoever was given it last, or was written to last.
             let is_news = !before.contains(&address);
-            let led_astray = holder.is_none_or(|holder| theirs.contains(&holder));
+            let led_astray = holder.is_none_or(|holder| theirs.iter().any(|other| other.client_id == holder));
             if holder != Some(client) && (is_news || led_astray) {
                 let as_seen = match holder {
                     Some(holder) => Write::new().when("client_id", "=", value(&holder)?),
@@ -462,8 +573,8 @@ impl Store {
             }
             strangers.extend(theirs);
         }
-        strangers.sort_unstable();
-        strangers.dedup();
+        strangers.sort_unstable_by_key(|stranger| stranger.client_id);
+        strangers.dedup_by_key(|stranger| stranger.client_id);
         Ok(strangers)
     }
 
@@ -600,8 +711,6 @@ pub(crate) fn client_in(item: &Item) -> Result<ClientId> {
 mod tests {
     use super::*;
     use domain::client::{ClientType, GivenPhone};
-    use domain::message::Channel;
-    use domain::phone::Phone;
 
     #[test]
     fn every_field_of_an_entry_is_written() {

@@ -134,7 +134,12 @@ impl Store {
             Head::Seen(Some(view)) => {
                 let old = view.cell();
                 let standing = after(&old.standing.unwrap_or(NEW), message, effect, order);
-                let mut write = write;
+                // What it does depends on what is blocked.
+                let mut write = match view.client.blocked_channels.as_slice() {
+                    _ if message.direction != Direction::Inbound => write,
+                    [] => write.when_absent("blocked_channels"),
+                    blocked => write.when("blocked_channels", "=", value(&blocked)?),
+                };
                 if view.client.phone.is_none()
                     && let Some(phone) = phone_of(message.client_address())
                 {

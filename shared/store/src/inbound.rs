@@ -103,13 +103,18 @@ impl Store {
             view = self.sender_of(business, &address).await?;
         }
         let mut provisional = view.is_none();
+        let was_read = message.is_read;
         let mut placing = Placing::begin();
         loop {
             client = view.as_ref().map_or(client, |view| view.client.client_id);
             let id = larger_id(view.as_ref(), self.new_message_id());
             let at = MessageRef { business, client, message: id };
             message.at = at;
+            let is_blocked = message.direction == Direction::Inbound
+                && view.as_ref().is_some_and(|view| view.client.is_blocked(message.channel));
+            message.is_read = was_read || is_blocked;
             let effect = match view.as_ref().and_then(|view| view.conversation.as_ref()) {
+                _ if is_blocked => Effect::NONE,
                 Some(head) if message.channel == Channel::Email && !head.mail_may_reopen(now) => {
                     Effect { reopens: false, ..effect }
                 }

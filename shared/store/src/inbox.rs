@@ -27,6 +27,8 @@ const LOOKED_AT_ONCE: usize = 1_000;
 const MOST_COUNTED: usize = 32;
 /// The most queries that a search for clients makes, some 7 000 clients each.
 const MOST_SEARCHED: usize = 10;
+/// How often a part of the list by name goes on reading, some ten thousand rows each time.
+const MOST_READS: usize = 8;
 /// The most clients whose conversations a search looks at.
 pub const MOST_FOUND: usize = 1_000;
 
@@ -113,6 +115,13 @@ impl Plan {
             (GSI5, shards.all().map(|shard| keys::everything(business, shard)).collect())
         };
         Ok(Plan { index, parts, forward: false, from: None, filter: conditions(&left)? })
+    }
+
+    /// Clients by name, as far as the directory named them, or as far as it did not.
+    fn by_name(business: BusinessId, strangers: bool) -> Result<Plan> {
+        let mut filter = Filter::default();
+        filter.when("provisional", "=", value(&strangers)?);
+        Ok(Plan { index: GSI7, parts: vec![keys::names(business)], forward: true, from: None, filter })
     }
 
     /// Everything that changed at `since` or later, oldest change first.
@@ -207,6 +216,34 @@ impl Store {
         let parts = vec![keys::names(business)];
         let filter = of_kind(kind)?;
         self.read(Plan { index: GSI7, parts, forward: true, from: None, filter }, window, listed).await
+    }
+
+    /// Clients by name, either those whom the directory named or the strangers among them: `most` behind the first `skip`.
+    pub async fn clients_by_name(
+        &self,
+        business: BusinessId,
+        (strangers, descending): (bool, bool),
+        (skip, most): (usize, usize),
+    ) -> Result<Vec<ClientId>> {
+        let (mut found, mut next) = (Vec::new(), None);
+        for _ in 0..MOST_READS {
+            let window = Window { after: next.as_deref(), most: skip + most - found.len() };
+            let plan = Plan { forward: !descending, ..Plan::by_name(business, strangers)? };
+            let more = self.read(plan, window, |item| client_in(&item)).await?;
+            found.extend(more.rows);
+            next = more.next;
+            if next.is_none() || found.len() >= skip + most {
+                break;
+            }
+        }
+        Ok(found.split_off(skip.min(found.len())))
+    }
+
+    /// How many [`Store::clients_by_name`] there are: at least so many, where there are too many to count.
+    pub async fn count_clients_by_name(&self, business: BusinessId, strangers: bool) -> Result<u64> {
+        let plan = Plan::by_name(business, strangers)?;
+        let (sum, _) = self.count_part(&plan, &plan.parts[0]).await?;
+        Ok(sum)
     }
 
     /// Clients who changed at `since` or later, in their entry or their conversation, oldest change first.
@@ -376,21 +413,23 @@ impl Store {
     }
 
     async fn count(&self, plan: &Plan) -> Result<Option<u64>> {
-        let part = async |pk: &String| {
-            let (mut sum, mut after) = (0u64, None);
-            for _ in 0..MOST_COUNTED {
-                let select = Some(Select::Count);
-                let answer = self.query_part(plan, pk, after.as_deref(), select, None).await?;
-                sum += u64::try_from(answer.count).unwrap_or(0);
-                match answer.last_evaluated_key {
-                    None => return Ok(Some(sum)),
-                    Some(key) => after = Some(place(&key, plan.index)?),
-                }
+        let sums = try_join_all(plan.parts.iter().map(|pk| self.count_part(plan, pk))).await?;
+        Ok(sums.into_iter().map(|(sum, is_all)| is_all.then_some(sum)).sum())
+    }
+
+    /// How many rows of one part match, and whether all of it was looked at.
+    async fn count_part(&self, plan: &Plan, pk: &str) -> Result<(u64, bool)> {
+        let (mut sum, mut after) = (0u64, None);
+        for _ in 0..MOST_COUNTED {
+            let select = Some(Select::Count);
+            let answer = self.query_part(plan, pk, after.as_deref(), select, None).await?;
+            sum += u64::try_from(answer.count).unwrap_or(0);
+            match answer.last_evaluated_key {
+                None => return Ok((sum, true)),
+                Some(key) => after = Some(place(&key, plan.index)?),
             }
-            Ok::<_, Error>(None)
-        };
-        let sums = try_join_all(plan.parts.iter().map(part)).await?;
-        Ok(sums.into_iter().sum())
+        }
+        Ok((sum, false))
     }
 
     async fn query_part(
