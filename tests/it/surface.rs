@@ -1,6 +1,6 @@
 //! The interfaces that omega speaks, as the tests call them.
 
-use domain::{BusinessId, StaffId, global_id};
+use domain::{BusinessId, ClientId, StaffId, global_id};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
@@ -68,4 +68,10 @@ pub fn user_id(business: u64, staff: u64) -> String {
 pub fn credential_id(secret: &str) -> String {
     let parts: Vec<&str> = secret.split('_').collect();
     parts.iter().find(|part| part.len() == 16).map_or_else(String::new, |id| (*id).to_owned())
+}
+
+/// A client of a business as the id of a contact.
+pub fn contact_id(business: u64, client: u64) -> String {
+    let (business, client) = (BusinessId::new(business), ClientId::new(client));
+    global_id::encode(business.expect("an id"), client.expect("an id"))
 }

@@ -1,7 +1,6 @@
 //! Who may call what, and that nobody learns of, or changes, what is another's.
 
 use domain::access::Role;
-use domain::{BusinessId, ClientId, global_id};
 use http_body_util::BodyExt;
 use local::fake_twilio::Callback;
 use reqwest::{Method, RequestBuilder};
@@ -10,7 +9,7 @@ use tower::ServiceExt;
 use web::access::{Access, ROUTES, Route};
 
 use crate::app::{App, Business, send, send_raw};
-use crate::surface::{Surface, credential_id, user_id};
+use crate::surface::{Surface, contact_id, credential_id, user_id};
 
 const ADA: &str = "+14155550123";
 /// Whose mail comes back to the business that is not the caller's.
@@ -24,11 +23,6 @@ fn mail(client: u64) -> Value {
     json!({"client_id": client, "to_email": "ada@example.com", "subject": "Hello", "message": "Hello"})
 }
 
-/// A client of a business as the id of a contact.
-fn contact(business: u64, client: u64) -> String {
-    global_id::encode(BusinessId::new(business).expect("an id"), ClientId::new(client).expect("an id"))
-}
-
 /// The name of a business on the interface that asks for one.
 fn subdomain(business: u64) -> String {
     format!("business-{business}")
@@ -36,7 +30,7 @@ fn subdomain(business: u64) -> String {
 
 /// A body that the operation accepts, about a thing that may not exist. `None` for those without one.
 fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
-    let contact = contact(business, thing);
+    let contact = contact_id(business, thing);
     let text = json!({"client_id": thing, "to_phone_number": ADA, "message": "Hello"});
     Some(match operation {
         "queueSms" => json!({"category": "conversation", "messages": [text]}),
@@ -110,7 +104,7 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
 
 /// What the operation needs in the address.
 fn query(operation: &str, business: u64, thing: u64) -> String {
-    let contact = contact(business, thing);
+    let contact = contact_id(business, thing);
     let fixed = match operation {
         "rocketchatGetVisitor"
         | "rocketchatGetContact"
@@ -279,7 +273,7 @@ async fn without_a_credential_every_route_asks_for_one() {
                 calls.extend(wrong.map(|id| surface.show(anonymous(), &studio.key, id)));
                 calls.push(anonymous().header("X-Auth-Token", &studio.key));
                 calls.push(anonymous().header("X-User-Id", &id));
-                calls.push(surface.show(anonymous(), &contact(studio.id, 7), &contact(studio.id, 7)));
+                calls.push(surface.show(anonymous(), &contact_id(studio.id, 7), &contact_id(studio.id, 7)));
             }
             Surface::NexHealth => {
                 let wrong = [studio.key.clone(), format!("Basic {}", studio.key), "Bearer".to_owned()];

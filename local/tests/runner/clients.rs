@@ -79,7 +79,7 @@ async fn omega(folder: &Path) -> (Running, Vec<(&'static str, String)>) {
 }
 
 async fn works(interpreter: PathBuf, script: &str, modules: &Path) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let (_runner, known) = omega(folder.path()).await;
     let mut command = Command::new(interpreter);
     command.arg(scripts().join(script)).env("NODE_PATH", modules.join("node_modules")).envs(known);
