@@ -8,8 +8,8 @@ use domain::staff::Staff;
 use domain::{BusinessId, Error};
 use serde_json::{Value, json};
 use signature::secret::{Secret, hash, hash_of_digest};
-use web::dialect::Dialect;
 use web::Edge;
+use web::dialect::Dialect;
 
 use crate::dialect::RocketChat;
 use crate::parameters::{Json as Body, Parameters};
