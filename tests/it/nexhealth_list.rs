@@ -80,6 +80,10 @@ async fn a_conversation_is_shown_with_every_key() {
     clinic.queue(7, ADA, "By a program").await;
     clinic.notes(7, "psst").await;
 
+    let session = clinic.session(12).await;
+    let read = json!({"conversation_id": 7});
+    clinic.as_session(&session, Method::POST, "/messages/status", read).await.ok();
+
     let page = clinic.page("include_messages=true").await;
 
     let row = &page["data"][0];
@@ -128,7 +132,7 @@ async fn a_conversation_is_shown_with_every_key() {
     });
     assert_eq!(row["messages"][0], with(outbound, pictured));
     assert!(row["messages"][0]["sms_msg_id"].is_string() && row["messages"][0]["id"] == queued);
-    assert_eq!(row["messages"][1], with(inbound, json!({"sender_info": ada})));
+    assert_eq!(row["messages"][1], with(inbound, json!({"sender_info": ada, "seen_by": ["12"]})));
     assert_eq!(row["messages"][2], with(program, json!({"sender_info": studio})));
     assert_eq!(row["messages"].as_array().unwrap().len(), 3, "and no note");
 }

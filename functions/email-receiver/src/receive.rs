@@ -249,6 +249,7 @@ fn message(
         expires_at: None,
         lease_until: None,
         is_read: !effect.unread,
+        read_by: None,
         is_flagged: false,
         provider_metadata: None,
     }

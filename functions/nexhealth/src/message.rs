@@ -20,7 +20,7 @@ pub(crate) struct Shown {
     created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     conversation_id: ClientId,
-    /// Who of the staff has seen it: that it was read is kept, and not by whom.
+    /// Who of the staff has seen it.
     seen_by: Vec<String>,
     user_id: Option<StaffId>,
     attachment_file_name: Option<Text>,
@@ -94,7 +94,7 @@ impl Around<'_> {
             created_at: message.created_at,
             updated_at: message.updated_at,
             conversation_id: message.at.client,
-            seen_by: Vec::new(),
+            seen_by: message.read_by.iter().map(ToString::to_string).collect(),
             user_id: by_staff(&message),
             attachment_file_name: attachment.name,
             attachment_content_type: attachment.content_type,

@@ -116,6 +116,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             expires_at: None,
             lease_until: None,
             is_read: !inbound || historical,
+            read_by: None,
             is_flagged: false,
             provider_metadata,
         };

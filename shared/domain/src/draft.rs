@@ -119,6 +119,7 @@ impl Draft {
             expires_at: envelope.expires_at,
             lease_until: None,
             is_read: true,
+            read_by: None,
             is_flagged: false,
             provider_metadata: None,
         }

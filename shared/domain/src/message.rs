@@ -257,6 +257,9 @@ pub struct Message {
     pub lease_until: Option<Timestamp>,
     /// Read by staff. True for everything that is not inbound.
     pub is_read: bool,
+    /// Who of the staff marked it as read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_by: Option<StaffId>,
     /// Flagged by staff.
     #[serde(default)]
     pub is_flagged: bool,

@@ -295,6 +295,7 @@ fn inbound_message(
         expires_at: None,
         lease_until: None,
         is_read: false,
+        read_by: None,
         is_flagged: false,
         provider_metadata: None,
     }

@@ -582,6 +582,10 @@ impl Store {
         actor: Actor,
         shards: Shards,
     ) -> Result<u64> {
+        let reader = match actor {
+            Actor::Staff { id } if marking.read => Some(id),
+            _ => None,
+        };
         let mut changes = 0;
         let mut placing = Placing::begin();
         'anew: loop {
@@ -598,6 +602,7 @@ impl Store {
                     let at = MessageRef { business, client: head.client_id, message: *message };
                     let write = Write::new()
                         .set("is_read", value(&marking.read)?)
+                        .put("read_by", reader.map(|staff| n(staff.get())))
                         .set("updated_at", s(now.to_string()))
                         .if_exists()
                         .when("is_read", "=", value(&!marking.read)?);
