@@ -129,7 +129,7 @@ mod tests {
             line(40, Actor::Service, request(), Change::Assignee { from: staff(12), to: staff(13) }),
             line(50, Actor::Staff { id: staff(13).unwrap() }, request(), status(Open, Resolved)),
         ];
-        let rooms = closed_rooms(&lines, None);
+        let rooms = closed_rooms(&lines, staff(13));
         let spans: Vec<_> = rooms.iter().map(|room| (room.first.get(), room.last.get())).collect();
         assert_eq!(spans, [(29, 50), (0, 20)]);
         assert_eq!(rooms.iter().map(|room| room.assignee).collect::<Vec<_>>(), [staff(13), staff(12)]);
