@@ -671,3 +671,25 @@ async fn a_member_of_the_staff_lists_as_well_and_nobody_of_another_business() {
     assert_eq!(ids(&ask(&clinic).await.ok()), [7]);
     assert_eq!(ask(&stranger).await.status, 403);
 }
+
+#[tokio::test]
+async fn an_answer_that_the_gateway_would_not_take_is_refused_in_words() {
+    let app = App::start().await;
+    let clinic = app.clinic().await;
+    clinic.put("/clients/7", json!({"client_email": "ada@example.com", "location_id": 3})).await.ok();
+    // A quotation mark takes two bytes in an answer, and four where that stands inside another document.
+    let long = "\"".repeat(190_000);
+    let mail = json!({"client_id": 7, "to_email": clinic.email, "subject": "Long", "message": long});
+    let body = json!({
+        "category": "conversation", "sender_type": "client", "from_email": "ada@example.com",
+        "messages": vec![mail; 8],
+    });
+    assert_eq!(clinic.post("/email/record", body).await.status, 200);
+    app.drain().await;
+    assert_eq!(message_ids(&clinic.page("messages=7").await["data"][0]).len(), 7);
+    let refused = clinic.lists("messages=100").await;
+    let why =
+        "the answer is larger than 6 MB: ask for fewer conversations with per_page, or for fewer messages";
+    let told = json!({"code": false, "description": "Payload Too Large", "data": {}, "error": [why]});
+    assert_eq!((refused.status, refused.body), (413, told));
+}
