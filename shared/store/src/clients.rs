@@ -89,6 +89,17 @@ fn moved_to(item: &Item) -> Result<ClientId> {
     Ok(decode::<Moved>(item.clone())?.moved_to)
 }
 
+/// Whose entry of the directory a write is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Anybody's, be they known or new.
+    Anybody,
+    /// Of somebody who is known.
+    Known,
+    /// Of somebody new, whom this call makes.
+    New(RequestId),
+}
+
 /// With whom a client is one person, as their item says.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 pub(crate) struct Ties {
@@ -338,7 +349,19 @@ impl Store {
         changes: &ClientChanges,
         shards: Shards,
     ) -> Result<ClientView> {
-        self.put_entry((business, client), None, changes, shards).await?.ok_or_else(being_erased)
+        let written = self.put_entry((business, client), Whose::Anybody, changes, shards).await?;
+        written.ok_or_else(being_erased)
+    }
+
+    /// Changes a client as the directory says. `None` when there is no such client.
+    pub async fn update_client(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        changes: &ClientChanges,
+        shards: Shards,
+    ) -> Result<Option<ClientView>> {
+        self.put_entry((business, client), Whose::Known, changes, shards).await
     }
 
     /// Creates a client as the directory says, once for each call: a call that is repeated finds the one it made.
@@ -351,7 +374,7 @@ impl Store {
     ) -> Result<ClientView> {
         let mut client = request.makes();
         loop {
-            let made = self.put_entry((business, client), Some(request), entry, shards).await?;
+            let made = self.put_entry((business, client), Whose::New(request), entry, shards).await?;
             match made {
                 Some(made) => return Ok(made),
                 // Somebody else has this id.
@@ -392,25 +415,25 @@ impl Store {
         }
     }
 
-    /// Writes an entry of the directory; as a new one, where it says which call makes it. `None` when the id is not to be
-    /// had: it is somebody's whom another call made, or of somebody who is being forgotten.
+    /// Writes an entry of the directory. `None` when there is none like that: somebody who has to be known is not, the id
+    /// of somebody new is another's, or who has it is being forgotten.
     async fn put_entry(
         &self,
         (business, client): (BusinessId, ClientId),
-        made_by: Option<RequestId>,
+        whose: Whose,
         changes: &ClientChanges,
         shards: Shards,
     ) -> Result<Option<ClientView>> {
         let mut placing = Placing::begin();
         loop {
             // Whoever was merged is written to under the id they have now.
-            let (client, old, ties) = match self.person(business, client).await? {
-                Person::Here(view, ties) if made_by.is_some() => {
-                    return Ok((ties.made_by == made_by).then_some(*view));
+            let (client, old, ties) = match (self.person(business, client).await?, whose) {
+                (Person::Here(view, ties), Whose::New(call)) => {
+                    return Ok((ties.made_by == Some(call)).then_some(*view));
                 }
-                Person::Here(view, ties) => (view.client.client_id, Some(*view), ties),
-                Person::Nobody(client) => (client, None, Ties::default()),
-                Person::Erasing(_) => return Ok(None),
+                (Person::Here(view, ties), _) => (view.client.client_id, Some(*view), ties),
+                (Person::Erasing(_), _) | (Person::Nobody(_), Whose::Known) => return Ok(None),
+                (Person::Nobody(client), _) => (client, None, Ties::default()),
             };
             let now = self.clock().now();
             let mut new = ClientView {
@@ -425,8 +448,8 @@ impl Store {
             }
             let strangers: Vec<ClientId> = strangers.iter().map(|stranger| stranger.client_id).collect();
             let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
-            if let Some(call) = &made_by {
-                write = write.set("made_by", value(call)?);
+            if let Whose::New(call) = whose {
+                write = write.set("made_by", value(&call)?);
             }
             if !strangers.is_empty() {
                 write = write.append("merged_from", value(&strangers)?);
