@@ -196,6 +196,19 @@ async fn a_change_of_the_directory_leaves_what_is_blocked() {
 }
 
 #[tokio::test]
+async fn no_text_that_arrives_meanwhile_reopens_what_blocking_closes() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let (rocket, ada) = wrote(&app, &studio).await;
+    for round in 0..20 {
+        studio.act("/conversations/7/status?status=resolved").await.ok();
+        rocket.unblock(&ada, "sms").await;
+        tokio::join!(studio.receives(ADA, "Hello?"), rocket.block(&ada, "sms"));
+        assert_eq!(studio.client(7).await["status"], "resolved", "{round}");
+    }
+}
+
+#[tokio::test]
 async fn a_death_while_a_channel_is_blocked_leaves_it_blocked_after_the_call_is_repeated() {
     at_every_call(4, async |n, when| {
         let app = App::start().await;

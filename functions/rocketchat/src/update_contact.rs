@@ -44,7 +44,8 @@ pub(crate) async fn update(
     let Some(client) = found.map(|view| view.client.client_id) else { return Err(unknown) };
     let assignee = entry::manager(store, &tenant, &asked).await?;
     let changes = entry::read(&asked, tenant.business().country)?;
-    let mut view = store.upsert_client(tenant.id(), client, &changes, tenant.shards()).await?;
+    let written = store.update_client(tenant.id(), client, &changes, tenant.shards()).await?;
+    let Some(mut view) = written else { return Err(unknown) };
     let assignee = match assignee {
         Change::Keep => None,
         Change::Clear => Some(None),

@@ -370,6 +370,21 @@ impl Store {
         }
     }
 
+    /// Changes a client as the directory says. `None` when there is no such client.
+    pub async fn update_client(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        changes: &ClientChanges,
+        shards: Shards,
+    ) -> Result<Option<ClientView>> {
+        let of_known = |old: Option<&Client>| old.map(|_| changes.clone()).ok_or(());
+        match self.put_entry((business, client), None, of_known, shards).await? {
+            Entered::Written(view) => Ok(Some(*view)),
+            Entered::Declined(()) | Entered::Taken => Ok(None),
+        }
+    }
+
     /// Creates a client as the directory says, once for each call: a call that is repeated finds the one it made.
     pub async fn create_client(
         &self,
@@ -457,8 +472,8 @@ impl Store {
             }
             let strangers: Vec<ClientId> = strangers.iter().map(|stranger| stranger.client_id).collect();
             let mut write = self.directory_write(&new.client, old.as_ref(), shards, &mut rest, now)?;
-            if let Some(call) = &made_by {
-                write = write.set("made_by", value(call)?);
+            if let Some(call) = made_by {
+                write = write.set("made_by", value(&call)?);
             }
             if !strangers.is_empty() {
                 write = write.append("merged_from", value(&strangers)?);
