@@ -10,6 +10,8 @@ use local::{Local, Options, Source};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use crate::surface::subdomain;
+
 /// When every test begins.
 pub const BEGINNING: &str = "2026-01-31T12:00:00.000Z";
 
@@ -118,7 +120,7 @@ impl App {
             "business_name": "Studio",
             "from_phone_number": number,
             "from_email": email,
-            "subdomain": format!("business-{id}"),
+            "subdomain": subdomain(id),
             // The clock of a test stands still, so all of its calls are of one minute.
             "requests_per_minute": 100_000,
         });

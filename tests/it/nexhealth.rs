@@ -6,27 +6,21 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Answered, App, Business, send, send_raw};
 use crate::faults::REFUSAL;
+use crate::surface::subdomain;
 
 /// Longer than a process believes what it read of a credential or a business.
 pub const FORGOTTEN: Duration = Duration::from_secs(6);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A call outside omega's own paths.
-pub fn outside(app: &App, method: Method, path: &str) -> RequestBuilder {
-    reqwest::Client::new().request(method, format!("{}{path}", app.origin()))
-}
-
 impl App {
     /// A business with a subdomain, `clinic` and its number, and location 3.
     pub async fn clinic(&self) -> Business<'_> {
         let clinic = self.business().await;
-        let body = json!({"business_id": clinic.id, "subdomain": clinic.subdomain()});
-        send(self.platform(Method::POST, "/business/onboard").json(&body)).await.ok();
         clinic.put("/locations/3", json!({"name": "Mitte"})).await.ok();
         self.clock.advance(FORGOTTEN);
         clinic
@@ -35,7 +29,7 @@ impl App {
 
 impl Business<'_> {
     pub fn subdomain(&self) -> String {
-        format!("clinic{}", self.id)
+        subdomain(self.id)
     }
 
     /// The address of a list of conversations of location 3.
@@ -50,7 +44,7 @@ impl Business<'_> {
 }
 
 async fn authenticate(app: &App, authorization: &str) -> Answered {
-    let call = outside(app, Method::POST, "/authenticates").header("authorization", authorization);
+    let call = app.at_origin(Method::POST, "/authenticates").header("authorization", authorization);
     send(call).await
 }
 
@@ -62,7 +56,7 @@ async fn token(app: &App, key: &str) -> String {
 }
 
 async fn bearer(app: &App, token: &str, path: &str) -> Answered {
-    send(outside(app, Method::GET, path).header("authorization", format!("Bearer {token}"))).await
+    send(app.at_origin(Method::GET, path).header("authorization", format!("Bearer {token}"))).await
 }
 
 /// The claims of a token.
@@ -126,7 +120,7 @@ async fn nothing_but_a_live_key_begins_one() {
         let answer = authenticate(&app, shown).await;
         assert_eq!((answer.status, answer.body), (401, refused("Unauthorized", &["Unauthorized"])));
     }
-    let nobody = outside(&app, Method::POST, "/authenticates").header("x-api-key", &clinic.key);
+    let nobody = app.at_origin(Method::POST, "/authenticates").header("x-api-key", &clinic.key);
     assert_eq!(send(nobody).await.status, 401);
 }
 
@@ -139,7 +133,7 @@ async fn a_list_takes_a_bearer_token_and_nothing_else() {
     let own = token(&app, &clinic.key).await;
     for good in [&own, &clinic.key, &session] {
         for scheme in ["Bearer", "bearer"] {
-            let call = outside(&app, Method::GET, &clinic.address_of(""));
+            let call = app.at_origin(Method::GET, &clinic.address_of(""));
             let answer = send(call.header("authorization", format!("{scheme} {good}"))).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
         }
@@ -159,11 +153,11 @@ async fn a_list_takes_a_bearer_token_and_nothing_else() {
         "Bearer x.y.z".to_owned(),
     ] {
         let answer =
-            send(outside(&app, Method::GET, &clinic.address_of("")).header("authorization", &bad)).await;
+            send(app.at_origin(Method::GET, &clinic.address_of("")).header("authorization", &bad)).await;
         assert_eq!((answer.status, answer.body), (401, refused("Unauthorized", &["Unauthorized"])), "{bad}");
     }
     for (name, value) in [("x-api-key", clinic.key.clone()), ("cookie", format!("session={session}"))] {
-        let answer = send(outside(&app, Method::GET, &clinic.address_of("")).header(name, value)).await;
+        let answer = send(app.at_origin(Method::GET, &clinic.address_of("")).header(name, value)).await;
         assert_eq!(answer.status, 401, "{name}");
     }
 }
@@ -214,7 +208,7 @@ async fn another_institution_is_refused_and_one_that_is_not_there_alike() {
     let (clinic, stranger) = (app.clinic().await, app.clinic().await);
     let nameless = app.business().await;
     let ask = async |key: &str, query: &str| {
-        let call = outside(&app, Method::GET, &format!("/conversations?{query}"));
+        let call = app.at_origin(Method::GET, &format!("/conversations?{query}"));
         send_raw(call.header("authorization", format!("Bearer {key}"))).await
     };
     let foreign = ask(&clinic.key, &format!("subdomain={}&location_id=3", stranger.subdomain())).await;
@@ -289,7 +283,7 @@ async fn everything_that_is_wrong_with_a_call_is_told_at_once() {
 async fn what_nobody_knows_is_named_and_keeps_nobody_from_an_answer() {
     let app = App::start().await;
     let clinic = app.clinic().await;
-    let call = outside(&app, Method::GET, &clinic.address_of("patient_id=7&page=1&Page=2&patient_id=8"));
+    let call = app.at_origin(Method::GET, &clinic.address_of("patient_id=7&page=1&Page=2&patient_id=8"));
     let call = call
         .header("authorization", format!("Bearer {}", clinic.key))
         .header("accept", "application/vnd.Nexhealth+json;version=2")

@@ -665,7 +665,7 @@ async fn a_member_of_the_staff_lists_as_well_and_nobody_of_another_business() {
     stranger.patient(8, 3).await;
     let session = clinic.session(12).await;
     let ask = async |of: &Business<'_>| {
-        let call = crate::nexhealth::outside(&app, Method::GET, &of.address_of(""));
+        let call = app.at_origin(Method::GET, &of.address_of(""));
         send(call.header("authorization", format!("Bearer {session}"))).await
     };
     assert_eq!(ids(&ask(&clinic).await.ok()), [7]);

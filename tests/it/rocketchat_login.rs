@@ -14,11 +14,6 @@ use crate::faults::REFUSAL;
 const FORGOTTEN: Duration = Duration::from_secs(5);
 const CONTACT: &str = "/api/v1/omnichannel/contact?contactId=x";
 
-/// A call beside omega's own paths.
-pub fn outside(app: &App, method: Method, path: &str) -> RequestBuilder {
-    reqwest::Client::new().request(method, format!("{}{path}", app.origin()))
-}
-
 /// Somebody who is logged in.
 pub struct User {
     pub token: String,
@@ -28,7 +23,7 @@ pub struct User {
 impl User {
     /// A call of theirs.
     pub fn request(&self, app: &App, method: Method, path: &str) -> RequestBuilder {
-        outside(app, method, path).header("X-Auth-Token", &self.token).header("X-User-Id", &self.id)
+        app.at_origin(method, path).header("X-Auth-Token", &self.token).header("X-User-Id", &self.id)
     }
 
     pub async fn get(&self, app: &App, path: &str) -> Answered {
@@ -43,7 +38,7 @@ impl User {
 impl Business<'_> {
     /// Asks to be logged in.
     async fn tries(&self, asked: Value) -> Answered {
-        send(outside(self.app, Method::POST, "/api/v1/login").json(&asked)).await
+        send(self.app.at_origin(Method::POST, "/api/v1/login").json(&asked)).await
     }
 
     /// Logs a member of the staff in.
@@ -212,7 +207,7 @@ async fn whatever_is_wrong_with_a_login_is_told_in_the_same_words() {
         let kept = ["content-type", "cache-control", "pragma"].map(|name| answer.header(name));
         assert_eq!(kept, [Some("application/json"), Some("no-store"), Some("no-cache")]);
     }
-    let no_json = send(outside(&app, Method::POST, "/api/v1/login").body("user=12")).await;
+    let no_json = send(app.at_origin(Method::POST, "/api/v1/login").body("user=12")).await;
     assert_eq!((no_json.status, no_json.body), (401, refused("Unauthorized")));
 }
 
@@ -339,7 +334,7 @@ async fn both_headers_have_to_be_of_one_caller() {
             (Method::POST, "/api/v1/logout"),
             (Method::GET, "/api/v1/logout"),
         ] {
-            let mut call = outside(&app, method.clone(), path);
+            let mut call = app.at_origin(method.clone(), path);
             for (name, value) in [("X-Auth-Token", token), ("X-User-Id", id)] {
                 if let Some(value) = value {
                     call = call.header(name, value);
@@ -353,11 +348,11 @@ async fn both_headers_have_to_be_of_one_caller() {
         }
     }
     // Nor is anybody let in by what other interfaces take.
-    let omegas = outside(&app, Method::GET, path).header("X-API-KEY", &studio.key);
+    let omegas = app.at_origin(Method::GET, path).header("X-API-KEY", &studio.key);
     assert_eq!(send(omegas).await.body, stranger());
-    let cookie = outside(&app, Method::GET, path).header("Cookie", format!("session={}", ada.token));
+    let cookie = app.at_origin(Method::GET, path).header("Cookie", format!("session={}", ada.token));
     assert_eq!(send(cookie).await.body, stranger());
-    let small = outside(&app, Method::GET, CONTACT).header("x-auth-token", &ada.token);
+    let small = app.at_origin(Method::GET, CONTACT).header("x-auth-token", &ada.token);
     assert_eq!(send(small.header("x-user-id", &ada.id)).await.status, 200, "names have no case");
 }
 

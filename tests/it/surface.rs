@@ -2,7 +2,6 @@
 
 use domain::{BusinessId, ClientId, StaffId, global_id};
 use reqwest::RequestBuilder;
-use serde_json::json;
 
 /// An interface: who shows what, and how it refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,27 +33,26 @@ impl Surface {
         }
     }
 
-    /// The body with which a call is refused.
-    pub fn refusal(self, status: u16) -> String {
-        let told = match (self, status) {
-            (Surface::Omega, 401) => json!({"detail": "Not authenticated"}),
-            (Surface::Omega, _) => json!({"detail": "Forbidden"}),
-            (Surface::RocketChat, 401) => {
-                let told = "You must be logged in to do this.";
-                json!({"success": false, "error": told, "status": "error", "message": told})
-            }
-            (Surface::RocketChat, _) => {
-                let told = "User does not have the permissions required for this action [error-unauthorized]";
-                json!({"success": false, "error": told})
-            }
+    /// The body with which a call is refused, byte by byte.
+    pub fn refusal(self, status: u16) -> &'static str {
+        match (self, status) {
+            (Surface::Omega, 401) => r#"{"detail":"Not authenticated"}"#,
+            (Surface::Omega, _) => r#"{"detail":"Forbidden"}"#,
+            (Surface::RocketChat, 401) => concat!(
+                r#"{"success":false,"error":"You must be logged in to do this.","status":"error","#,
+                r#""message":"You must be logged in to do this."}"#
+            ),
+            (Surface::RocketChat, _) => concat!(
+                r#"{"success":false,"error":"User does not have the permissions required for this action "#,
+                r#"[error-unauthorized]"}"#
+            ),
             (Surface::NexHealth, 401) => {
-                json!({"code": false, "description": "Unauthorized", "data": {}, "error": ["Unauthorized"]})
+                r#"{"code":false,"description":"Unauthorized","data":{},"error":["Unauthorized"]}"#
             }
             (Surface::NexHealth, _) => {
-                json!({"code": false, "description": "Forbidden", "data": {}, "error": ["Forbidden"]})
+                r#"{"code":false,"description":"Forbidden","data":{},"error":["Forbidden"]}"#
             }
-        };
-        told.to_string()
+        }
     }
 }
 
@@ -74,4 +72,9 @@ pub fn credential_id(secret: &str) -> String {
 pub fn contact_id(business: u64, client: u64) -> String {
     let (business, client) = (BusinessId::new(business), ClientId::new(client));
     global_id::encode(business.expect("an id"), client.expect("an id"))
+}
+
+/// The name of a business on the interface that asks for one.
+pub fn subdomain(business: u64) -> String {
+    format!("business-{business}")
 }

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use web::access::{Access, ROUTES, Route};
 
 use crate::app::{App, Business, send, send_raw};
-use crate::surface::{Surface, contact_id, credential_id, user_id};
+use crate::surface::{Surface, contact_id, credential_id, subdomain, user_id};
 
 const ADA: &str = "+14155550123";
 /// Whose mail comes back to the business that is not the caller's.
@@ -21,11 +21,6 @@ const NOBODYS: u64 = 5;
 
 fn mail(client: u64) -> Value {
     json!({"client_id": client, "to_email": "ada@example.com", "subject": "Hello", "message": "Hello"})
-}
-
-/// The name of a business on the interface that asks for one.
-fn subdomain(business: u64) -> String {
-    format!("business-{business}")
 }
 
 /// A body that the operation accepts, about a thing that may not exist. `None` for those without one.
@@ -282,7 +277,7 @@ async fn without_a_credential_every_route_asks_for_one() {
         }
         for call in calls {
             let answer = send_raw(call.header("Idempotency-Key", "k")).await;
-            assert_eq!(answer, (401, surface.refusal(401)), "{}", route.operation);
+            assert_eq!(answer, (401, surface.refusal(401).to_owned()), "{}", route.operation);
         }
     }
     assert_eq!(app.writes(), Vec::<String>::new());
@@ -644,7 +639,7 @@ async fn every_route_lets_in_whom_the_table_says_and_tells_nobody_else_anything(
                 continue;
             };
             let (known, missing) = (whole(to(studio.id)).await, whole(to(NOBODY)).await);
-            assert_eq!((known.0, &known.2), (status, &surface.refusal(status)), "{who}, {operation}");
+            assert_eq!((known.0, known.2.as_str()), (status, surface.refusal(status)), "{who}, {operation}");
             assert_eq!(known, missing, "{who}, {operation}");
             assert_eq!(app.writes(), Vec::<String>::new(), "{who}, {operation}");
         }

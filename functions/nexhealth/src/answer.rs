@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Error;
 use domain::error::with_causes;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use web::ApiError;
 
 /// What a handler returns.
@@ -61,9 +61,18 @@ impl From<ApiError> for Refused {
 /// Seconds until a caller should ask again when a dependency is away.
 const AGAIN: u32 = 2;
 
+/// A refusal, its fields in the published order.
+#[derive(Debug, Serialize)]
+struct Failure {
+    code: bool,
+    description: &'static str,
+    data: Value,
+    error: Vec<String>,
+}
+
 fn failed(status: StatusCode, error: Vec<String>) -> Response {
     let description = status.canonical_reason().unwrap_or("Error");
-    let body = json!({"code": false, "description": description, "data": {}, "error": error});
+    let body = Failure { code: false, description, data: json!({}), error };
     (status, Json(body)).into_response()
 }
 

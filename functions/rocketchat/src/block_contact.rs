@@ -74,7 +74,7 @@ async fn put(
 ) -> Answer<(Tenant, domain::ClientId)> {
     schema::check(&ASKED, Source::Body, &mut asked)?;
     let (tenant, store) = (tenant?, edge.store());
-    let unknown = Refused::Plain("error-contact-not-found");
+    let unknown = Refused::plain("error-contact-not-found");
     let text =
         |place| asked.get("visitor").and_then(|visitor| visitor.pointer(place)).and_then(Value::as_str);
     let contact = text("/visitorId").unwrap_or_default();

@@ -111,7 +111,7 @@ pub(crate) async fn list(
     let (tenant, store) = (tenant?, edge.store());
     let (part, newest_first) = (Part::read(&asked)?, descends(&asked, "closedAt", true)?);
     let found = contact::find(store, tenant.id(), asked.known("contactId")).await?;
-    let view = found.ok_or(Refused::Plain("error-contact-not-found"))?;
+    let view = found.ok_or(Refused::plain("error-contact-not-found"))?;
     let (client, mut rooms) = (view.client, Vec::new());
     if let Some(head) = view.conversation {
         let lines = store.conversation_history(tenant.id(), client.client_id, None, MOST_LINES).await?;

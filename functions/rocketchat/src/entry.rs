@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::client::{Change, ClientChanges, GivenPhone, Personal};
 use domain::phone::{Country, Phone};
+use domain::visitor::{LONGEST_FIELD, MOST_FIELDS, is_field_name};
 use serde_json::Value;
 use store::Store;
 use web::Tenant;
@@ -19,12 +20,8 @@ pub(crate) const NAME: Kind = Kind::Text(200);
 pub(crate) const EMAILS: Kind = Kind::Texts(5, 254);
 /// Phone numbers.
 pub(crate) const PHONES: Kind = Kind::Texts(5, 64);
-/// Custom fields at most.
-const MOST_FIELDS: usize = 10;
-/// The longest name of a custom field.
-const LONGEST_FIELD: usize = 64;
-/// The longest value of one, in characters.
-const LONGEST_VALUE: usize = 500;
+/// As much of the name of a custom field as a refusal shows.
+const LONGEST_SHOWN: usize = 64;
 
 /// What changes of a contact. What is not said, or `null`, stays.
 pub(crate) fn read(asked: &Parameters, country: Country) -> Answer<ClientChanges> {
@@ -61,19 +58,15 @@ fn texts<'a>(asked: &'a Parameters, name: &str) -> Option<Vec<&'a str>> {
 }
 
 fn custom_fields(fields: &serde_json::Map<String, Value>) -> Answer<BTreeMap<String, Personal>> {
-    let is_name = |name: &str| {
-        (1..=LONGEST_FIELD).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-    };
     let mut kept = BTreeMap::new();
     for (name, value) in fields {
-        if kept.len() == MOST_FIELDS || !is_name(name) {
-            let shown: String = name.chars().take(LONGEST_FIELD).collect();
-            return Err(Refused::Told(format!("Custom field {shown} is not allowed")));
+        if kept.len() == MOST_FIELDS || !is_field_name(name) {
+            let shown: String = name.chars().take(LONGEST_SHOWN).collect();
+            return Err(Refused::plain(format!("Custom field {shown} is not allowed")));
         }
-        match value.as_str().filter(|value| value.chars().count() <= LONGEST_VALUE) {
+        match value.as_str().filter(|value| value.chars().count() <= LONGEST_FIELD) {
             Some(value) => kept.insert(name.clone(), Personal(value.to_owned())),
-            None => return Err(Refused::Told(format!("Invalid value for {name} field"))),
+            None => return Err(Refused::plain(format!("Invalid value for {name} field"))),
         };
     }
     Ok(kept)
@@ -89,7 +82,7 @@ pub(crate) async fn manager(
         None => Ok(Change::Keep),
         Some(Value::String(id)) if !id.is_empty() => {
             let staff = users::by_user_id(store, tenant.id(), id).await?.filter(|staff| staff.active);
-            let staff = staff.ok_or(Refused::Plain("error-contact-manager-not-found"))?;
+            let staff = staff.ok_or(Refused::plain("error-contact-manager-not-found"))?;
             Ok(Change::Set(staff.staff_id))
         }
         Some(_) => Ok(Change::Clear),

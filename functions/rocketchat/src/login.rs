@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use domain::access::{SESSION_PREFIX, session};
 use domain::staff::Staff;
 use domain::{BusinessId, Error};
+use serde::Serialize;
 use serde_json::{Value, json};
 use signature::secret::{Secret, hash, hash_of_digest};
 use web::Edge;
@@ -28,14 +29,14 @@ pub(crate) async fn log_in(State(edge): State<Edge>, Body(body): Body) -> Respon
         None => begin(&edge, &body).await,
     };
     match begun {
-        Ok(answer) => answer.into_response(),
+        Ok(answer) => answer,
         Err(Refused::Omega(Error::Unauthenticated)) => Refused::NoSuchLogin.into_response(),
         Err(Refused::Omega(error)) => RocketChat::refusal(error, edge.store().clock().now()),
         Err(refused) => refused.into_response(),
     }
 }
 
-async fn begin(edge: &Edge, body: &Parameters) -> Answer<Json<Value>> {
+async fn begin(edge: &Edge, body: &Parameters) -> Answer<Response> {
     let key = body.get("password").and_then(key_hash).ok_or(Refused::NoSuchLogin)?;
     let named = ["user", "username", "email"].into_iter().find_map(|field| body.text(field));
     let named = named.ok_or(Refused::NoSuchLogin)?;
@@ -48,7 +49,7 @@ async fn begin(edge: &Edge, body: &Parameters) -> Answer<Json<Value>> {
     Ok(logged_in(business, &staff, &secret.text))
 }
 
-async fn resume(edge: &Edge, token: &str) -> Answer<Json<Value>> {
+async fn resume(edge: &Edge, token: &str) -> Answer<Response> {
     let member = edge.session_holder(hash(token)).await?;
     let business = member.business.business_id;
     let staff = match member.credential.staff_id {
@@ -69,30 +70,56 @@ fn key_hash(password: &Value) -> Option<String> {
     (is_known && is_digest).then(|| hash_of_digest(&digest))
 }
 
-fn logged_in(business: BusinessId, staff: &Staff, token: &str) -> Json<Value> {
+/// A good login, its fields in the published order.
+#[derive(Serialize)]
+struct LoggedIn<'a> {
+    status: &'static str,
+    data: Session<'a>,
+    success: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Session<'a> {
+    user_id: &'a str,
+    auth_token: &'a str,
+    me: Me<'a>,
+}
+
+/// Whoever logged in.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Me<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    name: &'a str,
+    emails: Vec<Value>,
+    status: &'static str,
+    status_connection: &'static str,
+    username: String,
+    utc_offset: i8,
+    active: bool,
+    roles: &'static [&'static str],
+    settings: Value,
+    avatar_url: &'a str,
+}
+
+fn logged_in(business: BusinessId, staff: &Staff, token: &str) -> Response {
     let id = users::id(business, staff.staff_id);
-    let emails: Vec<Value> =
-        staff.email.iter().map(|email| json!({"address": email.0, "verified": false})).collect();
-    let avatar = staff.image_url.as_ref().map_or("", |url| url.0.as_str());
-    Json(json!({
-        "status": "success",
-        "success": true,
-        "data": {
-            "userId": id,
-            "authToken": token,
-            "me": {
-                "_id": id,
-                "name": staff.full_name.0,
-                "emails": emails,
-                "status": "online",
-                "statusConnection": "online",
-                "username": users::username(staff.staff_id),
-                "utcOffset": 0,
-                "active": staff.active,
-                "roles": users::roles(staff.staff_role),
-                "settings": {"preferences": {}},
-                "avatarUrl": avatar,
-            },
-        },
-    }))
+    let emails = staff.email.iter().map(|email| json!({"address": email.0, "verified": false}));
+    let me = Me {
+        id: &id,
+        name: &staff.full_name.0,
+        emails: emails.collect(),
+        status: "online",
+        status_connection: "online",
+        username: users::username(staff.staff_id),
+        utc_offset: 0,
+        active: staff.active,
+        roles: users::roles(staff.staff_role),
+        settings: json!({"preferences": {}}),
+        avatar_url: staff.image_url.as_ref().map_or("", |url| url.0.as_str()),
+    };
+    let data = Session { user_id: &id, auth_token: token, me };
+    Json(LoggedIn { status: "success", data, success: true }).into_response()
 }

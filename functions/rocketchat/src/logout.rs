@@ -3,12 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
+use serde::Serialize;
 use web::dialect::Dialect;
 use web::{ApiError, Edge, Tenant};
 
 use crate::dialect::RocketChat;
 use crate::refused::Answer;
+
+/// The end, its fields in the published order.
+#[derive(Debug, Serialize)]
+pub(crate) struct LoggedOut {
+    status: &'static str,
+    data: Farewell,
+}
+
+#[derive(Debug, Serialize)]
+struct Farewell {
+    message: &'static str,
+}
 
 /// `POST` and `GET /api/v1/logout`: the session that the call came with is over, and this process knows it at once. A key
 /// is not revoked: it is of a business and its programs, not of a login, and whoever makes keys revokes them.
@@ -16,7 +28,7 @@ pub(crate) async fn log_out(
     tenant: Result<Tenant, ApiError>,
     State(edge): State<Edge>,
     headers: HeaderMap,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<LoggedOut>> {
     let tenant = tenant?;
     if let Some(session) = tenant.session_id() {
         edge.store().end_session(tenant.id(), session, None).await?;
@@ -25,5 +37,6 @@ pub(crate) async fn log_out(
         }
         tracing::info!(session.id = session, "session ended");
     }
-    Ok(Json(json!({"status": "success", "data": {"message": "You've been logged out!"}})))
+    let data = Farewell { message: "You've been logged out!" };
+    Ok(Json(LoggedOut { status: "success", data }))
 }

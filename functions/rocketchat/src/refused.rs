@@ -1,11 +1,13 @@
 //! How Rocket.Chat says no.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use domain::error::with_causes;
-use serde_json::{Value, json};
+use serde::Serialize;
 use web::ApiError;
 
 /// What a handler returns.
@@ -21,15 +23,20 @@ pub(crate) enum Refused {
     /// 400 `[code]`, or `reason [code]`.
     Coded(&'static str, Option<String>),
     /// 400 with these words alone.
-    Plain(&'static str),
-    /// The same, where the words name what was sent.
-    Told(String),
+    Plain(Cow<'static, str>),
     /// 404 with these words.
     Missing(&'static str),
     /// Nobody is let in with what was said: 401, the same whatever was wrong with it.
     NoSuchLogin,
     /// What can go wrong on any interface.
     Omega(Error),
+}
+
+impl Refused {
+    /// 400 with these words alone.
+    pub fn plain(words: impl Into<Cow<'static, str>>) -> Refused {
+        Refused::Plain(words.into())
+    }
 }
 
 impl From<Error> for Refused {
@@ -50,13 +57,30 @@ const NO_PERMISSION: &str =
 /// Seconds until a caller should ask again when a dependency is away.
 const AGAIN: u32 = 2;
 
-fn failed(error: impl Into<Value>) -> Value {
-    json!({"success": false, "error": error.into()})
+/// A refusal as it is sent: its fields in the published order.
+#[derive(Debug, Serialize)]
+struct Failure {
+    success: bool,
+    error: String,
+    #[serde(rename = "errorType", skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+}
+
+fn failed(error: impl Into<String>) -> Failure {
+    Failure { success: false, error: error.into(), error_type: None, status: None, message: None }
+}
+
+fn of_type(error_type: &'static str, error: String) -> Failure {
+    Failure { error_type: Some(error_type), ..failed(error) }
 }
 
 /// The published body and the one that newer servers are checked for, in one.
-fn unauthorized(words: &str) -> Value {
-    json!({"success": false, "error": words, "status": "error", "message": words})
+fn unauthorized(words: &'static str) -> Failure {
+    Failure { status: Some("error"), message: Some(words), ..failed(words) }
 }
 
 impl IntoResponse for Refused {
@@ -67,18 +91,14 @@ impl IntoResponse for Refused {
             }
             Refused::Invalid(messages) => {
                 let messages = messages.join("\n ");
-                let mut body = failed(format!("{messages} [invalid-params]"));
-                body["errorType"] = json!("invalid-params");
-                (StatusCode::BAD_REQUEST, body)
+                let error = format!("{messages} [invalid-params]");
+                (StatusCode::BAD_REQUEST, of_type("invalid-params", error))
             }
             Refused::Coded(code, reason) => {
                 let reason = reason.map_or_else(String::new, |reason| format!("{reason} "));
-                let mut body = failed(format!("{reason}[{code}]"));
-                body["errorType"] = json!(code);
-                (StatusCode::BAD_REQUEST, body)
+                (StatusCode::BAD_REQUEST, of_type(code, format!("{reason}[{code}]")))
             }
             Refused::Plain(words) => (StatusCode::BAD_REQUEST, failed(words)),
-            Refused::Told(words) => (StatusCode::BAD_REQUEST, failed(words)),
             Refused::Missing(words) => (StatusCode::NOT_FOUND, failed(words)),
             Refused::NoSuchLogin => (StatusCode::UNAUTHORIZED, unauthorized("Unauthorized")),
             Refused::Omega(error) => return refused(&error),

@@ -32,5 +32,5 @@ pub(crate) async fn resolve(
     let tenant = tenant?;
     let found = contact::find(edge.store(), tenant.id(), asked.known("contactId")).await?;
     let why = if found.is_some() { "error-contact-has-no-conflicts" } else { "error-contact-not-found" };
-    Err(Refused::Plain(why))
+    Err(Refused::plain(why))
 }

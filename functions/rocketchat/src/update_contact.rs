@@ -39,7 +39,7 @@ pub(crate) async fn update(
 ) -> Answer<impl IntoResponse> {
     schema::check(&ASKED, Source::Body, &mut asked)?;
     let (tenant, store) = (tenant?, edge.store());
-    let unknown = Refused::Plain("error-contact-not-found");
+    let unknown = Refused::plain("error-contact-not-found");
     let found = contact::find(store, tenant.id(), asked.known("contactId")).await?;
     let Some(client) = found.map(|view| view.client.client_id) else { return Err(unknown) };
     let assignee = entry::manager(store, &tenant, &asked).await?;

@@ -7,10 +7,11 @@ use crate::client::{Change, Client, ClientChanges, Personal};
 use crate::global_id;
 use crate::phone::{Country, Phone};
 
-/// The most that is kept of a visitor beside what every client has.
-const MOST_FIELDS: usize = 10;
+/// The most custom fields that are kept of a client.
+pub const MOST_FIELDS: usize = 10;
 const LONGEST_FIELD_NAME: usize = 64;
-const LONGEST_FIELD: usize = 500;
+/// The longest value of one, in characters.
+pub const LONGEST_FIELD: usize = 500;
 
 /// By which the chat knows them: what it said itself, else their id. Whoever shows it proves nothing.
 pub fn token(client: &Client) -> String {
