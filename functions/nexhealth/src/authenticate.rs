@@ -10,7 +10,7 @@ use serde_json::json;
 use signature::{bearer_token, secret};
 use web::Edge;
 
-use crate::answer::{Answer, Envelope};
+use crate::answer::Answer;
 
 /// What the tokens are for, in NexHealth's words.
 const SCOPE: &str = "api_user";
@@ -28,6 +28,7 @@ pub(crate) async fn authenticate(State(edge): State<Edge>, headers: HeaderMap) -
     edge.store().insert_session(&session, &token.hash()).await?;
     tracing::info!(session.id = session.credential_id, key.id = key.credential_id, "session begun");
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    let answer = Envelope::of("Authenticated", json!({"token": token.text}));
+    // The published order of this one, which is that of the alphabet.
+    let answer = json!({"code": true, "data": {"token": token.text}, "description": "Authenticated", "error": []});
     Ok((StatusCode::CREATED, no_store, Json(answer)).into_response())
 }
