@@ -8,6 +8,7 @@ mod client_list;
 mod clients;
 mod deaths;
 mod desk;
+mod dialects;
 mod email_attachments;
 mod email_deaths;
 mod email_inbound;

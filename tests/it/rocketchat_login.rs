@@ -410,3 +410,18 @@ async fn what_goes_wrong_inside_is_a_failure_of_ours_without_details() {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
 }
+
+#[tokio::test]
+async fn a_login_is_a_read_and_a_transaction() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.staff(12, json!({"staff_name": "Ada", "staff_email": "ada@example.com"})).await;
+    studio.logs_in(12).await;
+    for (user, expected) in
+        [("12", ["GetItem", "TransactWriteItems"]), ("ada@example.com", ["Query", "TransactWriteItems"])]
+    {
+        app.local.wire.clear();
+        studio.tries(json!({"user": user, "password": studio.key})).await.ok();
+        assert_eq!(app.local.wire.operations("dynamodb"), expected, "{user}");
+    }
+}

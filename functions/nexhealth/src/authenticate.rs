@@ -29,6 +29,7 @@ pub(crate) async fn authenticate(State(edge): State<Edge>, headers: HeaderMap) -
     tracing::info!(session.id = session.credential_id, key.id = key.credential_id, "session begun");
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     // The published order of this one, which is that of the alphabet.
-    let answer = json!({"code": true, "data": {"token": token.text}, "description": "Authenticated", "error": []});
+    let answer =
+        json!({"code": true, "data": {"token": token.text}, "description": "Authenticated", "error": []});
     Ok((StatusCode::CREATED, no_store, Json(answer)).into_response())
 }
