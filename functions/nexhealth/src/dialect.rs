@@ -18,16 +18,8 @@ impl Dialect for NexHealth {
         scheme.eq_ignore_ascii_case("bearer").then_some(Shown { secret, by_cookie: false })
     }
 
-    fn refusal(error: Error, now: Timestamp) -> Response {
-        let usage = match &error {
-            Error::TooMany { limit, retry_after } => Some(Usage::over(*limit, *retry_after)),
-            _ => None,
-        };
-        let mut response = Refused::Omega(error).into_response();
-        if let Some(usage) = usage {
-            NexHealth::tell(&usage, now, response.headers_mut());
-        }
-        response
+    fn told(error: Error) -> Response {
+        Refused::Omega(error).into_response()
     }
 
     fn tell(usage: &Usage, now: Timestamp, headers: &mut HeaderMap) {

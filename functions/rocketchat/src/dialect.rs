@@ -25,16 +25,8 @@ impl Dialect for RocketChat {
         headers.get("x-user-id").is_some_and(|id| id.as_bytes() == user_id(member).as_bytes())
     }
 
-    fn refusal(error: Error, now: Timestamp) -> Response {
-        let usage = match &error {
-            Error::TooMany { limit, retry_after } => Some(Usage::over(*limit, *retry_after)),
-            _ => None,
-        };
-        let mut response = Refused::Omega(error).into_response();
-        if let Some(usage) = usage {
-            RocketChat::tell(&usage, now, response.headers_mut());
-        }
-        response
+    fn told(error: Error) -> Response {
+        Refused::Omega(error).into_response()
     }
 
     fn tell(usage: &Usage, now: Timestamp, headers: &mut HeaderMap) {

@@ -115,7 +115,7 @@ impl Usage {
     }
 
     /// Nothing is left.
-    pub fn over(limit: u32, reset: u32) -> Usage {
+    pub(crate) fn over(limit: u32, reset: u32) -> Usage {
         Usage { limit, calls: u64::from(limit), reset }
     }
 

@@ -27,8 +27,21 @@ pub trait Dialect: Send + Sync + 'static {
         true
     }
 
-    /// How a call is refused.
-    fn refusal(error: Error, now: Timestamp) -> Response;
+    /// How it says what went wrong.
+    fn told(error: Error) -> Response;
+
+    /// How a call is refused. One beyond the limit is told where it stands.
+    fn refusal(error: Error, now: Timestamp) -> Response {
+        let usage = match &error {
+            Error::TooMany { limit, retry_after } => Some(Usage::over(*limit, *retry_after)),
+            _ => None,
+        };
+        let mut response = Self::told(error);
+        if let Some(usage) = usage {
+            Self::tell(&usage, now, response.headers_mut());
+        }
+        response
+    }
 
     /// Says in an answer how much of the caller's limit is left.
     fn tell(usage: &Usage, now: Timestamp, headers: &mut HeaderMap);
@@ -50,7 +63,7 @@ impl Dialect for Omega {
             .map(|(_, token)| Shown { secret: token.to_owned(), by_cookie: true })
     }
 
-    fn refusal(error: Error, _: Timestamp) -> Response {
+    fn told(error: Error) -> Response {
         ApiError(error).into_response()
     }
 

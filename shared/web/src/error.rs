@@ -7,8 +7,6 @@ use domain::error::{Loc, with_causes};
 use domain::{Error, FieldError};
 use serde_json::{Value, json};
 
-use crate::caller::Usage;
-
 /// What a handler returns.
 pub type ApiResult<T> = Result<T, ApiError>;
 
@@ -69,9 +67,6 @@ impl IntoResponse for ApiError {
             Error::Unavailable(_) => Some(AGAIN),
             _ => None,
         };
-        if let Error::TooMany { limit, retry_after } = &self.0 {
-            Usage::over(*limit, *retry_after).tell(response.headers_mut());
-        }
         if let Some(wait) = wait {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
