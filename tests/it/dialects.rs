@@ -81,6 +81,10 @@ async fn what_rocket_chat_answers_is_as_it_is_published() {
             (400, failed("error-contact-has-no-conflicts")),
         ),
         (post("contacts.delete", json!({"contactId": unknown})), (404, failed("error-contact-not-found"))),
+        (
+            get(&format!("contacts.get?{}", "contactId[]=a&".repeat(1001))),
+            (400, failed("Invalid query parameters")),
+        ),
         (login, (401, unauthorized.to_owned())),
         (
             call(&studio, Method::POST, "/api/v1/logout"),
@@ -110,6 +114,10 @@ async fn what_nexhealth_answers_is_as_it_is_published() {
         (
             list(&format!("subdomain={name}&location_id=3&patient_id=7")),
             (200, empty(r#""Unknown parameter: patient_id""#)),
+        ),
+        (
+            list(&format!("subdomain={name}&location_id=3&page=9223372036854775807&per_page=100")),
+            (200, empty("")),
         ),
         (list("location_id=3"), (400, failed("Bad Request", "subdomain is missing"))),
         (list(&format!("subdomain={name}&location_id=4")), (404, failed("Not Found", "Location not found"))),

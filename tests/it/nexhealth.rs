@@ -262,21 +262,15 @@ async fn everything_that_is_wrong_with_a_call_is_told_at_once() {
                 "include_messages is invalid",
             ],
         ),
-        (
-            format!("{own}&location_id=3&page=101&per_page=100"),
-            vec!["page is too deep: page * per_page is 10000 at most"],
-        ),
-        (
-            format!("{own}&location_id=3&page=9223372036854775807"),
-            vec!["page is too deep: page * per_page is 10000 at most"],
-        ),
     ] {
         let answer = bearer(&app, &clinic.key, &format!("/conversations?{query}")).await;
         let expected = (400, refused("Bad Request", &problems));
         assert_eq!((answer.status, answer.body), expected, "{query}");
     }
-    let deepest = clinic.lists("page=100&per_page=100").await;
-    assert_eq!((deepest.status, &deepest.body["data"]), (200, &json!([])));
+    for behind in ["page=100&per_page=100", "page=101&per_page=100", "page=9223372036854775807"] {
+        let empty = clinic.lists(behind).await;
+        assert_eq!((empty.status, &empty.body["data"]), (200, &json!([])), "{behind}");
+    }
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ pub(crate) async fn find(store: &Store, tenant: &Tenant, asked: &Asked) -> Answe
     let rows = async {
         match since {
             Some(since) => changed(store, tenant, &filter, since).await,
-            None => by_activity(store, tenant, &filter, asked.skip + asked.most).await,
+            None if asked.is_deep() => Ok(Vec::new()),
+            None => by_activity(store, tenant, &filter, asked.reach()).await,
         }
     };
     let overview = async { Ok::<_, Refused>(overview.await?) };
@@ -44,6 +45,9 @@ pub(crate) async fn find(store: &Store, tenant: &Tenant, asked: &Asked) -> Answe
         Some(_) => rows.len() as u64,
         None => overview.counts.of(|cell| filter.matches(cell)),
     };
+    if let Some(problem) = asked.too_deep(count).filter(|_| since.is_none()) {
+        return Err(Refused::Parameters(vec![problem]));
+    }
     let rows = rows.into_iter().skip(asked.skip).take(asked.most).collect();
     Ok((Found { rows, count }, overview))
 }

@@ -20,7 +20,7 @@ const MOST: i64 = 100;
 /// Messages of a conversation where some are asked for and not how many.
 const SOME: usize = 25;
 /// The last conversation that pages reach: they count from the beginning each time.
-const LAST: i64 = 10_000;
+const LAST: usize = 10_000;
 
 /// The parameters of a call.
 #[derive(Debug)]
@@ -48,6 +48,24 @@ pub(crate) struct Asked {
     pub messages_since: Option<Timestamp>,
     /// Only what changed from here on.
     pub updated_since: Option<Timestamp>,
+}
+
+impl Asked {
+    /// So many conversations have to be read to know the page.
+    pub fn reach(&self) -> usize {
+        self.skip.saturating_add(self.most)
+    }
+
+    /// Whether the page lies deeper than pages reach.
+    pub fn is_deep(&self) -> bool {
+        self.reach() > LAST
+    }
+
+    /// What is wrong with a deep page of a list of `count`: behind its end there is nothing, however far.
+    pub fn too_deep(&self, count: u64) -> Option<String> {
+        let has_some = count > self.skip as u64;
+        (self.is_deep() && has_some).then(|| format!("page is too deep: page * per_page is {LAST} at most"))
+    }
 }
 
 struct Reader {
@@ -107,18 +125,35 @@ impl Parameters {
         let messages_since = reader.take("messages_since", Timestamp::parse_leniently);
         let updated_since = reader.take("updated_since", Timestamp::parse_leniently);
         let include = reader.take("include_messages", boolean).unwrap_or(false);
-        if page.saturating_mul(most) > LAST {
-            reader.problems.push(format!("page is too deep: page * per_page is {LAST} at most"));
-        }
         let location = location.filter(|_| reader.problems.is_empty());
         let asked = location.ok_or(reader.problems).map(|location| Asked {
             location: u64::try_from(location).ok().and_then(LocationId::new),
-            skip: ((page - 1) * most) as usize,
+            skip: usize::try_from((page - 1).saturating_mul(most)).unwrap_or(usize::MAX),
             most: most as usize,
             messages: messages.unwrap_or(if include { SOME } else { 0 }),
             messages_since,
             updated_since,
         });
         Parameters { subdomain, asked, unknown }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(page: &str, size: &str) -> Asked {
+        let given = [("subdomain", "x"), ("location_id", "3"), ("page", page), ("per_page", size)];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Parameters::read(given.into()).asked.unwrap()
+    }
+
+    #[test]
+    fn a_page_is_too_deep_where_there_is_something_that_pages_do_not_reach() {
+        assert_eq!((page("100", "100").reach(), page("100", "100").too_deep(u64::MAX)), (10_000, None));
+        let deep = page("101", "100");
+        assert!(deep.is_deep() && deep.too_deep(10_001).is_some());
+        assert_eq!(deep.too_deep(10_000), None, "it is behind the last page");
+        assert_eq!(page("9223372036854775807", "100").too_deep(20_000), None);
     }
 }

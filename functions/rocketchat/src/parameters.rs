@@ -52,14 +52,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, Refused> {
-        Ok(Query(read_query(parts.uri.query().unwrap_or_default())))
+        let read = read_query(parts.uri.query().unwrap_or_default());
+        read.map(Query).ok_or_else(|| Refused::plain("Invalid query parameters"))
     }
 }
 
-/// Reads a query. There is none that cannot be read.
-fn read_query(query: &str) -> Parameters {
+/// The most parameters of a query.
+const MOST: usize = 1_000;
+
+/// Reads a query; `None` for one that has too much in it.
+fn read_query(query: &str) -> Option<Parameters> {
     let mut read = Parameters::default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (count, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+        if count == MOST {
+            return None;
+        }
         if name.is_empty() {
             continue;
         }
@@ -90,7 +97,7 @@ fn read_query(query: &str) -> Parameters {
         };
         read.put(name.to_owned(), value);
     }
-    read
+    Some(read)
 }
 
 /// Parameters in a JSON body. What is no JSON object has none.
