@@ -67,6 +67,7 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
     call_and_be_called(&runner).await;
     let mailed = exchange_mail(&runner).await;
     let given_out = sign_in(&runner).await;
+    let told_to_others = speak_as_others(&runner).await;
 
     let (status, _) = runner.call(Method::DELETE, "/clients/7", json!({})).await;
     assert!(status < 300, "{status}");
@@ -77,11 +78,13 @@ async fn the_whole_journey_leaves_no_personal_data_in_the_log() {
         .into_iter()
         .chain(mailed)
         .chain(given_out)
+        .chain(told_to_others)
         .collect::<Vec<String>>();
     let log = runner.kill().await;
     assert!(log.contains("text handed over"), "{log}");
     assert!(log.contains("/omega/businesses/{business_id}/sms/send"), "{log}");
     assert!(log.contains("/omega/businesses/{business_id}/conversations/{conversation_id}/notes"), "{log}");
+    assert!(log.contains("/api/v1/omnichannel/contact.search"), "{log}");
     for canary in CANARIES.into_iter().chain(secrets.iter().map(String::as_str)) {
         let found = log.lines().find(|line| line.contains(canary));
         assert_eq!(found, None, "a line of the log holds {canary}");
@@ -105,6 +108,53 @@ async fn sign_in(runner: &Running) -> Vec<String> {
         assert_eq!(call.send().await.expect("an answer").status().as_u16(), status, "{origin}");
     }
     vec![key, token]
+}
+
+/// Calls as clients of Rocket.Chat and NexHealth do, rightly and wrongly, with what is personal wherever there is room.
+/// Returns the tokens.
+async fn speak_as_others(runner: &Running) -> Vec<String> {
+    let http = reqwest::Client::new();
+    let (base, key) = (runner.word("base_url"), runner.word("api_key"));
+    let origin = base.trim_end_matches("/omega");
+    let json_of = async |call: reqwest::RequestBuilder| -> Value {
+        let answer = call.send().await.expect("an answer");
+        assert!(answer.status().as_u16() < 500, "{}", answer.status());
+        answer.json().await.expect("JSON")
+    };
+    let log_in = |body: Value| json_of(http.post(format!("{origin}/api/v1/login")).json(&body));
+    log_in(json!({"user": MAIL, "password": WORDS})).await;
+    let begun = log_in(json!({"user": "13", "password": key})).await;
+    let program = http.post(format!("{origin}/authenticates")).header("Authorization", &key);
+    let program = json_of(program).await;
+    let tokens = [&begun["data"]["authToken"], &program["data"]["token"]];
+    let tokens = tokens.map(|token| token.as_str().expect("a token").to_owned());
+
+    let id = key.split('_').nth(1).expect("an id").to_owned();
+    let contacts = |method: Method, path: &str| {
+        let call = http.request(method, format!("{origin}/api/v1/omnichannel/{path}"));
+        call.header("X-Auth-Token", &key).header("X-User-Id", &id)
+    };
+    let fields = json!({"field": WORDS});
+    let visitor =
+        json!({"token": LOOKED_FOR, "name": NAME, "email": MAIL, "phone": NUMBER, "customFields": fields});
+    let conversations = |query: &[(&str, &str)]| {
+        http.get(format!("{origin}/conversations")).query(query).bearer_auth(&tokens[1])
+    };
+    for call in [
+        contacts(Method::POST, "contact").json(&visitor),
+        contacts(Method::POST, "contact").json(&json!({"token": 7, "name": NAME, NUMBER: WORDS})),
+        contacts(Method::POST, "contacts").json(&json!({"name": NAME, "emails": MAIL, "phones": [NUMBER]})),
+        contacts(Method::POST, "contacts").json(&json!({"name": NAME, "emails": [MAIL], "phones": [NUMBER]})),
+        contacts(Method::GET, "contact").query(&[("contactId", NAME), (WORDS, NUMBER)]),
+        contacts(Method::GET, "contact.search").query(&[("phone", NUMBER), ("email", MAIL)]),
+        contacts(Method::GET, "contacts.search").query(&[("searchText", NAME)]),
+        contacts(Method::GET, "contacts.get").query(&[("contactId", NAME)]),
+        conversations(&[("subdomain", NAME), ("location_id", WORDS)]),
+        conversations(&[("subdomain", local::seed::SUBDOMAIN), ("location_id", "3"), (WORDS, NUMBER)]),
+    ] {
+        json_of(call).await;
+    }
+    tokens.into()
 }
 
 /// Calls in both directions, taken and refused, with the number and names in every field that has room.
