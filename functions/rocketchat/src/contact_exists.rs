@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
+use store::finding::Clue;
 use web::{ApiError, Edge, Tenant};
 
 use crate::contact;
@@ -35,9 +36,10 @@ pub(crate) async fn check(
     let tenant = tenant?;
     let (store, business) = (edge.store(), tenant.id());
     let exists = if let Some(email) = asked.text("email") {
-        store.has_email(business, email).await?
+        store.leads_to_somebody(business, Clue::Email(email)).await?
     } else if let Some(phone) = asked.text("phone") {
-        store.has_phone(business, phone, tenant.business().country).await?
+        let phone = Clue::Phone(phone, tenant.business().country);
+        store.leads_to_somebody(business, phone).await?
     } else {
         contact::find(store, business, asked.known("contactId")).await?.is_some()
     };

@@ -1,7 +1,7 @@
 //! One visitor, by what is known of them.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use domain::visitor::{Wanted, is_field_name};
 use serde_json::{Map, Value};
 use store::finding::Clue;
@@ -10,6 +10,7 @@ use web::{ApiError, Edge, Tenant};
 use crate::check::{Expected, check};
 use crate::parameters::{Parameters, Query};
 use crate::refused::{Answer, Refused};
+use crate::success::success;
 use crate::visitor::Shown;
 
 /// `GET /api/v1/omnichannel/contact.search`: whoever has this mail address, this number in this spelling, and these words
@@ -18,7 +19,7 @@ pub(crate) async fn find(
     tenant: Result<Tenant, ApiError>,
     State(edge): State<Edge>,
     Query(query): Query,
-) -> Answer<Json<Shown>> {
+) -> Answer<impl IntoResponse> {
     let tenant = tenant?;
     let maybe = Expected::MaybeText;
     check(&query, &[("email", maybe), ("phone", maybe), ("custom", maybe)])?;
@@ -31,7 +32,7 @@ pub(crate) async fn find(
         // Nothing is left of what was asked for.
         None => None,
     };
-    Ok(Json(Shown::new(found)))
+    Ok(success(Shown::new(found)))
 }
 
 /// What `custom` says.

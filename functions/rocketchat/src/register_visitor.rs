@@ -1,7 +1,8 @@
 //! A visitor, as a live chat or a directory says of them.
 
+use axum::Extension;
 use axum::extract::State;
-use axum::{Extension, Json};
+use axum::response::IntoResponse;
 use domain::client::Client;
 use domain::visitor::Said;
 use domain::{BusinessId, ClientId, Error, StaffId, global_id};
@@ -15,6 +16,7 @@ use web::{ApiError, Correlation, Edge, Tenant};
 use crate::check::{Expected, check};
 use crate::parameters::{Json as Body, Parameters};
 use crate::refused::{Answer, Refused};
+use crate::success::success;
 use crate::{manager, users};
 
 /// The longest token: all of it finds its visitor.
@@ -28,10 +30,9 @@ const TRIES: usize = 5;
 const MOST_IDS: usize = 50;
 
 /// The answer: their id.
-#[derive(Serialize)]
-pub(crate) struct Registered {
+#[derive(Debug, Serialize)]
+struct Registered {
     contact: String,
-    success: bool,
 }
 
 /// Somebody is not who they were thought to be, or not any more.
@@ -44,7 +45,7 @@ pub(crate) async fn register(
     State(edge): State<Edge>,
     Extension(correlation): Extension<Correlation>,
     Body(body): Body,
-) -> Answer<Json<Registered>> {
+) -> Answer<impl IntoResponse> {
     let tenant = tenant?;
     let said = read(&body)?;
     let manager = manager_in(edge.store(), &tenant, &body).await?;
@@ -54,7 +55,7 @@ pub(crate) async fn register(
     if manager != assigned {
         manager::put(edge.store(), &tenant, client, manager, &correlation).await?;
     }
-    Ok(Json(Registered { contact: global_id::encode(tenant.id(), client), success: true }))
+    Ok(success(Registered { contact: global_id::encode(tenant.id(), client) }))
 }
 
 fn read(body: &Parameters) -> Answer<Said> {

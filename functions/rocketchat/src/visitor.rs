@@ -12,14 +12,13 @@ use crate::users;
 #[derive(Serialize)]
 pub(crate) struct Shown {
     contact: Option<Visitor>,
-    success: bool,
 }
 
 impl Shown {
     /// Shows a client. Those who are no clients any more are not shown.
     pub fn new(found: Option<ClientView>) -> Shown {
         let found = found.filter(|view| !view.client.inactive);
-        Shown { contact: found.as_ref().map(Visitor::new), success: true }
+        Shown { contact: found.as_ref().map(Visitor::new) }
     }
 }
 

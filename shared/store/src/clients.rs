@@ -13,7 +13,6 @@ use domain::email::Email;
 use domain::fold::fold;
 use domain::inbox::{Cell, Shards};
 use domain::message::Channel;
-use domain::phone::{Country, Phone};
 use domain::{BusinessId, ClientId, Error, RequestId, Result, Timestamp};
 
 use crate::counts::kind;
@@ -224,24 +223,6 @@ impl Store {
         let (from, to) = keys::find_exactly(&term);
         let items = self.query_all(keys::find_pk(business), (&from, &to)).await?;
         items.iter().take(MOST_SHARING).map(client_in).collect()
-    }
-
-    /// Whether any client has this mail address, in whatever case.
-    pub async fn has_email(&self, business: BusinessId, email: &str) -> Result<bool> {
-        self.leads_to_somebody(business, &email_term(email)).await
-    }
-
-    /// Whether any client has this phone number, in whatever spelling.
-    pub async fn has_phone(&self, business: BusinessId, phone: &str, country: Country) -> Result<bool> {
-        let parsed = Phone::parse(phone, country).ok();
-        let number = parsed.as_ref().map_or(phone, Phone::as_str);
-        self.leads_to_somebody(business, &phone_term(number)).await
-    }
-
-    async fn leads_to_somebody(&self, business: BusinessId, term: &str) -> Result<bool> {
-        let (from, to) = keys::find_exactly(term);
-        let (items, _) = self.query_some(keys::find_pk(business), (&from, &to), 1).await?;
-        Ok(!items.is_empty())
     }
 
     /// Strangers who have this address: they wrote before the directory named anybody with it.
@@ -726,6 +707,7 @@ pub(crate) fn client_in(item: &Item) -> Result<ClientId> {
 mod tests {
     use super::*;
     use domain::client::{ClientType, GivenPhone};
+    use domain::phone::Phone;
 
     #[test]
     fn every_field_of_an_entry_is_written() {

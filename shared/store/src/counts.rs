@@ -207,31 +207,44 @@ impl Store {
     }
 
     /// Every item of a span of a partition, strongly consistent.
-    pub(crate) async fn query_all(&self, pk: String, (from, to): (&str, &str)) -> Result<Vec<Item>> {
-        let mut items = Vec::new();
-        let mut next = None;
+    pub(crate) async fn query_all(&self, pk: String, span: (&str, &str)) -> Result<Vec<Item>> {
+        let (mut items, mut next) = (Vec::new(), None);
         loop {
-            let answer = self
-                .ddb
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":pk", s(pk.clone()))
-                .expression_attribute_values(":from", s(from))
-                .expression_attribute_values(":to", s(to))
-                .consistent_read(true)
-                .set_exclusive_start_key(next)
-                .send()
-                .await
-                .map_err(crate::error::from_sdk)?;
-            items.extend(answer.items.unwrap_or_default());
-            next = answer.last_evaluated_key;
+            let (some, more) = self.query_span(pk.clone(), span, None, next).await?;
+            items.extend(some);
+            next = more;
             if next.is_none() {
                 return Ok(items);
             }
         }
+    }
+
+    /// The first items of a span of a partition behind `after`, `most` of them or some 1 MB, strongly consistent; and behind
+    /// what there are more.
+    pub(crate) async fn query_span(
+        &self,
+        pk: String,
+        (from, to): (&str, &str),
+        most: Option<i32>,
+        after: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>)> {
+        let answer = self
+            .ddb
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(pk))
+            .expression_attribute_values(":from", s(from))
+            .expression_attribute_values(":to", s(to))
+            .consistent_read(true)
+            .set_limit(most)
+            .set_exclusive_start_key(after)
+            .send()
+            .await
+            .map_err(crate::error::from_sdk)?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
     }
 }
 

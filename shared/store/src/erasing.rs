@@ -216,7 +216,9 @@ impl Store {
                 if left == 0 {
                     return Ok(());
                 }
-                let (items, more) = self.query_some(pk.clone(), span::MESSAGES, LOOKED_AT).await?;
+                let (items, next) =
+                    self.query_span(pk.clone(), span::MESSAGES, Some(LOOKED_AT), None).await?;
+                let more = next.is_some();
                 left = left.saturating_sub(items.len());
                 let entries: Vec<Entry> = items.iter().cloned().map(decode).collect::<Result<_>>()?;
                 if let Some(last) = entries.last() {

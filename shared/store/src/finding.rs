@@ -6,8 +6,7 @@ use domain::phone::{Country, Phone};
 use domain::{BusinessId, ClientId, Result};
 
 use crate::clients::{ClientView, client_in, custom_term, email_term, phone_term, token_term};
-use crate::item::{Item, s};
-use crate::keys::attribute::{PK, SK};
+use crate::keys::attribute::SK;
 use crate::{Store, keys};
 
 /// The most clients who are looked at: what more of them have in common tells nobody apart.
@@ -38,16 +37,7 @@ impl Store {
         clue: Clue<'_>,
         is: impl Fn(&Client) -> bool,
     ) -> Result<Option<ClientView>> {
-        let found = match clue {
-            Clue::Token(token) => self.find_exactly(business, &token_term(token)).await?,
-            Clue::Email(email) => self.find_exactly(business, &email_term(email)).await?,
-            Clue::Phone(spelled, country) => {
-                let phone = Phone::parse(spelled, country).ok();
-                let number = phone.as_ref().map_or(spelled, Phone::as_str);
-                self.find_exactly(business, &phone_term(number)).await?
-            }
-            Clue::Field(name, part) => self.find_inside(business, name, part).await?,
-        };
+        let found = self.led_to(business, clue, MOST_ALIKE).await?;
         if found.is_empty() {
             return Ok(None);
         }
@@ -55,9 +45,24 @@ impl Store {
         Ok(views.into_iter().find(|view| is(&view.client)))
     }
 
-    async fn find_exactly(&self, business: BusinessId, term: &str) -> Result<Vec<ClientId>> {
-        let (from, to) = keys::find_exactly(term);
-        let (found, _) = self.terms_between(business, (&from, &to), Some(MOST_ALIKE), None).await?;
+    /// Whether a clue leads to anybody: one query.
+    pub async fn leads_to_somebody(&self, business: BusinessId, clue: Clue<'_>) -> Result<bool> {
+        Ok(!self.led_to(business, clue, 1).await?.is_empty())
+    }
+
+    async fn led_to(&self, business: BusinessId, clue: Clue<'_>, most: usize) -> Result<Vec<ClientId>> {
+        let term = match clue {
+            Clue::Token(token) => token_term(token),
+            Clue::Email(email) => email_term(email),
+            Clue::Phone(spelled, country) => {
+                let phone = Phone::parse(spelled, country).ok();
+                phone_term(phone.as_ref().map_or(spelled, Phone::as_str))
+            }
+            Clue::Field(name, part) => return self.find_inside(business, name, part).await,
+        };
+        let (from, to) = keys::find_exactly(&term);
+        let most = i32::try_from(most).ok();
+        let (found, _) = self.query_span(keys::find_pk(business), (&from, &to), most, None).await?;
         found.iter().map(client_in).collect()
     }
 
@@ -65,7 +70,7 @@ impl Store {
         let (from, to) = keys::find_beginning(&custom_term(name, ""));
         let (part, mut next, mut found) = (fold(part), None, Vec::new());
         for _ in 0..MOST_QUERIES {
-            let (items, more) = self.terms_between(business, (&from, &to), None, next).await?;
+            let (items, more) = self.query_span(keys::find_pk(business), (&from, &to), None, next).await?;
             for item in &items {
                 let value =
                     item.get(SK).and_then(|sk| sk.as_s().ok()).and_then(|sk| keys::found_in(&from, sk));
@@ -81,31 +86,5 @@ impl Store {
         found.truncate(MOST_ALIKE);
         found.sort_unstable();
         Ok(found)
-    }
-
-    async fn terms_between(
-        &self,
-        business: BusinessId,
-        (from, to): (&str, &str),
-        most: Option<usize>,
-        after: Option<Item>,
-    ) -> Result<(Vec<Item>, Option<Item>)> {
-        let answer = self
-            .ddb
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", s(keys::find_pk(business)))
-            .expression_attribute_values(":from", s(from))
-            .expression_attribute_values(":to", s(to))
-            .consistent_read(true)
-            .set_limit(most.map(|most| most as i32))
-            .set_exclusive_start_key(after)
-            .send()
-            .await
-            .map_err(crate::error::from_sdk)?;
-        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
     }
 }

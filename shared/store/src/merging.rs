@@ -255,7 +255,8 @@ impl Store {
     async fn load(&self, merge: &DueMerge) -> Result<Load> {
         let (business, stranger) = (merge.business_id, merge.from_client_id);
         let pk = keys::profile(business, stranger).pk;
-        let (items, mut more) = self.query_some(pk.clone(), span::MESSAGES, LOOKED_AT).await?;
+        let (items, next) = self.query_span(pk.clone(), span::MESSAGES, Some(LOOKED_AT), None).await?;
+        let mut more = next.is_some();
         let entries: Vec<Entry> = items.iter().cloned().map(decode).collect::<Result<_>>()?;
         let (from, to) = match entries.last().filter(|_| more) {
             Some(last) => keys::events_until(last.message_id),
@@ -298,7 +299,8 @@ impl Store {
             return Ok(load);
         }
         // Reports that came while their message went over, and the history.
-        let (history, more) = self.query_some(pk, span::HISTORY, LOOKED_AT).await?;
+        let (history, next) = self.query_span(pk, span::HISTORY, Some(LOOKED_AT), None).await?;
+        let more = next.is_some();
         let room = PARTS.saturating_sub(load.parts.len()) / 2;
         events.extend(history);
         let fits = events.len() <= room;
@@ -466,32 +468,6 @@ impl Store {
         );
         parts.push(self.tx_put(item, condition)?);
         Ok(())
-    }
-
-    /// The first items of a span of a partition, strongly consistent, and whether there are more.
-    pub(crate) async fn query_some(
-        &self,
-        pk: String,
-        (from, to): (&str, &str),
-        most: i32,
-    ) -> Result<(Vec<Item>, bool)> {
-        let answer = self
-            .ddb
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":from", s(from))
-            .expression_attribute_values(":to", s(to))
-            .consistent_read(true)
-            .limit(most)
-            .send()
-            .await
-            .map_err(crate::error::from_sdk)?;
-        let more = answer.last_evaluated_key.is_some();
-        Ok((answer.items.unwrap_or_default(), more))
     }
 }
 
