@@ -57,6 +57,7 @@ mod rocketchat_contacts;
 mod rocketchat_history;
 mod rocketchat_login;
 mod rocketchat_visitors;
+mod roles;
 mod round_trips;
 mod search;
 mod send_sms;
