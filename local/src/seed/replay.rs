@@ -211,7 +211,8 @@ impl Teller {
             }
         };
         match became {
-            Handled::Changed(_) | Handled::Same(_) => Ok(()),
+            // A member who works elsewhere is not given the conversation.
+            Handled::Changed(_) | Handled::Same(_) | Handled::Elsewhere => Ok(()),
             Handled::Stale(_) | Handled::NoConversation | Handled::NoStaff => {
                 Err("a conversation of the demo business is not what it was".into())
             }

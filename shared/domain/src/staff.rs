@@ -62,6 +62,12 @@ impl Staff {
         self.active && ends.into_iter().flatten().all(|end| end < began)
     }
 
+    /// Whether they work where a conversation is. A member without locations works at each of them, and a conversation
+    /// without a location is everybody's.
+    pub fn works_at(&self, location: Option<LocationId>) -> bool {
+        self.location_ids.is_empty() || location.is_none_or(|location| self.location_ids.contains(&location))
+    }
+
     /// Whether they are an owner who works here now: a business that has one keeps one.
     pub fn is_active_owner(&self) -> bool {
         self.active && self.staff_role == Role::Owner

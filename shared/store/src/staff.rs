@@ -56,6 +56,20 @@ impl Store {
         self.get(keys::staff(business, staff), true).await?.map(decode).transpose()
     }
 
+    /// Whether a member is there and active, as it was read within the last five seconds. Who was not there is looked up
+    /// anew each time, so that a member can be named as soon as the directory has it.
+    pub async fn works_here(&self, business: BusinessId, staff: StaffId) -> Result<bool> {
+        let now = self.clock().now();
+        if self.members.get(&(business, staff), now).is_some() {
+            return Ok(true);
+        }
+        let is_active = self.staff_member(business, staff).await?.is_some_and(|member| member.active);
+        if is_active {
+            self.members.put((business, staff), now, ());
+        }
+        Ok(is_active)
+    }
+
     /// Members of the staff by id: one read for a hundred. Those that are not there are left out.
     pub async fn staff_members(&self, business: BusinessId, staff: &[StaffId]) -> Result<Vec<Staff>> {
         let mut found = Vec::with_capacity(staff.len());
