@@ -84,6 +84,7 @@ pub fn field(name: &str) -> String {
 async fn a_mail_is_shown_as_it_was_handed_in_and_goes_to_everybody_it_names() {
     let app = App::start().await;
     let studio = app.business().await;
+    studio.staff(3, json!({"staff_name": "Zoë"})).await;
 
     let body = json!({
         "category": "conversation",
