@@ -165,6 +165,8 @@ async fn a_member_is_looked_up_once_in_five_seconds() {
         let is_read = |call: &Call| call.server == "dynamodb" && call.operation == "GetItem";
         app.local.wire.calls().iter().filter(|call| is_read(call)).count()
     };
+    // The function knows the key and its business.
+    studio.queue(7, ADA, "Hello").await;
     assert_eq!((reads(71).await, reads(71).await, reads(72).await), (1, 0, 1));
     app.clock.advance(FORGOTTEN);
     // The credential leads to its business, and the body to the member.
