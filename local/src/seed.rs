@@ -12,6 +12,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::request::Builder;
 use axum::http::{Request, header};
 use domain::BusinessId;
+use domain::access::Acting;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
@@ -58,6 +59,7 @@ pub async fn demo(local: &Local) -> Result<String, Error> {
     });
     let answer = onboard(local, &business).await?;
     set_up(local).await?;
+    hire_guide(local).await?;
     if let Some(api_key) = answer["api_key"].as_str() {
         local.keep_api_key(api_key)?;
         return Ok(api_key.to_owned());
@@ -82,6 +84,18 @@ pub fn inbox(local: &Local, people: usize) -> impl Future<Output = Result<(), Er
         let business = BusinessId::new(BUSINESS).ok_or("the demo business has no id")?;
         Replay { sdk, config, account_sid, business, now }.run(plan::plan(people)).await
     }
+}
+
+/// Lets the member work here in whose name the tour writes, whether the inbox is filled or not.
+async fn hire_guide(local: &Local) -> Result<(), Error> {
+    let (store, business) =
+        (&local.sender().store, BusinessId::new(BUSINESS).ok_or("the demo business has no id")?);
+    for (staff, changes) in plan::staff().iter().filter(|(staff, _)| staff.get() == GUIDE) {
+        if store.staff_member(business, *staff).await?.is_none() {
+            store.upsert_staff(business, *staff, changes, Acting::PROGRAM).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until Twilio was told where to call: before that, nothing is sent from a number. A Twilio that does not have

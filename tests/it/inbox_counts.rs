@@ -199,7 +199,10 @@ impl Studio {
                 location_ids: Change::Keep,
                 active: Some(true),
             };
-            studio.stores[0].upsert_staff(business, id(staff), &changes).await.unwrap();
+            studio.stores[0]
+                .upsert_staff(business, id(staff), &changes, domain::access::Acting::PROGRAM)
+                .await
+                .unwrap();
         }
         studio
     }

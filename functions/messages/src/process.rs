@@ -16,8 +16,8 @@ use outbox::{Outbox, Recorded};
 use serde_json::{Value, json};
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
-use web::schemas::words::{CATEGORY, PROVIDER, USER_TYPE, notification_type};
-use web::{ApiError, ApiResult, Call, Correlation, Tenant, unprocessable};
+use web::schemas::words::{CATEGORY, PROVIDER, notification_type};
+use web::{ApiError, ApiResult, Call, Correlation, Speaker, Tenant, unprocessable};
 
 /// A recording that is longer than this as a job, in bytes, is not queued.
 const LONGEST_JOB: usize = 1_800;
@@ -54,7 +54,8 @@ pub async fn process(
     State(outbox): State<Outbox>,
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
-    let asked = body.read(read)?;
+    let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
+    let asked = body.read(|object| read(object, speaker))?;
     let tenant = tenant.of_body(asked.business)?;
     let ours = our_address(tenant.business(), &asked)?;
     let theirs = their_address(&outbox, &tenant, &asked).await?;
@@ -67,7 +68,7 @@ pub async fn process(
     Ok(Json(AcceptedResponse { message: "Accepted", request_id: request, items: vec![item] }))
 }
 
-fn read(body: &Object<'_>) -> Option<Request> {
+fn read(body: &Object<'_>, speaker: Speaker) -> Option<Request> {
     let business = body.required("business_id", id);
     let channel = body.required("channel", |value| match value.as_str() {
         Some("sms") => Ok(Channel::Sms),
@@ -77,8 +78,8 @@ fn read(body: &Object<'_>) -> Option<Request> {
     let is_mail = channel == Some(Channel::Email);
     let client = body.required("client_id", id);
     let wl_user_id = body.optional("wl_user_id", integer);
-    let staff_id = body.optional("staff_id", id);
-    let sender_type = body.optional("sender_type", USER_TYPE);
+    let staff_id = speaker.staff_id(body);
+    let sender_type = speaker.sender_type(body);
     let category = body.optional("category", CATEGORY).unwrap_or(Category::Conversation);
     let notification_type = body.optional("notification_type", notification_type);
     let provider = body.optional("provider", PROVIDER);

@@ -117,7 +117,7 @@ async fn provision(deps: &Deps, id: BusinessId, correlation: &str) -> Result<()>
         };
         let mut troubles = Troubles::default();
         numbers::set_up(deps, &mut business, &mut troubles).await;
-        mailbox::set_up(deps, &mut business, &mut troubles).await;
+        mailbox::set_up(deps, &mut business, &mut troubles).await?;
         test_message::send(deps, &business, &mut troubles, correlation).await?;
         business.setup.troubles = troubles.steps;
         let later = deps.store.clock().now().plus(LATER);

@@ -14,7 +14,7 @@ use outbox::Outbox;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
-use web::{ApiResult, Call, Correlation, Tenant};
+use web::{ApiResult, Call, Correlation, Speaker, Tenant};
 
 /// Messages in one call.
 const MOST: usize = 100;
@@ -31,7 +31,8 @@ pub async fn send(
     State(outbox): State<Outbox>,
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
-    let (envelope, entries) = body.read(|object| read(object, tenant.business()))?;
+    let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
+    let (envelope, entries) = body.read(|object| read(object, tenant.business(), speaker))?;
     let (mut refused, mut drafts) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         match entry {
@@ -48,8 +49,8 @@ pub async fn send(
 type Entries = Vec<Result<Draft, Vec<FieldError>>>;
 
 /// Everything of the request, checked.
-fn read(object: &Object<'_>, business: &Business) -> Option<(Envelope, Entries)> {
-    let terms = Terms::read(object);
+fn read(object: &Object<'_>, business: &Business, speaker: Speaker) -> Option<(Envelope, Entries)> {
+    let terms = Terms::read(object, speaker);
     let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
     let from = sender(object, business);
     let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));

@@ -162,7 +162,7 @@ fn locations() -> Vec<(LocationId, LocationChanges)> {
     ]
 }
 
-fn staff() -> Vec<(StaffId, StaffChanges)> {
+pub(super) fn staff() -> Vec<(StaffId, StaffChanges)> {
     let member = |(number, name, role): (u64, &str, Role)| {
         let first = fold(name.split(' ').next().unwrap_or_default());
         let changes = StaffChanges {

@@ -66,7 +66,7 @@ impl Replay {
         self.set(&time, GONE);
         for (staff, changes) in plan.staff.iter().filter(|(staff, _)| *staff == plan.gone) {
             let changes = StaffChanges { active: Some(false), ..changes.clone() };
-            store.upsert_staff(self.business, *staff, &changes).await?;
+            store.upsert_staff(self.business, *staff, &changes, domain::access::Acting::PROGRAM).await?;
         }
         let mut told = JoinSet::new();
         for (place, person) in plan.people.into_iter().enumerate() {
@@ -87,7 +87,7 @@ impl Replay {
 
     async fn hire(&self, store: &Store, staff: StaffId, changes: &StaffChanges) -> Result<(), Error> {
         if store.staff_member(self.business, staff).await?.is_none() {
-            store.upsert_staff(self.business, staff, changes).await?;
+            store.upsert_staff(self.business, staff, changes, domain::access::Acting::PROGRAM).await?;
         }
         Ok(())
     }
@@ -211,7 +211,8 @@ impl Teller {
             }
         };
         match became {
-            Handled::Changed(_) | Handled::Same(_) => Ok(()),
+            // A member who works elsewhere is not given the conversation.
+            Handled::Changed(_) | Handled::Same(_) | Handled::Elsewhere => Ok(()),
             Handled::Stale(_) | Handled::NoConversation | Handled::NoStaff => {
                 Err("a conversation of the demo business is not what it was".into())
             }

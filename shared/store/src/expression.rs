@@ -117,6 +117,13 @@ impl Write {
         self
     }
 
+    /// Only when the attribute is missing, or is a list with this element.
+    pub(crate) fn when_absent_or_contains(mut self, attribute: &str, element: AttributeValue) -> Self {
+        let (name, element) = (self.name(attribute), self.value(element));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR contains({name}, {element}))"));
+        self
+    }
+
     /// Only when a count is this; one that was never written is zero.
     pub(crate) fn when_count(self, attribute: &str, count: u64) -> Self {
         match count {

@@ -255,6 +255,11 @@ pub fn mailbox(email: &Email) -> Key {
     key(format!("MAILBOX#{}", email.key()), "MAILBOX")
 }
 
+/// From a domain that mail is sent from to the business that claims it.
+pub fn mail_domain(domain: &str) -> Key {
+    key(format!("MAILDOMAIN#{}", domain.to_lowercase()), "MAILDOMAIN")
+}
+
 /// A mail to a mailbox that belongs to nobody: kept for a person to look at. `digest` is of the mail.
 pub fn quarantined_email(digest: &str) -> Key {
     key(format!("MAILBOX#LOST#{digest}"), "LOST")
@@ -438,6 +443,7 @@ mod tests {
             super::address(b, &Address::Email(email.clone())),
             suppression(b, "h"),
             mailbox(&email),
+            mail_domain(email.domain()),
             quarantined_email("d"),
             discarded(b, m),
             provider_message(Provider::Twilio, "SM1"),
@@ -487,6 +493,7 @@ mod tests {
                 "BIZ#0000000000001001#ADDR#email#ada@example.com | ADDR",
                 "BIZ#0000000000001001#OPTOUT#h | email",
                 "MAILBOX#ada@example.com | MAILBOX",
+                "MAILDOMAIN#example.com | MAILDOMAIN",
                 "MAILBOX#LOST#d | LOST",
                 "BIZ#0000000000001001#DISCARDED#0370000000000001 | DISCARDED",
                 "SID#twilio#SM1 | SID",
