@@ -4,8 +4,10 @@
 mod api_keys;
 mod app;
 mod architecture;
+mod campaign_inbox;
 mod client_list;
 mod clients;
+mod consent;
 mod deaths;
 mod desk;
 mod dialects;
@@ -60,6 +62,7 @@ mod rocketchat_visitors;
 mod round_trips;
 mod search;
 mod send_sms;
+mod senders;
 mod sessions;
 mod staff;
 mod statuses;

@@ -156,6 +156,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             request_id: Some(request),
             external_id,
             from_address: Address::Email(from.clone()?),
+            from_reason: None,
             to_address: Address::Email(to?),
             body: Text::default(),
             media_urls: Vec::new(),

@@ -93,6 +93,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             request_id: Some(request),
             external_id,
             from_address: from.clone()?,
+            from_reason: None,
             to_address: to?,
             body: Text(body?),
             media_urls: Vec::new(),
