@@ -4,8 +4,10 @@
 mod api_keys;
 mod app;
 mod architecture;
+mod campaign_inbox;
 mod client_list;
 mod clients;
+mod consent;
 mod deaths;
 mod desk;
 mod dialects;
@@ -63,6 +65,7 @@ mod roles;
 mod round_trips;
 mod search;
 mod send_sms;
+mod senders;
 mod sessions;
 mod speaking;
 mod staff;

@@ -155,12 +155,12 @@ async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &
 fn effect(automated: Option<Automated>, email: &InboundEmail) -> Effect {
     let usual = Effect::of(Direction::Inbound, Category::Conversation, false);
     if email.spam || email.virus {
-        return Effect { unread: false, reopens: false, reorders: false };
+        return Effect::NONE;
     }
     match automated {
         None => usual,
         Some(Automated::List | Automated::Precedence) => Effect { reopens: false, ..usual },
-        Some(_) => Effect { unread: false, reopens: false, reorders: false },
+        Some(_) => Effect::NONE,
     }
 }
 
@@ -226,6 +226,7 @@ fn message(
         request_id: None,
         external_id: None,
         from_address: Address::Email(from.email.clone()),
+        from_reason: None,
         to_address: Address::Email(mailbox),
         body,
         media_urls: Vec::new(),

@@ -162,6 +162,7 @@ fn read(
             request_id: Some(request),
             external_id,
             from_address: Address::Email(from.clone()?),
+            from_reason: None,
             to_address: Address::Email(to?),
             body: Text::default(),
             media_urls: Vec::new(),

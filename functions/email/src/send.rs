@@ -16,7 +16,6 @@ use domain::{Error, RequestId};
 use objects::{Objects, keys};
 use outbox::Outbox;
 use serde_json::Value;
-use store::Accepted;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, mailbox, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
@@ -67,7 +66,7 @@ pub(crate) async fn send(
         drafts.iter().map(|(index, draft)| (*index, objects_of(draft))).collect();
     let outcomes = outbox.queue_messages(&envelope, drafts, request, &correlation).await;
     for (index, outcome) in &outcomes {
-        if matches!(outcome, Ok(Accepted::OptedOut)) {
+        if matches!(outcome, Ok(accepted) if accepted.id().is_none()) {
             discard(&objects, kept.get(index).map(Vec::as_slice).unwrap_or_default()).await;
         }
     }
@@ -229,6 +228,7 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
         client: client?,
         provisional: false,
         to: Address::Email(to?),
+        senders: Vec::new(),
         body: Text(body?),
         wl_user_id,
         mail: None,

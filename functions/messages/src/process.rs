@@ -62,7 +62,6 @@ pub async fn process(
     let item = if asked.sender_type == Some(UserType::Client) {
         record(&outbox, tenant.business(), asked, (theirs, ours), request, &correlation).await?
     } else {
-        may_go_out(tenant.business(), &ours, &theirs)?;
         send(&outbox, tenant.business(), asked, (ours, theirs), request, &correlation).await?
     };
     Ok(Json(AcceptedResponse { message: "Accepted", request_id: request, items: vec![item] }))
@@ -155,13 +154,6 @@ fn our_address(business: &Business, asked: &Request) -> Result<Address, ApiError
     address.ok_or_else(|| missing("business_id", json!(asked.business), said))
 }
 
-/// Whether a text can be sent from our number to theirs. Of a mail, its sender decides.
-fn may_go_out(business: &Business, ours: &Address, theirs: &Address) -> Result<(), ApiError> {
-    let (Address::Phone(from), Address::Phone(to)) = (ours, theirs) else { return Ok(()) };
-    let fits = business.may_send_from(from).and_then(|()| business.may_text(from, to));
-    fits.map_err(|unfit| missing("from_phone_number", Value::Null, &unfit.to_string()))
-}
-
 async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Result<Address, ApiError> {
     let known = outbox.store.client_view(tenant.id(), asked.client).await?.map(|view| view.client);
     let (address, said) = match asked.mail {
@@ -198,6 +190,7 @@ fn draft(asked: Request, to: Address) -> Draft {
         client: asked.client,
         provisional: false,
         to,
+        senders: Vec::new(),
         body: asked.body,
         wl_user_id: asked.wl_user_id,
         mail: asked.mail.map(Box::new),
@@ -215,7 +208,13 @@ async fn send(
 ) -> Result<AcceptedItem, ApiError> {
     let envelope = envelope(business, &asked, from);
     let channel = if asked.mail.is_some() { Channel::Email } else { Channel::Sms };
-    let outcomes = outbox.queue_messages(&envelope, vec![(0, draft(asked, to))], request, correlation).await;
+    let mut drafts = vec![(0, draft(asked, to))];
+    if channel == Channel::Sms
+        && let Err(unfit) = outbox.choose_senders(business, &mut drafts).await?
+    {
+        return Err(missing("from_phone_number", Value::Null, &unfit.to_string()));
+    }
+    let outcomes = outbox.queue_messages(&envelope, drafts, request, correlation).await;
     let accepted = outcomes
         .into_iter()
         .next()

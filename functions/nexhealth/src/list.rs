@@ -90,15 +90,14 @@ async fn messages(
     edge.store().newest_messages(tenant.id(), client, asked.messages_since, asked.messages).await
 }
 
-/// Who of them does not want texts from the number that the business usually writes from.
+/// Who of them opted out of the business's texts.
 async fn opted_out(
     edge: &Edge,
     tenant: &Tenant,
     rows: &[(ClientView, Timestamp)],
 ) -> domain::Result<HashSet<String>> {
-    let Some(sender) = tenant.business().from_phone.clone() else { return Ok(HashSet::new()) };
     let phones = rows.iter().filter_map(|(view, _)| view.client.phone.clone()).map(Address::Phone);
-    edge.store().opted_out(tenant.id(), phones, &Address::Phone(sender)).await
+    edge.store().opted_out(tenant.id(), phones).await
 }
 
 /// # Errors

@@ -33,7 +33,7 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    /// `opted_out`: they do not want texts from the number that the business usually writes from.
+    /// `opted_out`: the client opted out of the business's texts.
     pub fn new(client: &Client, opted_out: bool) -> Patient {
         let [first_name, middle_name, last_name] = client.name_parts();
         let own_fields = client.custom_fields.iter().map(|(name, value)| (name.clone(), Some(value.clone())));

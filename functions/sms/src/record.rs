@@ -99,6 +99,7 @@ fn read(
             request_id: Some(request),
             external_id,
             from_address: from.clone()?,
+            from_reason: None,
             to_address: to?,
             body: Text(body?),
             media_urls: Vec::new(),

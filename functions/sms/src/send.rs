@@ -5,16 +5,17 @@ use axum::Json;
 use axum::extract::State;
 use domain::FieldError;
 use domain::address::Address;
-use domain::business::Business;
+use domain::business::{Business, Unfit};
 use domain::draft::{Draft, Envelope};
 use domain::message::{Channel, Text};
 use domain::phone::Phone;
 use domain::segments::MAX_CHARACTERS;
 use outbox::Outbox;
+use serde_json::Value;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
-use web::{ApiResult, Call, Correlation, Speaker, Tenant};
+use web::{ApiResult, Call, Correlation, Speaker, Tenant, unprocessable};
 
 /// Messages in one call.
 const MOST: usize = 100;
@@ -32,13 +33,18 @@ pub async fn send(
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
     let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
-    let (envelope, entries) = body.read(|object| read(object, tenant.business(), speaker))?;
+    let read = |object: &Object<'_>| read(object, tenant.business(), speaker);
+    let Asked { envelope, is_named, entries } = body.read(read)?;
     let (mut refused, mut drafts) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         match entry {
             Ok(draft) => drafts.push((index, draft)),
             Err(problems) => refused.push(AcceptedItem::refused(index, &problems)),
         }
+    }
+    if !is_named && let Err(unfit) = outbox.choose_senders(tenant.business(), &mut drafts).await? {
+        let said = format!("Value error, {unfit}");
+        return Err(unprocessable(&["body", "from_phone_number"], Value::Null, said));
     }
     let waiting = envelope.waiting(outbox.store.clock().now());
     let outcomes = outbox.queue_messages(&envelope, drafts, request, &correlation).await;
@@ -49,37 +55,46 @@ pub async fn send(
 type Entries = Vec<Result<Draft, Vec<FieldError>>>;
 
 /// Everything of the request, checked.
-fn read(object: &Object<'_>, business: &Business, speaker: Speaker) -> Option<(Envelope, Entries)> {
-    let terms = Terms::read(object, speaker);
-    let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
-    let from = sender(object, business);
-    let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
-    let (from, entries) = (from?, entries?);
-    taken(object, business, &from, &entries)?;
-    let envelope = terms?.envelope(business, Address::Phone(from), media_urls);
-    Some((envelope, entries))
+struct Asked {
+    envelope: Envelope,
+    /// The caller named the number to send from, and it is in the envelope.
+    is_named: bool,
+    entries: Entries,
 }
 
-/// The number to send from: the one that is asked for, else the default of the business. Answers to it have to reach us.
-fn sender(object: &Object<'_>, business: &Business) -> Option<Phone> {
-    let asked = object.optional("from_phone_number", |value| {
+fn read(object: &Object<'_>, business: &Business, speaker: Speaker) -> Option<Asked> {
+    let terms = Terms::read(object, speaker);
+    let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
+    let is_named = object.raw("from_phone_number").is_some_and(|value| !value.is_null());
+    let from = if is_named { named(object, business) } else { any(object, business) };
+    let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
+    let (from, entries) = (from?, entries?);
+    if is_named {
+        taken(object, business, &from, &entries)?;
+    }
+    let envelope = terms?.envelope(business, Address::Phone(from), media_urls);
+    Some(Asked { envelope, is_named, entries })
+}
+
+/// The number that the caller names. Replies to it have to reach us.
+fn named(object: &Object<'_>, business: &Business) -> Option<Phone> {
+    object.optional("from_phone_number", |value| {
         let phone = phone(business.country)(value)?;
         business.may_send_from(&phone).map(|()| phone).map_err(Problem::value)
-    });
-    if object.raw("from_phone_number").is_some_and(|value| !value.is_null()) {
-        return asked;
+    })
+}
+
+/// Some number that the business may send from, for texts whose number is chosen later. Without one the request is
+/// refused here, together with its other problems.
+fn any(object: &Object<'_>, business: &Business) -> Option<Phone> {
+    let numbers = || business.phone_numbers.iter().map(|number| &number.phone);
+    let default = business.from_phone.as_ref();
+    let fit = default.into_iter().chain(numbers()).find(|phone| business.may_send_from(phone).is_ok());
+    if fit.is_none() {
+        let why = default.and_then(|phone| business.may_send_from(phone).err()).unwrap_or(Unfit::NoDefault);
+        object.refuse("from_phone_number", Problem::value(why));
     }
-    let Some(default) = &business.from_phone else {
-        object.refuse("from_phone_number", Problem::value("the business has no default number; name one"));
-        return None;
-    };
-    match business.may_send_from(default) {
-        Ok(()) => Some(default.clone()),
-        Err(unfit) => {
-            object.refuse("from_phone_number", Problem::value(unfit));
-            None
-        }
-    }
+    fit.cloned()
 }
 
 /// Whether carriers would take these texts from that number. It is the sender that is wrong when they would not, so that
@@ -109,6 +124,7 @@ fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Dra
         client: client?,
         provisional: false,
         to: Address::Phone(to?),
+        senders: Vec::new(),
         body: Text(body?),
         wl_user_id,
         mail: None,

@@ -270,6 +270,7 @@ impl Teller {
             client,
             provisional: false,
             to: address(&self.person.theirs),
+            senders: Vec::new(),
             body: Text(words.to_owned()),
             wl_user_id: None,
             mail: None,

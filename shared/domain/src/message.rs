@@ -10,6 +10,7 @@ use crate::email::Email;
 use crate::email_event::EmailEvent;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::mail::{Mail, Recipients};
+use crate::sender::FromReason;
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::voice::Call;
@@ -196,6 +197,9 @@ pub struct Message {
     pub external_id: Option<u64>,
     /// Sender address.
     pub from_address: Address,
+    /// Why it leaves from there. Only of a text that omega sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_reason: Option<FromReason>,
     /// Receiver address.
     pub to_address: Address,
     /// The words.

@@ -150,6 +150,7 @@ fn message(at: MessageRef, call: &NewCall, now: Timestamp) -> Message {
         request_id: None,
         external_id: None,
         from_address: call.from.clone(),
+        from_reason: None,
         to_address: call.to.clone(),
         body: Default::default(),
         media_urls: Vec::new(),

@@ -113,7 +113,7 @@ impl Store {
         let mut placing = Placing::begin();
         loop {
             let view = self.client_view(asked.business, asked.conversation).await?;
-            let Some(ClientView { client, conversation: Some(old) }) = view else {
+            let Some(ClientView { client, conversation: Some(old), .. }) = view else {
                 return Ok(Handled::NoConversation);
             };
             if asked.seen.is_some_and(|seen| !seen.is(&old)) {

@@ -14,7 +14,7 @@ use domain::status::Status;
 use domain::{BusinessId, Error, Result, Timestamp};
 
 use crate::clients::ClientView;
-use crate::consent::{ConsentChange, TextConsent};
+use crate::consent::{ConsentChange, Heard, TextConsent};
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::expression::Write;
 use crate::item::{encode, s, stamp, until, value};
@@ -72,15 +72,14 @@ impl Store {
             client: self.new_client_id(),
             message: self.new_message_id(),
         };
-        self.arrive(Arrival {
-            message: inbound_message(at, sms, &from, &to, now),
-            route: route.clone(),
-            client: None,
-            effect: Effect::of(Direction::Inbound, Category::Conversation, false),
-            consent,
-            name: None,
-        })
-        .await
+        let mut message = inbound_message(at, sms, &from, &to, now);
+        message.is_read = consent.is_some();
+        let effect = match consent {
+            Some(_) => Effect::CONSENT_WORD,
+            None => Effect::of(Direction::Inbound, Category::Conversation, false),
+        };
+        self.arrive(Arrival { message, route: route.clone(), client: None, effect, consent, name: None })
+            .await
     }
 
     /// Stores a message that arrives, or a call, in one transaction: the provider's id (which refuses the same one a second
@@ -114,7 +113,7 @@ impl Store {
                 && view.as_ref().is_some_and(|view| view.client.is_blocked(message.channel));
             message.is_read = was_read || is_blocked;
             let effect = match view.as_ref().and_then(|view| view.conversation.as_ref()) {
-                _ if is_blocked => Effect::NONE,
+                _ if is_blocked => Effect { opens: effect.opens, ..Effect::NONE },
                 Some(head) if message.channel == Channel::Email && !head.mail_may_reopen(now) => {
                     Effect { reopens: false, ..effect }
                 }
@@ -213,16 +212,16 @@ impl Store {
     ) -> Result<Option<ConsentChange>> {
         let said = |opted_out| keyword::parse(&sms.body.0, sms.opt_out_type.as_deref(), opted_out);
         let depends = said(true) != said(false);
-        let opted_out = depends && self.is_opted_out(route.business_id, from, to).await?;
-        let wants_out = match said(opted_out) {
-            Some(Keyword::Stop) => true,
-            Some(Keyword::Start) => false,
+        let opted_out = depends && self.is_opted_out(route.business_id, from).await?;
+        let heard = match said(opted_out) {
+            Some(Keyword::Stop) => Heard::Stop,
+            Some(Keyword::Start) => Heard::Start,
             Some(Keyword::Help) | None => return Ok(None),
         };
         Ok(Some(ConsentChange::Texts(TextConsent {
             address: from.clone(),
             sender: to.clone(),
-            opted_out: wants_out,
+            heard,
             evidence: sms.message_sid.clone(),
         })))
     }
@@ -272,6 +271,7 @@ fn inbound_message(
         request_id: None,
         external_id: None,
         from_address: from.clone(),
+        from_reason: None,
         to_address: to.clone(),
         body: sms.body.clone(),
         media_urls: sms.media_urls.clone(),

@@ -556,8 +556,8 @@ pub fn activity_place(view: &ClientView) -> Option<String> {
 
 /// When a client changed last, in their entry or their conversation.
 pub fn changed_at(view: &ClientView) -> Timestamp {
-    // What there is no conversation with changes with the entry alone.
-    view.conversation.as_ref().map_or(view.client.updated_at, |head| head.changed_at)
+    // A client without any message changes with the entry alone.
+    view.head().map_or(view.client.updated_at, |head| head.changed_at)
 }
 
 /// Where a client stands in a list by last change.

@@ -235,9 +235,9 @@ pub fn idempotency(scope: Option<BusinessId>, hash: &str) -> Key {
     }
 }
 
-/// Whether somebody opted out of texts from `sender`. `address_hash` is a keyed hash of their address.
-pub fn opt_out(business: BusinessId, address_hash: &str, sender: &Address) -> Key {
-    key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), format!("sms#{}", sender.key()))
+/// Whether somebody opted out of a business's texts. `address_hash` is a keyed hash of their address.
+pub fn opt_out(business: BusinessId, address_hash: &str) -> Key {
+    key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), "sms")
 }
 
 /// Whether mail to an address is suppressed. `address_hash` is a keyed hash of it.
@@ -437,7 +437,7 @@ mod tests {
             request_message(b, r, 3),
             idempotency(Some(b), "h"),
             idempotency(None, "h"),
-            opt_out(b, "h", &address),
+            opt_out(b, "h"),
             number(&phone),
             quarantined("+14155550101", "SM1"),
             super::address(b, &Address::Email(email.clone())),
@@ -487,7 +487,7 @@ mod tests {
                 "BIZ#0000000000001001#REQ#6f9619ff-8b86-4d01-b42d-00cf4fc964ff | REQ#0003",
                 "BIZ#0000000000001001#IDEM#h | IDEM",
                 "PLATFORM#IDEM#h | IDEM",
-                "BIZ#0000000000001001#OPTOUT#h | sms#+14155550101",
+                "BIZ#0000000000001001#OPTOUT#h | sms",
                 "NUM#+14155550101 | NUM",
                 "NUM#+14155550101 | LOST#SM1",
                 "BIZ#0000000000001001#ADDR#email#ada@example.com | ADDR",

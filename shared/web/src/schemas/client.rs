@@ -51,7 +51,7 @@ impl ClientDetails {
 
     /// The record of a client. `staff` is whoever the conversation is assigned to.
     pub fn new(view: ClientView, staff: Option<&Staff>) -> Self {
-        let ClientView { client, conversation } = view;
+        let ClientView { client, conversation, .. } = view;
         let client_name = client.display_name();
         let base = ClientDetails {
             client_id: client.client_id,
