@@ -1,5 +1,7 @@
 //! Queue texts for sending.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
@@ -8,9 +10,11 @@ use domain::address::Address;
 use domain::business::Business;
 use domain::draft::{Draft, Envelope};
 use domain::message::{Channel, Text};
-use domain::phone::Phone;
+use domain::phone::{Country, Phone};
 use domain::segments::MAX_CHARACTERS;
 use outbox::Outbox;
+use serde_json::Value;
+use store::Store;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
@@ -31,7 +35,8 @@ pub async fn send(
     State(outbox): State<Outbox>,
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
-    let (envelope, entries) = body.read(|object| read(object, tenant.business()))?;
+    let writers = writers(&outbox.store, &tenant, &body).await?;
+    let (envelope, entries) = body.read(|object| read(object, tenant.business(), &writers))?;
     let (mut refused, mut drafts) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         match entry {
@@ -47,12 +52,45 @@ pub async fn send(
 
 type Entries = Vec<Result<Draft, Vec<FieldError>>>;
 
+/// Numbers that no metadata knows, and from which a client wrote to this business: whoever wrote can be answered. One read
+/// for each such number, and none for any other.
+async fn writers(store: &Store, tenant: &Tenant, body: &JsonBody) -> ApiResult<BTreeSet<Phone>> {
+    let country = tenant.business().country;
+    let unknown = |entry: &Value| {
+        let typed = entry.get("to_phone_number")?.as_str()?;
+        let phone = Phone::from_e164(typed.trim())?;
+        Phone::parse(typed, country).is_err().then_some(phone)
+    };
+    let named = body.read(|object| Some(object.raw("messages").cloned())).ok().flatten();
+    let named = named.as_ref().and_then(Value::as_array).into_iter().flatten().take(MOST);
+    let mut writers = BTreeSet::new();
+    for phone in named.filter_map(unknown).collect::<BTreeSet<_>>() {
+        let address = Address::Phone(phone.clone());
+        if store.client_by_address(tenant.id(), &address).await?.is_some() {
+            writers.insert(phone);
+        }
+    }
+    Ok(writers)
+}
+
+/// A number that can be texted: one that there is, or one from which somebody wrote.
+fn receiver<'a>(
+    country: Country,
+    writers: &'a BTreeSet<Phone>,
+) -> impl Fn(&Value) -> Result<Phone, Problem> + 'a {
+    move |value| {
+        let writer = value.as_str().and_then(|typed| Phone::from_e164(typed.trim()));
+        phone(country)(value).or_else(|problem| writer.filter(|phone| writers.contains(phone)).ok_or(problem))
+    }
+}
+
 /// Everything of the request, checked.
-fn read(object: &Object<'_>, business: &Business) -> Option<(Envelope, Entries)> {
+fn read(object: &Object<'_>, business: &Business, writers: &BTreeSet<Phone>) -> Option<(Envelope, Entries)> {
     let terms = Terms::read(object);
     let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
     let from = sender(object, business);
-    let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
+    let entries =
+        object.each("messages", MOST, |entry| draft(entry, (business, writers), !media_urls.is_empty()));
     let (from, entries) = (from?, entries?);
     taken(object, business, &from, &entries)?;
     let envelope = terms?.envelope(business, Address::Phone(from), media_urls);
@@ -95,10 +133,14 @@ fn taken(object: &Object<'_>, business: &Business, from: &Phone, entries: &Entri
     })
 }
 
-fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Draft> {
+fn draft(
+    entry: &Object<'_>,
+    (business, writers): (&Business, &BTreeSet<Phone>),
+    has_media: bool,
+) -> Option<Draft> {
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
-    let to = entry.required("to_phone_number", phone(business.country));
+    let to = entry.required("to_phone_number", receiver(business.country, writers));
     let body = entry.required("message", text(MAX_CHARACTERS));
     if body.as_ref().is_some_and(|body| body.trim().is_empty()) && !has_media {
         entry.refuse("message", Problem::value("an empty text needs media"));

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
 use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::phone::Country;
 use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
 use store::Store;
@@ -59,8 +60,8 @@ fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
 fn opted_out(form: &Form, code: Option<u32>) -> Option<ConsentChange> {
     (code == Some(OPTED_OUT)).then_some(())?;
     Some(ConsentChange::Texts(TextConsent {
-        address: Address::from_key(form.field("To")?)?,
-        sender: Address::from_key(form.field("From")?)?,
+        address: Address::delivered(form.field("To")?, Country::default()),
+        sender: Address::delivered(form.field("From")?, Country::default()),
         opted_out: true,
         evidence: form.field("MessageSid")?.to_owned(),
     }))

@@ -121,14 +121,37 @@ impl Store {
         change: &ConsentChange,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
-        let change = match change {
-            ConsentChange::Texts(change) => change,
-            ConsentChange::Mail(change) => return self.tx_suppress(business, change, now),
-        };
+        match change {
+            ConsentChange::Texts(change) => self.tx_text_consent(business, change, now, Write::new()),
+            ConsentChange::Mail(change) => self.tx_suppress(business, change, now),
+        }
+    }
+
+    /// The same for something that was said a while ago. It fails when something was said since.
+    pub(crate) fn tx_earlier_consent_change(
+        &self,
+        business: BusinessId,
+        change: &ConsentChange,
+        said_at: Timestamp,
+    ) -> Result<TransactWriteItem> {
+        let unless_newer = Write::new().when_absent_or("changed_at", "<=", s(said_at.to_string()));
+        match change {
+            ConsentChange::Texts(change) => self.tx_text_consent(business, change, said_at, unless_newer),
+            ConsentChange::Mail(change) => self.tx_suppress(business, change, said_at),
+        }
+    }
+
+    fn tx_text_consent(
+        &self,
+        business: BusinessId,
+        change: &TextConsent,
+        now: Timestamp,
+        condition: Write,
+    ) -> Result<TransactWriteItem> {
         let mut item: Item = stamp(self.opt_out_key(business, &change.address, &change.sender)?, "Consent");
         item.insert(STATE.to_owned(), s(if change.opted_out { OPTED_OUT } else { OPTED_IN }));
         item.insert("changed_at".to_owned(), s(now.to_string()));
         item.insert("evidence".to_owned(), s(change.evidence.clone()));
-        self.tx_put(item, Write::new())
+        self.tx_put(item, condition)
     }
 }
