@@ -162,8 +162,12 @@ async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Res
             (email.map(Address::Email), "no email address is known of this client")
         }
         None => {
-            let phone = known.and_then(|client| client.phone);
-            (phone.map(Address::Phone), "no phone number is known of this client")
+            let is_nameless = known.as_ref().is_none_or(|client| client.phone_as_given.is_none());
+            let said = match is_nameless {
+                true => "no phone number is known of this client",
+                false => "the sender of this client's texts is no phone number, so that nobody can answer it",
+            };
+            (known.and_then(|client| client.phone).map(Address::Phone), said)
         }
     };
     address.ok_or_else(|| missing("client_id", json!(asked.client), said))

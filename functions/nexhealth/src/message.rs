@@ -55,8 +55,9 @@ struct Attachment {
 
 impl Attachment {
     fn of(message: &Message) -> Option<Attachment> {
-        if let Some(url) = message.media_urls.first() {
-            return Some(Attachment { url: Some(url.clone()), ..Attachment::default() });
+        if let Some(media) = message.media_urls.first() {
+            let (url, content_type) = (Some(media.url.clone()), media.content_type.clone());
+            return Some(Attachment { url, content_type, ..Attachment::default() });
         }
         let first = message.mail.as_ref()?.attachments.first()?;
         let elsewhere = first.url.as_ref().map(|url| url.0.clone());

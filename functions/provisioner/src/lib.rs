@@ -10,10 +10,12 @@ use domain::onboarding::{IdentityState, Step, StepName, Trouble};
 use domain::webhook::OF_A_NUMBER;
 use domain::{BusinessId, Error, Result};
 use outbox::Outbox;
+use queue::Queue;
 use ses::Mailer;
 use store::Store;
 use twilio::{Hook, Hooks};
 
+mod kept;
 mod mailbox;
 mod numbers;
 mod test_message;
@@ -34,6 +36,8 @@ pub struct Deps {
     pub mailer: Mailer,
     /// The way to the sender of texts.
     pub outbox: Outbox,
+    /// Mails to be received.
+    pub received: Queue,
     /// Where Twilio is to call.
     pub origins: Origins,
 }
@@ -119,9 +123,11 @@ async fn provision(deps: &Deps, id: BusinessId, correlation: &str) -> Result<()>
         numbers::set_up(deps, &mut business, &mut troubles).await;
         mailbox::set_up(deps, &mut business, &mut troubles).await?;
         test_message::send(deps, &business, &mut troubles, correlation).await?;
+        let left = kept::place(deps, &business, correlation).await?;
         business.setup.troubles = troubles.steps;
-        let later = deps.store.clock().now().plus(LATER);
-        let due = (troubles.again || waits_for_dns(&business)).then_some(later);
+        let now = deps.store.clock().now();
+        let later = (troubles.again || waits_for_dns(&business)).then_some(now.plus(LATER));
+        let due = if left { Some(now) } else { later };
         if deps.store.put_setup(&business, due).await? {
             tracing::info!(business.id = id.get(), again = troubles.again, "a business was set up");
             let unreachable = || Error::Unavailable("Twilio or SES is out of reach".into());

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
 use domain::business::Business;
+use domain::delivered::LONGEST_ADDRESS;
 use domain::job::Recording;
 use domain::message::{Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::phone::Country;
@@ -134,7 +135,11 @@ fn read(
     entries
 }
 
-/// An address a text came from or went to, in any spelling.
+/// An address a text came from or went to, in any spelling. What is no number that we know is taken as the other system
+/// has it: the text was sent or received there.
 fn address(country: Country) -> impl Fn(&Value) -> Result<Address, Problem> {
-    move |value| Address::parse_sms(&text(64)(value)?, country).map_err(Problem::value)
+    move |value| match text(LONGEST_ADDRESS)(value)? {
+        empty if !empty.contains(char::is_alphanumeric) => Err(Problem::value("the phone number is empty")),
+        address => Ok(Address::recorded(&address, country)),
+    }
 }

@@ -1,5 +1,7 @@
 //! Queue texts for sending.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
@@ -8,10 +10,11 @@ use domain::address::Address;
 use domain::business::{Business, Unfit};
 use domain::draft::{Draft, Envelope};
 use domain::message::{Channel, Text};
-use domain::phone::Phone;
+use domain::phone::{Country, Phone};
 use domain::segments::MAX_CHARACTERS;
 use outbox::Outbox;
 use serde_json::Value;
+use store::Store;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, phone, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
@@ -33,7 +36,8 @@ pub async fn send(
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
     let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
-    let read = |object: &Object<'_>| read(object, tenant.business(), speaker);
+    let writers = writers(&outbox.store, &tenant, &body).await?;
+    let read = |object: &Object<'_>| read(object, tenant.business(), &writers, speaker);
     let Asked { envelope, is_named, entries } = body.read(read)?;
     let (mut refused, mut drafts) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
@@ -54,6 +58,38 @@ pub async fn send(
 
 type Entries = Vec<Result<Draft, Vec<FieldError>>>;
 
+/// Numbers that no metadata knows, and from which a client wrote to this business: whoever wrote can be answered. One read
+/// for each such number, and none for any other.
+async fn writers(store: &Store, tenant: &Tenant, body: &JsonBody) -> ApiResult<BTreeSet<Phone>> {
+    let country = tenant.business().country;
+    let unknown = |entry: &Value| {
+        let typed = entry.get("to_phone_number")?.as_str()?;
+        let phone = Phone::from_e164(typed.trim())?;
+        Phone::parse(typed, country).is_err().then_some(phone)
+    };
+    let named = body.read(|object| Some(object.raw("messages").cloned())).ok().flatten();
+    let named = named.as_ref().and_then(Value::as_array).into_iter().flatten().take(MOST);
+    let mut writers = BTreeSet::new();
+    for phone in named.filter_map(unknown).collect::<BTreeSet<_>>() {
+        let address = Address::Phone(phone.clone());
+        if store.client_by_address(tenant.id(), &address).await?.is_some() {
+            writers.insert(phone);
+        }
+    }
+    Ok(writers)
+}
+
+/// A number that can be texted: one that there is, or one from which somebody wrote.
+fn receiver<'a>(
+    country: Country,
+    writers: &'a BTreeSet<Phone>,
+) -> impl Fn(&Value) -> Result<Phone, Problem> + 'a {
+    move |value| {
+        let writer = value.as_str().and_then(|typed| Phone::from_e164(typed.trim()));
+        phone(country)(value).or_else(|problem| writer.filter(|phone| writers.contains(phone)).ok_or(problem))
+    }
+}
+
 /// Everything of the request, checked.
 struct Asked {
     envelope: Envelope,
@@ -62,12 +98,18 @@ struct Asked {
     entries: Entries,
 }
 
-fn read(object: &Object<'_>, business: &Business, speaker: Speaker) -> Option<Asked> {
+fn read(
+    object: &Object<'_>,
+    business: &Business,
+    writers: &BTreeSet<Phone>,
+    speaker: Speaker,
+) -> Option<Asked> {
     let terms = Terms::read(object, speaker);
     let media_urls = object.list("media_urls", MOST_MEDIA, https_url);
     let is_named = object.raw("from_phone_number").is_some_and(|value| !value.is_null());
     let from = if is_named { named(object, business) } else { any(object, business) };
-    let entries = object.each("messages", MOST, |entry| draft(entry, business, !media_urls.is_empty()));
+    let entries =
+        object.each("messages", MOST, |entry| draft(entry, (business, writers), !media_urls.is_empty()));
     let (from, entries) = (from?, entries?);
     if is_named {
         taken(object, business, &from, &entries)?;
@@ -111,10 +153,14 @@ fn taken(object: &Object<'_>, business: &Business, from: &Phone, entries: &Entri
     })
 }
 
-fn draft(entry: &Object<'_>, business: &Business, has_media: bool) -> Option<Draft> {
+fn draft(
+    entry: &Object<'_>,
+    (business, writers): (&Business, &BTreeSet<Phone>),
+    has_media: bool,
+) -> Option<Draft> {
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
-    let to = entry.required("to_phone_number", phone(business.country));
+    let to = entry.required("to_phone_number", receiver(business.country, writers));
     let body = entry.required("message", text(MAX_CHARACTERS));
     if body.as_ref().is_some_and(|body| body.trim().is_empty()) && !has_media {
         entry.refuse("message", Problem::value("an empty text needs media"));

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
 use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::phone::Country;
 use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
 use store::Store;
@@ -61,8 +62,8 @@ fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
 /// What error 21610 means about a text that is not there any more: Twilio's report names the pair.
 fn refusal(form: &Form, at: MessageRef, sid: &str) -> Option<ConsentChange> {
     Some(ConsentChange::Texts(TextConsent {
-        address: Address::from_key(form.field("To")?)?,
-        sender: Address::from_key(form.field("From")?)?,
+        address: Address::delivered(form.field("To")?, Country::default()),
+        sender: Address::delivered(form.field("From")?, Country::default()),
         heard: Heard::Refusal(at.message.time()),
         evidence: sid.to_owned(),
     }))

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::inbox::Shards;
 use crate::mail::{Mail, Recipients};
-use crate::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
+use crate::message::{Category, Channel, Direction, Media, Message, MessageRef, Provider, Text, UserType};
 use crate::segments;
 use crate::sender::{FromReason, Sender};
 use crate::status::Status;
@@ -104,7 +104,7 @@ impl Draft {
             from_reason: chosen.map(|sender| sender.reason).or(named),
             to_address: self.to,
             body: self.body,
-            media_urls: envelope.media_urls.clone(),
+            media_urls: envelope.media_urls.iter().cloned().map(Media::from).collect(),
             mail: self.mail,
             call: None,
             recipients: self.recipients,

@@ -14,6 +14,7 @@ pub mod address;
 pub mod business;
 pub mod client;
 pub mod conversation;
+pub mod delivered;
 pub mod delivery;
 pub mod draft;
 pub mod email;

@@ -270,7 +270,8 @@ impl Store {
         let term = match address {
             Address::Phone(phone) => phone_term(phone.as_str()),
             Address::Email(email) => email_term(email.as_str()),
-            Address::ShortCode(_) | Address::Alphanumeric(_) => return Ok(Vec::new()),
+            Address::ShortCode(code) => phone_term(code.as_str()),
+            Address::Alphanumeric(_) | Address::Literal(_) => return Ok(Vec::new()),
         };
         let (from, to) = keys::find_exactly(&term);
         let items = self.query_all(keys::find_pk(business), (&from, &to)).await?;
@@ -291,6 +292,8 @@ impl Store {
         for item in self.batch_get(keys).await? {
             if let Profile::Here(view) = Profile::out_of(item.clone())?
                 && view.client.provisional
+                && (addresses(&view.client).contains(address)
+                    || short_code(&view.client).as_ref() == Some(address))
                 && decode::<Ties>(item)?.merging_into.is_none()
             {
                 strangers.push(view.client);
@@ -576,7 +579,8 @@ impl Store {
             old.map(ClientView::cell).as_ref(),
             Some(&cell),
         )?;
-        let Some(Client { phone, email, updated_at, .. }) = old.map(|view| &view.client) else {
+        let Some(Client { phone, phone_as_given, email, updated_at, .. }) = old.map(|view| &view.client)
+        else {
             return Ok(write);
         };
         // A first message brings a number or a mailbox without touching the entry.
@@ -584,6 +588,10 @@ impl Store {
         let write = match phone {
             Some(phone) => write.when("phone", "=", s(phone.as_str())),
             None => write.when_absent("phone"),
+        };
+        let write = match phone_as_given {
+            Some(given) => write.when("phone_as_given", "=", s(given.0.clone())),
+            None => write.when_absent("phone_as_given"),
         };
         Ok(match email {
             Some(email) => write.when("email", "=", s(email.0.clone())),
@@ -713,6 +721,13 @@ pub(crate) fn addresses(client: &Client) -> Vec<Address> {
     all
 }
 
+/// The short code that stands in place of a client's number. A name in its place is no address: many entries of a directory
+/// say "none", and are not one person.
+fn short_code(client: &Client) -> Option<Address> {
+    let given = client.phone_as_given.as_ref().filter(|_| client.phone.is_none())?;
+    Address::short_code(&given.0)
+}
+
 fn mailbox(email: &Personal) -> Option<Address> {
     Email::parse(&email.0).ok().map(Address::Email)
 }
@@ -732,7 +747,8 @@ fn named(new: &Client, changes: &ClientChanges) -> Vec<Address> {
     if !matches!(changes.other_emails, Change::Set(_)) {
         named.other_emails.clear();
     }
-    addresses(&named)
+    let code = short_code(&named).filter(|_| matches!(changes.phone_as_given, Change::Set(_)));
+    addresses(&named).into_iter().chain(code).collect()
 }
 
 /// What a search finds a mailbox by.

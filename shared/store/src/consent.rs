@@ -211,12 +211,35 @@ impl Store {
         change: &ConsentChange,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
-        let change = match change {
-            ConsentChange::Texts(change) => change,
-            ConsentChange::Mail(change) => return self.tx_suppress(business, change, now),
-        };
+        match change {
+            ConsentChange::Texts(change) => self.tx_text_consent(business, change, now, Write::new()),
+            ConsentChange::Mail(change) => self.tx_suppress(business, change, now),
+        }
+    }
+
+    /// The same for something that was said a while ago. It fails when something was said since.
+    pub(crate) fn tx_earlier_consent_change(
+        &self,
+        business: BusinessId,
+        change: &ConsentChange,
+        said_at: Timestamp,
+    ) -> Result<TransactWriteItem> {
+        let unless_newer = Write::new().when_absent_or("changed_at", "<=", s(said_at.to_string()));
+        match change {
+            ConsentChange::Texts(change) => self.tx_text_consent(business, change, said_at, unless_newer),
+            ConsentChange::Mail(change) => self.tx_suppress(business, change, said_at),
+        }
+    }
+
+    fn tx_text_consent(
+        &self,
+        business: BusinessId,
+        change: &TextConsent,
+        now: Timestamp,
+        condition: Write,
+    ) -> Result<TransactWriteItem> {
         let (sender, at) = (&change.sender, s(now.to_string()));
-        let write = Write::new()
+        let write = condition
             .stamp("Consent")
             .set("changed_at", at.clone())
             .set("evidence", s(change.evidence.clone()));

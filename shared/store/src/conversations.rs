@@ -121,7 +121,9 @@ impl Store {
                     location_id: stranger.location,
                     phone: phone_of(message.client_address()),
                     email: email_of(message.client_address()),
-                    full_name: stranger.name.map(Personal),
+                    phone_as_given: sender_of(message.client_address()),
+                    // A sender without a number is shown by what stands in its place.
+                    full_name: stranger.name.map(Personal).or_else(|| name_of(message.client_address())),
                     ..Client::unnamed(business, client, now)
                 };
                 let created = counted(self.new_client(&new, shards, &mut rest, now)?);
@@ -151,6 +153,14 @@ impl Store {
                     write = write.set("phone", s(phone.as_str()));
                     let term = crate::clients::phone_term(phone.as_str());
                     rest.push(self.tx_put_term(business, client, &term)?);
+                }
+                if view.client.phone.is_none()
+                    && view.client.phone_as_given.is_none()
+                    && let Some(sender) = sender_of(message.client_address())
+                {
+                    let term = crate::clients::phone_term(&sender.0);
+                    rest.push(self.tx_put_term(business, client, &term)?);
+                    write = write.set("phone_as_given", s(sender.0));
                 }
                 if view.client.email.is_none()
                     && !by_another(message)
@@ -380,6 +390,17 @@ fn phone_of(address: &Address) -> Option<domain::phone::Phone> {
         Address::Phone(phone) => Some(phone.clone()),
         _ => None,
     }
+}
+
+/// What stands in place of the number of a sender that has none: a short code, a name, or an address of another kind.
+fn sender_of(address: &Address) -> Option<Personal> {
+    name_of(address).filter(|_| *address != Address::anonymous())
+}
+
+/// The name of a stranger of whom no other is known. Those who withhold their number are called `Anonymous`.
+fn name_of(address: &Address) -> Option<Personal> {
+    let is_name = !matches!(address, Address::Phone(_) | Address::Email(_));
+    is_name.then(|| Personal(address.as_str().to_owned()))
 }
 
 fn email_of(address: &Address) -> Option<Personal> {

@@ -538,7 +538,8 @@ fn place(item: &Item, index: (&str, &str, &str)) -> Result<String> {
 /// is one, or else the last digits of some.
 fn search_prefixes(search: &str, country: Country) -> Vec<String> {
     if search.contains('@') {
-        return vec![format!("email#{}", begins(&fold(search)))];
+        // A sender without a number may have one as well, as `sip:alice@example.com`.
+        return ["email", "name"].map(|kind| format!("{kind}#{}", begins(&fold(search)))).into();
     }
     let digits = search.chars().filter(char::is_ascii_digit).count();
     let last_digits = digits >= 3 && !search.chars().any(char::is_alphabetic);

@@ -30,6 +30,7 @@ mod ids;
 mod inbound;
 pub mod inbox;
 mod item;
+pub mod kept;
 pub mod keys;
 mod locations;
 pub mod merging;

@@ -117,8 +117,11 @@ pub struct Attachment {
 
 /// What came with a message, in the order in which it is counted.
 fn attachments(message: &Message) -> Vec<Attachment> {
-    let media =
-        message.media_urls.iter().map(|url| Attachment { url: Some(url.clone()), ..Attachment::default() });
+    let media = message.media_urls.iter().map(|media| Attachment {
+        url: Some(media.url.clone()),
+        content_type: media.content_type.clone(),
+        ..Attachment::default()
+    });
     let of_mail = message.mail.iter().flat_map(|mail| mail.attachments.iter().enumerate());
     let of_mail = of_mail.map(|(n, attachment)| Attachment {
         content: attachment.content.as_ref().map(|content| content.0.clone()),
