@@ -20,6 +20,7 @@ mod origin;
 pub mod paging;
 pub mod read;
 pub mod schemas;
+pub mod surface;
 mod tenant;
 pub mod twilio;
 
