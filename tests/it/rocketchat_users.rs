@@ -13,7 +13,7 @@ const INFO: &str = "/api/v1/users.info";
 async fn with_staff(app: &App) -> Business<'_> {
     let studio = app.business().await;
     let owner = json!({
-        "staff_name": "Olga Owner", "staff_email": "Olga@Studio.example", "role": "owner",
+        "staff_name": "Olga Owner", "staff_email": "Olga@studio.example", "role": "owner",
         "staff_image_url": "https://pic.example/12",
     });
     studio.staff(12, owner).await;
@@ -51,7 +51,7 @@ async fn me_is_what_the_login_said_of_the_caller() {
     let olga = studio.logs_in(12).await.get(&app, "/api/v1/me").await.ok();
     let expected = json!({
         "_id": global(&studio, 12), "name": "Olga Owner",
-        "emails": [{"address": "Olga@Studio.example", "verified": false}],
+        "emails": [{"address": "Olga@studio.example", "verified": false}],
         "status": "online", "statusConnection": "online", "username": "12", "utcOffset": 0, "active": true,
         "roles": ["admin", "livechat-manager"], "settings": {"preferences": {}},
         "avatarUrl": "https://pic.example/12", "success": true,
@@ -90,7 +90,7 @@ async fn a_user_is_found_by_id_username_and_mail_address() {
     let expected = json!({
         "_id": global(&studio, 12), "createdAt": made, "type": "user", "status": "offline", "active": true,
         "name": "Olga Owner", "username": "12", "utcOffset": 0, "roles": ["admin", "livechat-manager"],
-        "emails": [{"address": "Olga@Studio.example", "verified": false}], "_updatedAt": changed,
+        "emails": [{"address": "Olga@studio.example", "verified": false}], "_updatedAt": changed,
     });
     assert_eq!(olga, expected);
     let id = global(&studio, 12);

@@ -38,17 +38,16 @@ impl<T> Envelope<T> {
 const LARGEST: usize = 5_900_000;
 
 impl<T: Serialize> Envelope<T> {
-    /// The response.
+    /// The response. `fewer` is what to ask for fewer of where it is too large.
     ///
     /// # Errors
     /// `TooLarge` for what the gateway would not let through: it writes the response as a JSON string, where a quotation
     /// mark takes two bytes.
-    pub fn response(&self) -> Answer<Response> {
+    pub fn response(&self, fewer: &str) -> Answer<Response> {
         let body = serde_json::to_vec(self).map_err(|error| Error::Internal(error.into()))?;
         let escaped = body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
         if body.len() + escaped > LARGEST {
-            let what = "the answer is larger than 6 MB: ask for fewer with per_page, or for fewer messages";
-            return Err(Error::TooLarge(what.to_owned()).into());
+            return Err(Error::TooLarge(format!("the answer is larger than 6 MB: ask for {fewer}")).into());
         }
         let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         Ok((json, body).into_response())

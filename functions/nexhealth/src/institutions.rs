@@ -107,7 +107,9 @@ pub(crate) async fn list(
     let tenant = tenant?;
     let unknown = Reader::new(given, &[]).unknown;
     let locations = edge.store().locations(tenant.id()).await?;
-    Envelope::of("Success", [Institution::new(&tenant, locations)]).counted(1, unknown).response()
+    Envelope::of("Success", [Institution::new(&tenant, locations)])
+        .counted(1, unknown)
+        .response("one location")
 }
 
 /// `GET /institutions/{id}`.
@@ -123,7 +125,7 @@ pub(crate) async fn show(
     }
     let unknown = Reader::new(given, &[]).unknown;
     let locations = edge.store().locations(tenant.id()).await?;
-    Envelope::of("Success", Institution::new(&tenant, locations)).counted(1, unknown).response()
+    Envelope::of("Success", Institution::new(&tenant, locations)).counted(1, unknown).response("one location")
 }
 
 /// The number in a path.

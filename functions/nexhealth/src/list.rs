@@ -34,7 +34,8 @@ pub(crate) async fn list(
     let asked = asked.map_err(Refused::Parameters)?;
     let (found, overview) = found::find(edge.store(), &tenant, &asked).await?;
     let shown = shown(&edge, &tenant, &asked, found.rows, &overview).await?;
-    Envelope::of("Success", shown).counted(found.count, unknown).response()
+    let fewer = "fewer conversations with per_page, or for fewer messages";
+    Envelope::of("Success", shown).counted(found.count, unknown).response(fewer)
 }
 
 /// The rows of a page as they are shown: messages and opt-outs are read at the same time.

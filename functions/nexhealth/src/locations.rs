@@ -130,7 +130,7 @@ pub(crate) async fn list(
         subdomain: business.subdomain.clone().unwrap_or_default(),
         locations: locations.into_iter().map(|location| Shown::new(business, location)).collect(),
     };
-    Envelope::of("Success", [institution]).counted(1, reader.unknown).response()
+    Envelope::of("Success", [institution]).counted(1, reader.unknown).response("one location")
 }
 
 /// `GET /locations/{id}`.
@@ -145,5 +145,7 @@ pub(crate) async fn show(
     institutions::check(&tenant, reader.text("subdomain").as_deref())?;
     let id = LocationId::new(institutions::id(&path)?).ok_or(Refused::NO_LOCATION)?;
     let location = edge.store().location(tenant.id(), id).await?.ok_or(Refused::NO_LOCATION)?;
-    Envelope::of("Success", Shown::new(tenant.business(), location)).counted(1, reader.unknown).response()
+    Envelope::of("Success", Shown::new(tenant.business(), location))
+        .counted(1, reader.unknown)
+        .response("one location")
 }

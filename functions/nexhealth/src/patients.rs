@@ -193,7 +193,7 @@ pub(crate) async fn list(
     let (views, count) = found?;
     let opted_out = OptedOut::among(store, &tenant, views.iter().map(|view| &view.client)).await?;
     let patients: Vec<Patient> = views.iter().map(|view| Patient::new(&view.client, &opted_out)).collect();
-    Envelope::of("Success", patients).counted(count, reader.unknown).response()
+    Envelope::of("Success", patients).counted(count, reader.unknown).response("fewer patients with per_page")
 }
 
 /// The patients of the page, and how many there are on all pages.
@@ -273,5 +273,7 @@ pub(crate) async fn show(
     let Some(id) = ClientId::new(institutions::id(&path)?) else { return Err(missing) };
     let Some(view) = store.client_view(tenant.id(), id).await? else { return Err(missing) };
     let opted_out = OptedOut::among(store, &tenant, std::iter::once(&view.client)).await?;
-    Envelope::of("Success", Patient::new(&view.client, &opted_out)).counted(1, reader.unknown).response()
+    Envelope::of("Success", Patient::new(&view.client, &opted_out))
+        .counted(1, reader.unknown)
+        .response("fewer patients with per_page")
 }
