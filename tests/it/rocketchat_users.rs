@@ -99,6 +99,7 @@ async fn a_user_is_found_by_id_username_and_mail_address() {
         format!("userId={id}&fields=%7B%22userRooms%22%3A1%7D"),
         format!("userId={id}&username=13"),
         "username=olga%40studio.example".to_owned(),
+        "email=Olga%40studio.example".to_owned(),
     ] {
         assert_eq!(info(&query).await.ok(), json!({"user": expected, "success": true}), "{query}");
     }

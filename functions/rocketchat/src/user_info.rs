@@ -40,8 +40,8 @@ struct UserInfo {
     updated_at: Option<Timestamp>,
 }
 
-/// `GET /api/v1/users.info`: by `userId`, else by `username`, which may be a mail address as it may when logging in. A
-/// program finds itself under the id that it shows.
+/// `GET /api/v1/users.info`: by `userId`, else by `username`, which may be a mail address as it may when logging in, else
+/// by `email`. A program finds itself under the id that it shows.
 pub(crate) async fn user_info(
     Query(asked): Query,
     tenant: Result<Tenant, ApiError>,
@@ -49,7 +49,7 @@ pub(crate) async fn user_info(
     headers: HeaderMap,
 ) -> Answer<impl IntoResponse> {
     let (store, said) = (edge.store(), |name| asked.text(name).filter(|text: &&str| !text.is_empty()));
-    let (id, username) = (said("userId"), said("username"));
+    let (id, username) = (said("userId"), said("username").or(said("email")));
     if id.is_none() && username.is_none() && said("importId").is_none() {
         return Err(names_nobody());
     }

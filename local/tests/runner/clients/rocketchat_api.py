@@ -42,6 +42,7 @@ assert (me["_id"], me["username"], me["success"]) == (chat.headers["X-User-Id"],
 assert me["emails"] == [{"address": os.environ["OMEGA_EMAIL"], "verified": False}], me
 found = chat.users_info(username=USER)["user"]
 assert found == chat.users_info(user_id=me["_id"])["user"] and found["name"] == me["name"], found
+assert found == chat.users_info(email=os.environ["OMEGA_EMAIL"])["user"], found
 refused(400, "User not found.", lambda: chat.users_info(username="nobody"))
 refused(404, "API endpoint does not exist", lambda: chat.call_api_get("rooms.get"))
 
