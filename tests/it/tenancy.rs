@@ -117,7 +117,9 @@ fn query(operation: &str, business: u64, thing: u64) -> String {
         "nexhealthListConversations" | "nexhealthListPatients" => {
             return format!("?subdomain={}&location_id={thing}", subdomain(business));
         }
-        "nexhealthGetPatient" => return format!("?subdomain={}", subdomain(business)),
+        "nexhealthGetPatient" | "nexhealthListLocations" | "nexhealthGetLocation" => {
+            return format!("?subdomain={}", subdomain(business));
+        }
         "rocketchatUserInfo" => return format!("?username={thing}"),
         "rocketchatFindVisitor" => "?email=eve@example.com",
         "updateConversationStatus" => "?status=pending",
@@ -626,7 +628,9 @@ fn refusal(somebody: &Somebody, route: &Route) -> Option<u16> {
         _ if is_platform => Some(401),
         // It is about the caller's own business, whichever that is.
         (_, Some(role))
-            if route.operation == "expireSession" || Surface::of(route.path) == Surface::RocketChat =>
+            if ["expireSession", "nexhealthListInstitutions", "nexhealthGetInstitution"]
+                .contains(&route.operation)
+                || Surface::of(route.path) == Surface::RocketChat =>
         {
             (!may(role, route.operation)).then_some(403)
         }
