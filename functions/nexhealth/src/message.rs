@@ -8,6 +8,7 @@ use domain::message::{Channel, Direction, Message, Text, UserType};
 use domain::staff::Staff;
 use domain::{ClientId, MessageId, StaffId, Timestamp};
 use serde::Serialize;
+use signature::secret;
 use web::schemas::message::object_url;
 
 use crate::zone::Zone;
@@ -27,7 +28,8 @@ pub(crate) struct Shown {
     attachment_content_type: Option<String>,
     attachment_file_size: Option<u64>,
     attachment_updated_at: Option<Timestamp>,
-    sms_msg_id: Option<String>,
+    /// Small, for clients that have 32 bits for it.
+    sms_msg_id: Option<u32>,
     sender_info: Sender,
     attachment_url: Option<String>,
     is_custom_reminder_response: bool,
@@ -102,7 +104,7 @@ impl Around<'_> {
             attachment_file_size: attachment.size,
             attachment_updated_at: attached_at,
             sender_info: self.sender(&message),
-            sms_msg_id: message.provider_message_id.filter(|_| message.channel == Channel::Sms),
+            sms_msg_id: sms_msg_id(&message),
             attachment_url: attachment.url,
             is_custom_reminder_response: false,
             created_at_with_tz,
@@ -132,6 +134,14 @@ impl Around<'_> {
         let name = self.business.business_name.clone().map(Personal);
         Sender { name, image: None, meta_type: "Institution", user_id: None }
     }
+}
+
+/// The number that stands for a text at the provider, whose id is no number: 31 bits of the hash of that id. The same text
+/// always has the same number, and two texts rarely have one number.
+fn sms_msg_id(message: &Message) -> Option<u32> {
+    let id = message.provider_message_id.as_ref().filter(|_| message.channel == Channel::Sms)?;
+    let bits = u32::from_str_radix(secret::digest(id).get(..8)?, 16).ok()?;
+    Some(bits >> 1)
 }
 
 /// The member of the staff who wrote a message, if one did.

@@ -21,6 +21,7 @@ pub mod paging;
 pub mod read;
 pub mod schemas;
 mod speaker;
+pub mod surface;
 mod tenant;
 pub mod twilio;
 
