@@ -149,7 +149,7 @@ impl Functions {
                 outbox: around.outbox("provisioner")?,
                 origins: provisioner::Origins {
                     public: twilio.public_base_url.clone(),
-                    voice: twilio.public_base_url.clone(),
+                    voice: Some(twilio.public_base_url.clone()),
                     fallback: around.fallback_base_url.to_owned(),
                 },
             },
