@@ -168,6 +168,7 @@ impl Template {
     ///
     /// # Errors
     /// When a function is in no folder.
+    #[cfg(test)]
     pub fn variables(&self) -> Result<Vec<(String, String)>, Error> {
         let mut all = Vec::new();
         for (id, properties) in self.of_type("AWS::Serverless::Function") {

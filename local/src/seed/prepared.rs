@@ -20,7 +20,7 @@ use crate::Error;
 
 const PREPARED: &str = include_str!("prepared.jsonl");
 /// What is written last: a location, without which the inbox is not complete.
-const LAST: &str = "LOCATION#0000000000000003";
+const LAST: &str = "LOC#0000000000000003";
 /// The most items of one request.
 const BATCH: usize = 25;
 /// How many requests are on their way at the same time.
