@@ -56,7 +56,8 @@ async fn nothing_accepted_is_lost(after: Option<Duration>) {
     let mailbox = format!("{}/fake/raw", first.word("ses_url"));
     let http = reqwest::Client::new();
     for n in 0..EACH {
-        let record = json!({"category": "conversation", "sender_type": "staff", "messages": [
+        let record = json!({"category": "conversation", "sender_type": "staff",
+                            "from_phone_number": local::seed::NUMBER, "messages": [
             {"client_id": 7, "to_phone_number": "+14155550123", "message": format!("record {n}")}]});
         assert_eq!(first.call(Method::POST, "/sms/record", record).await.0, 200);
         let mail = format!(
