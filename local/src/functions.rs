@@ -150,7 +150,7 @@ impl Functions {
                 received: around.queue(Source::EmailEvents),
                 origins: provisioner::Origins {
                     public: twilio.public_base_url.clone(),
-                    voice: twilio.public_base_url.clone(),
+                    voice: Some(twilio.public_base_url.clone()),
                     fallback: around.fallback_base_url.to_owned(),
                 },
             },

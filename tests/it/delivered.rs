@@ -58,7 +58,7 @@ impl Business<'_> {
     }
 
     /// The rows of a list for a search.
-    async fn found(&self, list: &str, search: &str) -> Vec<Value> {
+    async fn rows_found(&self, list: &str, search: &str) -> Vec<Value> {
         let request = self.request(reqwest::Method::GET, &format!("/{list}")).query(&[("search", search)]);
         let body = send(request).await.ok();
         body["items"].as_array().unwrap_or_else(|| panic!("{body}")).clone()
@@ -105,7 +105,7 @@ async fn any_sender_is_a_client_of_its_own_who_is_shown_and_found() {
         assert_eq!(client["client_name"], name);
         assert_eq!(client["unread_messages_count"], 1, "{from}");
         for list in ["conversations", "clients"] {
-            let rows = studio.found(list, search).await;
+            let rows = studio.rows_found(list, search).await;
             let ids: Vec<&Value> = rows.iter().map(|row| &row["client_id"]).collect();
             assert!(ids.contains(&&message["client_id"]), "{list}: {search}: {rows:?}");
         }
@@ -186,8 +186,7 @@ async fn stop_of_a_sender_without_a_number_is_stored() {
         assert_eq!(studio.delivered(&format!("SM{n}"), from, "stop").await, 200);
         let business = domain::BusinessId::new(studio.id).unwrap();
         let address = domain::address::Address::delivered(from, Default::default());
-        let ours = domain::address::Address::delivered(&studio.number, Default::default());
-        assert!(app.local.sender().store.is_opted_out(business, &address, &ours).await.unwrap(), "{from}");
+        assert!(app.local.sender().store.is_opted_out(business, &address).await.unwrap(), "{from}");
     }
 }
 
@@ -414,8 +413,8 @@ async fn short_code_becomes_the_client_whom_the_directory_names_with_it() {
     studio.put(&format!("/clients/{stranger}"), json!({"client_name": "Bank"})).await.ok();
     let client = studio.client(stranger).await;
     assert_eq!((&client["client_name"], &client["client_phone_number"]), (&json!("Bank"), &json!("68849")));
-    assert_eq!(studio.found("clients", "68849").await.len(), 1);
-    assert_eq!(studio.found("clients", "bank").await.len(), 1);
+    assert_eq!(studio.rows_found("clients", "68849").await.len(), 1);
+    assert_eq!(studio.rows_found("clients", "bank").await.len(), 1);
     studio.delivered("SM2", "68849", "Your code is 5678").await;
     assert_eq!(studio.client(stranger).await["messages_count"].as_u64().unwrap_or(2), 2);
 }
@@ -429,7 +428,7 @@ async fn erased_sender_without_a_number_is_a_stranger_again() {
     let erased = send(studio.request(reqwest::Method::DELETE, &format!("/clients/{client}"))).await;
     assert_eq!(erased.status, 202);
     app.sweep().await;
-    assert_eq!(studio.found("clients", "sip:alice@example.com").await, Vec::<Value>::new());
+    assert_eq!(studio.rows_found("clients", "sip:alice@example.com").await, Vec::<Value>::new());
     studio.delivered("SM2", "sip:alice@example.com", "Hello again").await;
     let messages = studio.every_message().await;
     assert_eq!(messages.len(), 1);

@@ -47,8 +47,8 @@ pub struct Deps {
 pub struct Origins {
     /// Of the webhooks.
     pub public: String,
-    /// Of what is asked about calls.
-    pub voice: String,
+    /// Of what is asked about calls. `None` where omega takes no calls: each number keeps what is set for them.
+    pub voice: Option<String>,
     /// Of the fallback.
     pub fallback: String,
 }
@@ -60,8 +60,13 @@ impl Origins {
         Hooks {
             sms: Hook::post(format!("{public}/omega/twilio/sms/reply{OF_A_NUMBER}")),
             sms_fallback: Hook::post(format!("{fallback}/omega/twilio/sms/reply")),
-            voice: Hook::post(format!("{voice}/omega/voice-calls/twiml{OF_A_NUMBER}")),
-            voice_status: Hook::post(format!("{public}/omega/twilio/voice/status{OF_A_NUMBER}")),
+            voice: voice
+                .as_ref()
+                .map(|voice| Hook::post(format!("{voice}/omega/voice-calls/twiml{OF_A_NUMBER}"))),
+            // Without the other it would make a missed call of each call that somebody else answered.
+            voice_status: voice
+                .as_ref()
+                .map(|_| Hook::post(format!("{public}/omega/twilio/voice/status{OF_A_NUMBER}"))),
         }
     }
 }
@@ -141,4 +146,25 @@ async fn provision(deps: &Deps, id: BusinessId, correlation: &str) -> Result<()>
 fn waits_for_dns(business: &Business) -> bool {
     let identity = business.setup.identity.as_ref();
     identity.is_some_and(|identity| identity.state == IdentityState::Pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hooks(voice: Option<&str>) -> Hooks {
+        let [public, fallback] =
+            ["https://hooks.example.com", "https://fallback.example.com"].map(str::to_owned);
+        Origins { public, voice: voice.map(str::to_owned), fallback }.hooks()
+    }
+
+    #[test]
+    fn a_number_is_sent_to_omega_for_calls_only_where_omega_takes_calls() {
+        let without = hooks(None);
+        assert_eq!((without.voice, without.voice_status), (None, None));
+        let with = hooks(Some("https://api.example.com"));
+        let url = |hook: Option<Hook>| hook.map(|hook| hook.url).unwrap_or_default();
+        assert!(url(with.voice).starts_with("https://api.example.com/omega/voice-calls/twiml#"));
+        assert!(url(with.voice_status).starts_with("https://hooks.example.com/omega/twilio/voice/status#"));
+    }
 }

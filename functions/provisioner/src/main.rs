@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     };
     let received = Queue::new(&sqs, config.required("EMAIL_EVENTS_QUEUE_URL"));
     let (public, fallback) = (config.origin("PUBLIC_BASE_URL"), config.origin("FALLBACK_BASE_URL"));
-    let voice = config.optional("VOICE_BASE_URL").unwrap_or_else(|| public.clone());
+    let voice = config.optional("VOICE_BASE_URL");
     let origins = Origins { public, voice, fallback };
     let twilio = twilio::Client::new(twilio::Config {
         api_url: config.optional("TWILIO_API_URL").unwrap_or_else(|| "https://api.twilio.com".to_owned()),

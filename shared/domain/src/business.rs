@@ -53,7 +53,7 @@ pub enum Registration {
     Registered,
     /// It was refused.
     Rejected,
-    /// It needs none: a toll-free number or a short code, which are verified elsewhere, or one outside the United States.
+    /// It needs none: a toll-free number, which is verified elsewhere, or one outside the United States.
     Exempt,
 }
 

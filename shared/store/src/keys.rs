@@ -555,7 +555,7 @@ mod tests {
                 provider_message(Provider::Postmark, &long),
                 event(at, &long),
                 super::address(b, &sender),
-                opt_out(b, &"f".repeat(64), &sender),
+                opt_out(b, &"f".repeat(64)),
                 quarantined(&sender, &long),
                 number_of(&sender),
             ];
