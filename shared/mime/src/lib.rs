@@ -8,11 +8,17 @@
 
 mod automated;
 mod build;
+mod charset;
+mod encoded_word;
+mod html;
 mod line;
+mod parameters;
 mod read;
 mod transfer;
 mod tree;
 
+#[cfg(test)]
+mod damaged;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

@@ -8,8 +8,9 @@ use domain::mail::{Automated, MOST_REFERENCES};
 use mail_parser::{Addr, HeaderName, Message};
 
 use crate::automated::automated;
+use crate::html::text_of_html;
 use crate::line::{cut_off, id, one_line, some_line};
-use crate::tree::{as_text, content, cut, parsed, readable};
+use crate::tree::{content, cut, parsed, readable};
 
 /// How much of a header is read. Those of real mails are a tenth of it at most.
 const LONGEST_HEADER: usize = 256 * 1024;
@@ -90,7 +91,7 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
 
     let content = content(&fields.0, body);
     let text = content.text.filter(|text| content.html.is_none() || !text.trim().is_empty());
-    let text = text.or_else(|| content.html.as_deref().map(as_text));
+    let text = text.or_else(|| content.html.as_deref().map(text_of_html));
     Some(Incoming {
         message_id: fields.ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to: fields.ids(HeaderName::InReplyTo).into_iter().take(MOST_REFERENCES).collect(),
