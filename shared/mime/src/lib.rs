@@ -23,6 +23,8 @@ mod damaged;
 mod fixtures;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod shapes;
 
 pub use build::{Mailbox, Outgoing, Part, build, encoded_len};
 pub use read::{Incoming, IncomingPart, Sender, body_of, read};
