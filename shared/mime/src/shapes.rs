@@ -5,9 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding;
+use serde_json::Value;
 
 use crate::read;
 
@@ -345,11 +349,15 @@ fn quoted_printable(content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Every fifth shape: 5 divides no number of choices, so that every choice meets every other.
+fn shapes() -> Vec<Shape> {
+    let all = CHARSETS.len() * WRAPPED.len() * STRUCTURES.len() * NAMES.len() * DAMAGE.len();
+    (0..all).step_by(5).filter_map(Shape::number).collect()
+}
+
 #[test]
 fn mails_of_every_shape_are_read_as_they_were_meant() {
-    let all = CHARSETS.len() * WRAPPED.len() * STRUCTURES.len() * NAMES.len() * DAMAGE.len();
-    // Every fifth of them: 5 divides no number of choices, so that every choice meets every other.
-    let shapes: Vec<Shape> = (0..all).step_by(5).filter_map(Shape::number).collect();
+    let shapes = shapes();
     assert!(shapes.len() > 3_000, "{}", shapes.len());
     for shape in shapes {
         let mail = read(&shape.raw(), None).unwrap();
@@ -362,6 +370,68 @@ fn mails_of_every_shape_are_read_as_they_were_meant() {
             if shape.structure != Structure::NamedText {
                 assert_eq!(file.content, b"%PDF-1.4", "content of {shape:?}");
             }
+        }
+    }
+}
+
+/// What Python's `email` package reads of some mails; `None` where there is no Python.
+fn python_reads(mails: &[Vec<u8>]) -> Option<Vec<Value>> {
+    let script = include_str!("python_email.py");
+    let python =
+        Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut python = match python {
+        Ok(python) => python,
+        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("python3: {error}"),
+        Err(error) => {
+            println!("LEFT OUT: the comparison with Python's email package: {error}");
+            return None;
+        }
+    };
+    let mut input = python.stdin.take().unwrap();
+    let wire: Vec<u8> =
+        mails.iter().flat_map(|mail| [format!("{}\n", mail.len()).as_bytes(), mail].concat()).collect();
+    let writer = std::thread::spawn(move || input.write_all(&wire));
+    let output = python.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    Some(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[test]
+fn undamaged_mails_are_read_as_python_reads_them() {
+    // Python takes a raw name in UTF-8 for what it is on the wire.
+    let is_comparable = |name: Name| !matches!(name, Name::Raw | Name::RawOnTheNextLine);
+    // And it reads each piece on its own, so that a character cut over two of them is lost.
+    let is_cut = |shape: &Shape| shape.bytes(shape.words).len() != shape.words.chars().count();
+    let shapes = shapes().into_iter().filter(|shape| {
+        matches!(shape.damage, Damage::None | Damage::TextAround) && is_comparable(shape.name)
+    });
+    let shapes: Vec<Shape> = shapes.collect();
+    assert!(shapes.len() > 500, "{}", shapes.len());
+    let mails: Vec<Vec<u8>> = shapes.iter().map(Shape::raw).collect();
+    let Some(theirs) = python_reads(&mails) else { return };
+    assert_eq!(theirs.len(), shapes.len());
+    for ((shape, raw), theirs) in shapes.iter().zip(&mails).zip(&theirs) {
+        let ours = read(raw, None).unwrap();
+        let from = ours.from.unwrap();
+        if !is_cut(shape) {
+            assert_eq!(theirs["subject"], ours.subject, "subject of {shape:?}");
+        }
+        assert_eq!(theirs["name"], from.name.unwrap_or_default(), "writer of {shape:?}");
+        assert_eq!(theirs["address"], from.email.as_str(), "address of {shape:?}");
+        if let Some(text) = theirs["text"].as_str() {
+            assert_eq!(text.replace("\r\n", "\n").trim_end(), ours.text, "text of {shape:?}");
+        }
+        let has_whole_name = !matches!(shape.name, Name::EncodedQCut | Name::ExtendedCut) || !is_cut(shape);
+        if matches!(shape.structure, Structure::WithFile | Structure::Nested) && has_whole_name {
+            let files: Vec<Option<String>> =
+                ours.attachments.iter().map(|file| file.filename.clone()).collect();
+            assert_eq!(
+                theirs["files"].as_array().unwrap().last().unwrap().as_str(),
+                files.last().unwrap().as_deref(),
+                "file of {shape:?}"
+            );
         }
     }
 }
