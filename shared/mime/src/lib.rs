@@ -13,6 +13,7 @@ mod encoded_word;
 mod html;
 mod line;
 mod parameters;
+mod quote;
 mod read;
 mod transfer;
 mod tree;
