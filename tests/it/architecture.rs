@@ -395,7 +395,13 @@ fn only_keys_rs_makes_keys() {
     let home_text = read(home);
     let kinds: BTreeSet<&str> = home_text.split('"').filter_map(kind).collect();
     assert!(kinds.len() > 5, "keys look different now: change this test");
+    // The prepared inbox is a file of stored items: whoever loads it finds two of them by their keys.
+    let reads_items =
+        |path: &Path| path.starts_with("local/src/seed/prepared") || path.ends_with("prepared.rs");
     for (path, text) in ["functions", "shared", "local/src", "bench"].into_iter().flat_map(sources) {
+        if reads_items(&path) {
+            continue;
+        }
         let made = text.split('"').filter_map(kind).find(|kind| path != home && kinds.contains(kind));
         assert_eq!(made, None, "{} makes a key", path.display());
     }
@@ -541,7 +547,12 @@ async fn every_route_is_answered() {
         let status = answer.status();
         let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
         // A route may not find what it was asked for, such as a link.
-        let fallback = status == StatusCode::METHOD_NOT_ALLOWED || &body[..] == br#"{"detail":"Not Found"}"#;
+        let no_route = [
+            &br#"{"detail":"Not Found"}"#[..],
+            br#"{"success":false,"error":"API endpoint does not exist"}"#,
+            br#"{"code":false,"description":"Not Found","data":{},"error":["Not Found"]}"#,
+        ];
+        let fallback = status == StatusCode::METHOD_NOT_ALLOWED || no_route.contains(&&body[..]);
         assert!(!fallback, "{} {}: {status}", route.method, route.path);
     }
 }

@@ -17,12 +17,10 @@ use fastrand::Rng;
 use super::words::{
     CAMPAIGN, DAYS, LABELS, NOTES, REMINDER, STRANGERS, TALKS, TIMES, TONGUES, Talk, Tongue, Who,
 };
-use super::{NUMBER, OTHER_NUMBER};
+use super::{GUIDE, NUMBER, OTHER_NUMBER};
 
 /// How many people the directory of the demo business knows.
 pub const PEOPLE: usize = 210;
-/// The member of the staff in whose name the tour is taken.
-pub const GUIDE: u64 = 7;
 
 /// What makes it the same every time.
 const SEED: u64 = 1001;
@@ -162,7 +160,7 @@ fn locations() -> Vec<(LocationId, LocationChanges)> {
     ]
 }
 
-fn staff() -> Vec<(StaffId, StaffChanges)> {
+pub(super) fn staff() -> Vec<(StaffId, StaffChanges)> {
     let member = |(number, name, role): (u64, &str, Role)| {
         let first = fold(name.split(' ').next().unwrap_or_default());
         let changes = StaffChanges {
@@ -238,7 +236,13 @@ fn person(rng: &mut Rng, place: usize, people: usize) -> Person {
     let share = (place * place) as f64 / (people * people) as f64;
     let last = FRESH + LONGEST.mul_f64(share) + MINUTE * rng.u32(0..15);
     let writes = place % 30 != 29;
-    let steps = if writes { steps(rng, tongue, given, last) } else { Vec::new() };
+    let mut steps = if writes { steps(rng, tongue, given, last) } else { Vec::new() };
+    if location == Some(2) {
+        // Number 11 works at the first location only.
+        let others =
+            steps.iter_mut().filter(|step| matches!(step.what, What::Assign(staff) if staff.get() == 11));
+        others.for_each(|step| step.what = What::Assign(id(GUIDE)));
+    }
     Person { entry: Some((client, entry)), theirs, ours: ours(location), steps }
 }
 
