@@ -6,14 +6,15 @@ use std::time::Instant;
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tracing::Instrument;
 
-use crate::access;
 use crate::read::LARGEST_BODY;
+use crate::{Edge, access, cors};
 
 /// The id of a call: `X-Request-Id` as the caller sent it, or one of ours. It is on the answer, on every log line and
 /// on every job the call causes.
@@ -24,10 +25,20 @@ const HEADER: &str = "x-request-id";
 
 /// A function's routes, ready to be served.
 pub fn app(routes: Router) -> Router {
+    finish(routes, nothing_here)
+}
+
+/// The same for the function that the gateway sends every request to that matches no route: preflights of all paths
+/// reach it.
+pub fn catch_all(routes: Router, edge: Edge) -> Router {
+    finish(routes, move |request: Request| cors::unrouted(edge, request))
+}
+
+fn finish<T: 'static>(routes: Router, unrouted: impl Handler<T, ()>) -> Router {
     routes
         .layer(middleware::from_fn(note_route))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(nothing_here)
+        .fallback(unrouted.clone())
+        .method_not_allowed_fallback(unrouted)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(correlate))
 }
@@ -89,7 +100,7 @@ fn is_sane(id: &str) -> bool {
 
 /// 405 with the methods that exist, where only the method is wrong; else 404. Answered from the table of all routes,
 /// so that it is right in whichever function the call ends up.
-async fn nothing_here(request: Request) -> Response {
+pub(crate) async fn nothing_here(request: Request) -> Response {
     let methods = access::methods_of(request.uri().path());
     if methods.is_empty() {
         return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))).into_response();
