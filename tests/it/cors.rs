@@ -11,6 +11,7 @@ use tower::ServiceExt as _;
 use web::access::{Access, ROUTES};
 
 use crate::app::{Answered, App, Business, send};
+use crate::architecture::TEMPLATE;
 
 const ADA: &str = "+14155550123";
 const INBOX: &str = "https://inbox.studio.example";
@@ -349,6 +350,16 @@ async fn what_is_not_for_pages_answers_as_it_did() {
         let answer = preflight(&app, INBOX, &Method::GET, path).await;
         assert!(answer.status == 404 && says_nothing(&answer), "{path}");
     }
+}
+
+/// With a configuration of its own the gateway would answer preflights for all businesses alike.
+#[test]
+fn the_gateway_leaves_preflights_to_the_functions() {
+    let api = &TEMPLATE["Resources"]["HttpApi"];
+    assert_eq!(api["Type"], "AWS::Serverless::HttpApi");
+    assert!(api["Properties"]["CorsConfiguration"].is_null());
+    let options = ROUTES.iter().find(|route| route.method == Method::OPTIONS);
+    assert!(options.is_none(), "{options:?} would keep preflights from the catch-all");
 }
 
 /// The gateway sends what matches none of its routes to `health`; a function URL leads to the function itself.
