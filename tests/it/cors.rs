@@ -195,8 +195,8 @@ async fn every_path_of_a_business_answers_a_preflight_with_its_methods() {
             assert!(answer.status == 204 && says_nothing(&answer), "{path}: {answer:?}");
         }
     }
-    let no_business = preflight(&app, INBOX, &Method::GET, "/omega/businesses/x/clients").await;
-    assert!(no_business.status == 405 && says_nothing(&no_business));
+    let not_an_id = preflight(&app, INBOX, &Method::GET, "/omega/businesses/x/clients").await;
+    assert!(not_an_id.status == 405 && says_nothing(&not_an_id));
 }
 
 #[tokio::test]
@@ -209,6 +209,7 @@ async fn a_refusal_can_be_read_by_a_page_of_an_allowed_origin_and_by_no_other() 
     let elsewhere = format!("/omega/businesses/{}/clients", stranger.id);
     let session = studio.session(12).await;
     let cookie = format!("session={session}");
+    let message = format!("{path}/messages/77");
     let keys = format!("{path}/api-keys");
     let notes = format!("{path}/conversations/7/notes");
     let process = "/omega/messages/process".to_owned();
@@ -219,7 +220,7 @@ async fn a_refusal_can_be_read_by_a_page_of_an_allowed_origin_and_by_no_other() 
         (403, Method::GET, &elsewhere, vec![("x-api-key", &studio.key)]),
         (403, Method::GET, &keys, vec![("x-api-key", &session)]),
         (403, Method::POST, &notes, cross_site.to_vec()),
-        (404, Method::GET, &clients, vec![("x-api-key", &studio.key)]),
+        (404, Method::GET, &message, vec![("x-api-key", &studio.key)]),
         (405, Method::PATCH, &clients, vec![("x-api-key", &studio.key)]),
         (422, Method::POST, &process, vec![("x-api-key", &studio.key)]),
     ];
@@ -329,7 +330,7 @@ async fn a_preflight_while_the_table_is_away_fails_as_unavailable() {
 }
 
 #[tokio::test]
-async fn what_is_not_for_pages_answers_as_it_did() {
+async fn paths_that_are_not_for_pages_refuse_a_preflight_with_405() {
     let app = App::start().await;
     let studio = studio(&app).await;
     for route in ROUTES {

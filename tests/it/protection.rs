@@ -1,4 +1,4 @@
-//! What protects a response on its way, and the cookies of a session.
+//! The headers that protect every response, and the two cookies of a session.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::{Answered, App, Business, send};
 
 #[tokio::test]
-async fn every_response_is_kept_by_nobody_guessed_by_nobody_and_asked_for_encrypted() {
+async fn every_response_has_the_headers_that_protect_it() {
     let app = App::start().await;
     let studio = app.business().await;
     let fallback = format!("{}/omega/twilio/sms/reply", app.local.fallback_url);
