@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tracing::Instrument;
 
-use crate::access;
 use crate::read::LARGEST_BODY;
 use crate::surface::Surface;
+use crate::{Edge, access, cors};
 
 /// The id of a call: `X-Request-Id` as the caller sent it, or one of ours. It is on the answer, on every log line and
 /// on every job the call causes.
@@ -23,10 +24,20 @@ const HEADER: &str = "x-request-id";
 
 /// A function's routes, ready to be served.
 pub fn app(routes: Router) -> Router {
+    finish(routes, nothing_here)
+}
+
+/// The same for the function that the gateway sends every request to that matches no route: preflights of all paths
+/// reach it.
+pub fn catch_all(routes: Router, edge: Edge) -> Router {
+    finish(routes, move |request: Request| cors::unrouted(edge, request))
+}
+
+fn finish<T: 'static>(routes: Router, unrouted: impl Handler<T, ()>) -> Router {
     routes
         .layer(middleware::from_fn(note_route))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(nothing_here)
+        .fallback(unrouted.clone())
+        .method_not_allowed_fallback(unrouted)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(correlate))
 }
@@ -88,7 +99,7 @@ fn is_sane(id: &str) -> bool {
 
 /// A request that no route takes, refused as the interface refuses that its path belongs to. Answered from the table of
 /// all routes, so that it is right in whichever function the request ends up.
-async fn nothing_here(request: Request) -> Response {
+pub(crate) async fn nothing_here(request: Request) -> Response {
     let path = request.uri().path();
     Surface::of(path).no_route(&access::methods_of(path))
 }
