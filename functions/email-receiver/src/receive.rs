@@ -224,6 +224,7 @@ fn message(
         staff_id: None,
         wl_user_id: None,
         request_id: None,
+        listed: None,
         external_id: None,
         from_address: Address::Email(from.email.clone()),
         to_address: Address::Email(mailbox),

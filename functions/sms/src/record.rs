@@ -34,9 +34,12 @@ pub async fn record(
     let now = outbox.store.clock().now();
     let entries = body.read(|object| read(object, tenant.business(), request, now))?;
     let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
-    let place = |(index, entry): (usize, Result<Recording, _>)| Some(Recording { index, ..entry.ok()? });
-    let recordings =
-        entries.into_iter().enumerate().filter_map(place).map(|one| Recorded::Whole(Box::new(one))).collect();
+    let count = entries.len();
+    let recordings = entries.into_iter().enumerate().filter_map(|(index, entry)| {
+        let recording: Recording = entry.ok()?;
+        Some(Recorded::Whole(Box::new(recording.listed(index, count))))
+    });
+    let recordings = recordings.collect();
     outbox.queue_recordings(recordings, &correlation).await?;
     Ok(Json(AcceptedResponse { message: "Queued for recording", request_id: request, items }))
 }
@@ -91,6 +94,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             staff_id,
             wl_user_id,
             request_id: Some(request),
+            listed: None,
             external_id,
             from_address: from.clone()?,
             to_address: to?,

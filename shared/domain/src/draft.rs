@@ -94,6 +94,7 @@ impl Draft {
             staff_id: envelope.staff_id,
             wl_user_id: self.wl_user_id,
             request_id: Some(request),
+            listed: None,
             external_id: None,
             from_address: envelope.from.clone(),
             to_address: self.to,

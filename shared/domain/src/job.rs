@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::Effect;
 use crate::id::BusinessId;
 use crate::inbox::Shards;
-use crate::message::{Channel, Message, MessageRef, Provider, Text};
+use crate::message::{Channel, Listed, Message, MessageRef, Provider, Text};
+use crate::place::Rank;
 use crate::time::Timestamp;
 
 /// The version that producers write.
@@ -112,6 +113,15 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// The recording at its place in a list of so many entries.
+    pub fn listed(mut self, index: usize, of: usize) -> Recording {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.index = index;
+        self.message.listed =
+            Some(Listed { index: count(index), rest: count(of.saturating_sub(index + 1)) });
+        self
+    }
+
     /// What storing it does to its conversation.
     pub fn effect(&self) -> Effect {
         Effect::of(self.message.direction, self.message.category, self.historical)
@@ -168,13 +178,14 @@ impl Job {
         Job { v: VERSION, request: request.into(), work }
     }
 
-    /// The message whose turn it is, for jobs that go in the order of their messages: those to one client.
-    pub fn in_turn(&self) -> Option<MessageRef> {
+    /// The message whose turn it is, and its rank among those of the same id, for jobs that go in the order of their
+    /// messages: those of one client.
+    pub fn in_turn(&self) -> Option<(MessageRef, Option<Rank>)> {
         match &self.work {
-            Work::SendSms { message, .. } | Work::SendEmail { message, .. } => Some(*message),
+            Work::SendSms { message, .. } | Work::SendEmail { message, .. } => Some((*message, None)),
+            Work::Record(recording) => Some((recording.message.at, Some(recording.message.rank()))),
             Work::CheckSms { .. }
             | Work::BackfillInbound {}
-            | Work::Record(_)
             | Work::RecordStored { .. }
             | Work::ReceiveSms(_)
             | Work::ReceiveEmail(_)

@@ -10,6 +10,7 @@ use crate::email::Email;
 use crate::email_event::EmailEvent;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::mail::{Mail, Recipients};
+use crate::place::Rank;
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::voice::Call;
@@ -191,6 +192,9 @@ pub struct Message {
     /// The call that queued or recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+    /// Its place in the list of that call, for messages recorded from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Listed>,
     /// The caller's own id of it, for messages recorded from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<u64>,
@@ -268,7 +272,27 @@ pub struct Message {
     pub provider_metadata: Option<Metadata>,
 }
 
+/// The place of a message in the list of the request that recorded it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Its place, from 0.
+    pub index: u32,
+    /// How many entries follow it.
+    pub rest: u32,
+}
+
 impl Message {
+    /// What decides its order among messages of the same time.
+    pub fn rank(&self) -> Rank {
+        let listed = self.listed.unwrap_or_default();
+        Rank {
+            accepted_at: self.created_at,
+            request: self.request_id,
+            index: listed.index,
+            rest: listed.rest,
+        }
+    }
+
     /// The client's address: the receiver of what goes out, the sender of what came in.
     pub fn client_address(&self) -> &Address {
         match self.direction {

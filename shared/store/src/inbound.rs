@@ -270,6 +270,7 @@ fn inbound_message(
         staff_id: None,
         wl_user_id: None,
         request_id: None,
+        listed: None,
         external_id: None,
         from_address: from.clone(),
         to_address: to.clone(),
