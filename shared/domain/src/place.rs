@@ -11,9 +11,11 @@
 use crate::id::{ClientId, MessageId, RequestId};
 use crate::time::Timestamp;
 
-/// What decides between messages of the same time: the smaller one stands first.
+/// What orders the messages of a conversation: the smaller one stands first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
+    /// The time that gives it its place: when it was sent or received elsewhere, or else when omega took it.
+    pub time: Timestamp,
     /// When omega took the message.
     pub accepted_at: Timestamp,
     /// The request that brought it. Two requests of one millisecond have no order that anybody could see, so their ids
@@ -25,7 +27,10 @@ pub struct Rank {
     pub rest: u32,
 }
 
-/// A message of the same conversation and millisecond that is stored already.
+/// How far behind a time its messages are looked for, in milliseconds: more than fit into one go on behind it.
+pub const REACH_MS: i64 = 1_000;
+
+/// A message of the same conversation that is stored already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Neighbour {
     /// Its id.
@@ -42,18 +47,13 @@ const SPREAD: u64 = 1024;
 /// The usual distance between two messages of a list.
 const STEP: u64 = 4;
 
-/// The id of a message of `time`, between its neighbours: those of its conversation in the same millisecond, by id.
+/// The id of a message between its neighbours: those of its conversation from its millisecond on, as far as
+/// [`REACH_MS`], by id.
 ///
 /// `taken` says how many times such an id was refused because another conversation of the business had it; each time the
 /// next id is another one. Without room between two neighbours, or in the millisecond, the id is the next one behind.
-pub fn place(
-    time: Timestamp,
-    client: ClientId,
-    mine: Rank,
-    neighbours: &[Neighbour],
-    taken: u32,
-) -> MessageId {
-    let first: MessageId = MessageId::at(time, 0);
+pub fn place(client: ClientId, mine: Rank, neighbours: &[Neighbour], taken: u32) -> MessageId {
+    let first: MessageId = MessageId::at(mine.time, 0);
     let end = first.get() + (1 << 12);
     let behind = neighbours.iter().rposition(|other| other.rank <= mine).map_or(0, |at| at + 1);
     let before = behind.checked_sub(1).and_then(|at| neighbours.get(at));
@@ -132,6 +132,7 @@ mod tests {
     /// A rank of request number `request`, which was accepted so many milliseconds after noon.
     fn rank(request: u32, index: u32, of: u32) -> Rank {
         Rank {
+            time: noon(),
             accepted_at: Timestamp::from_millis(noon().as_millis() + i64::from(request)),
             request: Some(RequestId(uuid::Uuid::from_u128(u128::from(request) + 1))),
             index,
@@ -143,7 +144,7 @@ mod tests {
     fn stored(arriving: &[Rank]) -> Vec<Neighbour> {
         let mut all: Vec<Neighbour> = Vec::new();
         for rank in arriving {
-            let id = place(noon(), client(), *rank, &all, 0);
+            let id = place(client(), *rank, &all, 0);
             assert!(all.iter().all(|other| other.id != id), "{id} is taken");
             all.push(Neighbour { id, rank: *rank });
             all.sort_by_key(|one| one.id);
@@ -176,17 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn later_time_stands_behind_an_earlier_one_that_was_accepted_later() {
+        let after = Rank { time: noon().plus(std::time::Duration::from_millis(1)), ..rank(0, 0, 1) };
+        let mut all = stored(&(1..400).map(|request| rank(request, 0, 1)).collect::<Vec<_>>());
+        let last = all[398].id;
+        let id = place(client(), after, &all, 0);
+        assert!(id > last && id.time() >= after.time);
+        all.push(Neighbour { id, rank: after });
+        assert!(place(client(), rank(500, 0, 1), &all, 0) < id || last.next() == id);
+    }
+
+    #[test]
     fn id_that_another_conversation_has_is_not_chosen_again() {
-        let ids: Vec<MessageId> =
-            (0..12).map(|taken| place(noon(), client(), rank(0, 0, 1), &[], taken)).collect();
+        let ids: Vec<MessageId> = (0..12).map(|taken| place(client(), rank(0, 0, 1), &[], taken)).collect();
         assert!(ids.is_sorted_by(|one, next| one < next));
         let between = [
             Neighbour { id: MessageId::at(noon(), 10), rank: rank(0, 0, 1) },
             Neighbour { id: MessageId::at(noon(), 15), rank: rank(2, 0, 1) },
         ];
-        let mut ids: Vec<u64> = (0..4)
-            .map(|taken| place(noon(), client(), rank(1, 0, 1), &between, taken).get() & 4095)
-            .collect();
+        let mut ids: Vec<u64> =
+            (0..4).map(|taken| place(client(), rank(1, 0, 1), &between, taken).get() & 4095).collect();
         ids.sort_unstable();
         assert_eq!(ids, [11, 12, 13, 14]);
     }

@@ -39,7 +39,9 @@ where
         let id = message.message_id.unwrap_or_default();
         match read(message.body.as_deref().unwrap_or_default()) {
             Ok(job) => match job.in_turn() {
-                Some((at, _)) => in_turn.entry((at.business, at.client)).or_default().push(Record { id, job }),
+                Some((at, _)) => {
+                    in_turn.entry((at.business, at.client)).or_default().push(Record { id, job })
+                }
                 None => at_once.push(vec![Record { id, job }]),
             },
             Err(error) => {
@@ -169,7 +171,7 @@ mod tests {
         event.records = [3, 1, 2].map(|n| record(&n.to_string(), &send_job(n))).into();
         let order = std::sync::Mutex::new(Vec::new());
         run(event, async |job: Job| {
-            let message = job.in_turn().unwrap().message.get();
+            let message = job.in_turn().unwrap().0.message.get();
             order.lock().unwrap().push(("begins", message));
             tokio::task::yield_now().await;
             order.lock().unwrap().push(("ends", message));

@@ -2,16 +2,22 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::conversation::Effect;
+use domain::delivery::Failure;
 use domain::inbox::Shards;
 use domain::job::{LONGEST_DELAY, Recording};
-use domain::message::{Channel, Message, MessageRef};
+use domain::message::{Channel, Listed, Message, MessageRef};
+use domain::place::{Neighbour, REACH_MS, Rank, place};
+use domain::sender::Sender;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
+use futures_util::future::try_join;
+use serde::Deserialize;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::clients::{ClientView, being_erased};
+use crate::consent::Objection;
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::counts::kind;
 use crate::expression::Write;
@@ -76,8 +82,12 @@ pub enum Accepted {
     Stored(MessageId),
     /// The same one was stored before, under this id: a repeated call.
     AlreadyStored(MessageId),
-    /// The client opted out of texts from this sender. Nothing is stored.
+    /// The client opted out of texts, or mail to them is suppressed. Nothing is stored.
     OptedOut,
+    /// Twilio blocks texts from this sender to the client, since then. Nothing is stored.
+    SenderBlocked(Timestamp),
+    /// Twilio blocks texts to the client from every number that the text could leave from. Nothing is stored.
+    NoSenderLeft,
 }
 
 impl Accepted {
@@ -85,7 +95,17 @@ impl Accepted {
     pub fn id(&self) -> Option<MessageId> {
         match self {
             Accepted::Stored(id) | Accepted::AlreadyStored(id) => Some(*id),
-            Accepted::OptedOut => None,
+            Accepted::OptedOut | Accepted::SenderBlocked(_) | Accepted::NoSenderLeft => None,
+        }
+    }
+
+    /// Why it is not stored, if it is not.
+    pub fn refusal(&self, channel: Channel) -> Option<Failure> {
+        match self {
+            Accepted::Stored(_) | Accepted::AlreadyStored(_) => None,
+            Accepted::OptedOut => Some(Failure::unwanted(channel)),
+            Accepted::SenderBlocked(since) => Some(Failure::sender_blocked(*since)),
+            Accepted::NoSenderLeft => Some(Failure::no_sender_left()),
         }
     }
 }
@@ -108,12 +128,16 @@ impl Store {
     /// The first message to a client takes one transaction more: the first one finds out that there is none. The id in
     /// `message` is a proposal: when another message of the conversation took a larger one first, a larger one is
     /// chosen, so that ids go up in the order of acceptance. `provisional` says that the id of a new client is ours.
+    ///
+    /// A text whose sender nobody named comes with the numbers it may leave from, the first of which is in `message`. A
+    /// number that Twilio blocks for the client is passed over.
     pub async fn accept(
         &self,
         message: &mut Message,
         request: RequestId,
         index: usize,
         (shards, provisional): (Shards, bool),
+        senders: &[Sender],
     ) -> Result<Accepted> {
         let effect = Effect::of(message.direction, message.category, false);
         let mut head = Head::Usual;
@@ -140,7 +164,24 @@ impl Store {
                 return Ok(Accepted::AlreadyStored(message_in(&stored)?));
             }
             if refused.failed(4) {
-                return Ok(Accepted::OptedOut);
+                let item = refused.item(4);
+                let since = match Store::objection_of(message, item.as_ref()) {
+                    Objection::Unwanted => return Ok(Accepted::OptedOut),
+                    Objection::Blocked(since) => since,
+                };
+                let free = |sender: &&Sender| {
+                    item.as_ref().is_none_or(|item| Objection::of(item, &sender.address).is_none())
+                };
+                match senders.iter().find(free) {
+                    Some(sender) => {
+                        message.from_address = sender.address.clone();
+                        message.from_reason = Some(sender.reason);
+                    }
+                    None if senders.is_empty() => return Ok(Accepted::SenderBlocked(since)),
+                    None => return Ok(Accepted::NoSenderLeft),
+                }
+                placing.after_a_look().await?;
+                continue;
             }
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {
@@ -171,16 +212,16 @@ impl Store {
         let mut taken = 0;
         loop {
             let (business, client) = (message.at.business, message.at.client);
-            let (view, neighbours) = try_join(
-                self.client_view(business, client),
-                self.neighbours(business, client, recording.order_at),
-            )
-            .await?;
+            let rank = Rank { time: recording.order_at, ..message.rank() };
+            let (view, neighbours) =
+                try_join(self.client_view(business, client), self.neighbours(business, client, rank.time))
+                    .await?;
             if let Some(moved) = view.as_ref().map(|view| view.client.client_id).filter(|is| *is != client) {
                 message.at.client = moved;
+                placing.after_a_look().await?;
                 continue;
             }
-            message.at.message = place(recording.order_at, client, message.rank(), &neighbours, taken);
+            message.at.message = place(client, rank, &neighbours, taken);
             let (order, head) = Store::seen(view, message.at);
             let at = message.at;
             let stranger = Stranger::default();
@@ -245,7 +286,7 @@ impl Store {
         }
     }
 
-    /// The messages and notes of a conversation in one millisecond, by id.
+    /// The messages and notes of a conversation from a time on, by id, as far as [`place`] looks.
     async fn neighbours(
         &self,
         business: BusinessId,
@@ -253,7 +294,8 @@ impl Store {
         time: Timestamp,
     ) -> Result<Vec<Neighbour>> {
         let key = |id: MessageId| keys::message(MessageRef { business, client, message: id });
-        let (from, to) = (key(MessageId::at(time, 0)), key(MessageId::at(time, u16::MAX)));
+        let end = Timestamp::from_millis(time.as_millis() + REACH_MS);
+        let (from, to) = (key(MessageId::at(time, 0)), key(MessageId::at(end, u16::MAX)));
         let items = self.query_all(from.pk, (&from.sk, &to.sk)).await?;
         items.into_iter().map(|item| decode::<Placed>(item).map(Neighbour::from)).collect()
     }
@@ -269,7 +311,7 @@ impl Store {
 
     /// What to assume of a conversation that was just seen, and where message `at` stands in it.
     fn seen(view: Option<ClientView>, at: MessageRef) -> (Order, Head) {
-        let shown = view.as_ref().and_then(|view| view.conversation.as_ref()?.last_message_id);
+        let shown = view.as_ref().and_then(|view| view.head()?.last_message_id);
         let order = if shown.is_some_and(|shown| shown >= at.message) { Order::Hidden } else { Order::Shown };
         (order, Head::Seen(view.map(Box::new)))
     }
@@ -404,6 +446,8 @@ struct Placed {
     message_id: MessageId,
     created_at: Timestamp,
     #[serde(default)]
+    sent_at: Option<String>,
+    #[serde(default)]
     request_id: Option<RequestId>,
     #[serde(default)]
     listed: Option<Listed>,
@@ -411,9 +455,12 @@ struct Placed {
 
 impl From<Placed> for Neighbour {
     fn from(stored: Placed) -> Neighbour {
-        let listed = stored.listed.unwrap_or_default();
-        let (accepted_at, request) = (stored.created_at, stored.request_id);
-        let rank = Rank { accepted_at, request, index: listed.index, rest: listed.rest };
-        Neighbour { id: stored.message_id, rank }
+        let id = stored.message_id;
+        let accepted_at = stored.created_at;
+        // The id of what was not recorded is its time.
+        let sent_at = stored.sent_at.as_deref().and_then(Timestamp::parse).filter(|at| *at <= accepted_at);
+        let time = if stored.listed.is_some() { sent_at.unwrap_or(accepted_at) } else { id.time() };
+        let Listed { index, rest } = stored.listed.unwrap_or_default();
+        Neighbour { id, rank: Rank { time, accepted_at, request: stored.request_id, index, rest } }
     }
 }
