@@ -57,6 +57,7 @@ mod process;
 mod rate_limits;
 mod read_marks;
 mod record;
+mod recorded_order;
 mod recounting;
 mod retries;
 mod rocketchat_blocking;

@@ -274,6 +274,7 @@ fn inbound_message(
         staff_id: None,
         wl_user_id: None,
         request_id: None,
+        listed: None,
         external_id: None,
         from_address: from.clone(),
         from_reason: None,
