@@ -60,6 +60,7 @@ mod protection;
 mod rate_limits;
 mod read_marks;
 mod record;
+mod recorded_order;
 mod recounting;
 mod retries;
 mod rocketchat_blocking;

@@ -33,6 +33,7 @@ pub mod message;
 pub mod note;
 pub mod onboarding;
 pub mod phone;
+pub mod place;
 pub mod rooms;
 pub mod search;
 pub mod segments;
