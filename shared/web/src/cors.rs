@@ -34,13 +34,20 @@ const MOST: usize = 1_000;
 
 /// The allowed origins that a process has read.
 #[derive(Debug, Default)]
-pub(crate) struct Origins(Mutex<HashMap<BusinessId, (Timestamp, Arc<[String]>)>>);
+pub(crate) struct Origins(Mutex<HashMap<BusinessId, Read>>);
+
+/// The allowed origins of a business, and when they were read.
+#[derive(Debug)]
+struct Read {
+    at: Timestamp,
+    origins: Arc<[String]>,
+}
 
 impl Origins {
     fn get(&self, business: BusinessId, now: Timestamp) -> Option<Arc<[String]>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, origins) = known.get(&business)?;
-        (now >= *read_at && now.since(*read_at) < TRUST).then(|| origins.clone())
+        let read = known.get(&business)?;
+        (now >= read.at && now.since(read.at) < TRUST).then(|| read.origins.clone())
     }
 
     fn put(&self, business: BusinessId, now: Timestamp, origins: Arc<[String]>) {
@@ -48,7 +55,7 @@ impl Origins {
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(business, (now, origins));
+        known.insert(business, Read { at: now, origins });
     }
 }
 
