@@ -351,7 +351,7 @@ async fn what_staff_decide_is_a_read_and_a_transaction() {
         "label?label=vip",
         &format!("status?status=snoozed&snoozed_until={until}"),
         "status?status=open",
-        "assign",
+        "assign?staff_id=",
     ] {
         let path = format!("/conversations/7/{path}");
         assert_eq!(costs(&app, studio.act(&path)).await, once, "{path}");

@@ -44,6 +44,7 @@ pub mod status;
 pub mod threading;
 pub mod time;
 pub mod unsubscribe;
+pub mod visible;
 pub mod visitor;
 pub mod voice;
 pub mod webhook;
