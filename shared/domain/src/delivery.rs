@@ -171,7 +171,13 @@ pub fn retry_after(
     let scheduled = match failure.class {
         ErrorClass::Throttle if tries.throttled < THROTTLED_TRIES => {
             let full = Duration::from_secs(2 << tries.throttled.min(9)).min(Duration::from_secs(900));
-            full.mul_f64(0.5 + 0.5 * jitter)
+            // The sender's daily limit ends at midnight Pacific time: asking hourly covers a day in any season.
+            let daily = failure.code.as_deref() == Some("30023");
+            if daily {
+                Duration::from_secs(3600).mul_f64(1.0 + 0.2 * jitter)
+            } else {
+                full.mul_f64(0.5 + 0.5 * jitter)
+            }
         }
         ErrorClass::Transient if tries.retries < MAX_RETRIES => {
             if failure.code.as_deref() == Some(SOFT_BOUNCE) {
