@@ -10,14 +10,14 @@ use crate::Error;
 pub const HELP: &str = "\
 The whole of omega on this machine, with stand-ins for DynamoDB, SQS, S3, SES and Twilio.
 
-Usage: omega [--port N] [--data DIR] [--ready-file FILE] [--empty]
+Usage: omega [--port N] [--data DIR] [--ready-file FILE] [--env-file FILE] [--empty]
 
   --port N           Port of the API on 127.0.0.1, 3000 if not given, any free one if 0. The stand-in for Twilio and
                      the other servers take the ports after it where these are free.
   --data DIR         Keeps table, queues, objects and keys in DIR. Without it all is forgotten at the end.
   --ready-file FILE  Writes addresses and keys as JSON to FILE once everything answers.
-  --empty            Leaves the inbox of the demo business empty. Otherwise some 200 conversations are filled in: the
-                     newest in the first two seconds, the rest meanwhile.
+  --env-file FILE    Writes the environment variables of every function to FILE, for cargo lambda watch --env-file.
+  --empty            Leaves the inbox of the demo business empty. Otherwise it has some 200 conversations.
   -h, --help         Prints this.
 
 Environment:
@@ -37,7 +37,7 @@ The log goes to the standard error stream, one JSON object a line. Ctrl-C stops.
 ";
 
 /// What the command line says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Args {
     /// The port of the API.
     pub port: u16,
@@ -45,6 +45,8 @@ pub struct Args {
     pub data: Option<PathBuf>,
     /// What to write once everything answers.
     pub ready_file: Option<PathBuf>,
+    /// Where to write what functions find in their environment.
+    pub env_file: Option<PathBuf>,
     /// Nothing is to have happened in the demo business.
     pub empty: bool,
     /// Only the help is asked for.
@@ -61,12 +63,13 @@ impl Args {
     }
 
     fn read(mut parser: lexopt::Parser) -> Result<Args, Error> {
-        let mut args = Args { port: 3000, data: None, ready_file: None, empty: false, help: false };
+        let mut args = Args { port: 3000, ..Args::default() };
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("port") => args.port = parser.value()?.parse()?,
                 Long("data") => args.data = Some(parser.value()?.into()),
                 Long("ready-file") => args.ready_file = Some(parser.value()?.into()),
+                Long("env-file") => args.env_file = Some(parser.value()?.into()),
                 Long("empty") => args.empty = true,
                 Short('h') | Long("help") => args.help = true,
                 Short(_) | Long(_) | Value(_) => return Err(argument.unexpected().into()),
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn all_is_optional() {
-        let none = Args { port: 3000, data: None, ready_file: None, empty: false, help: false };
+        let none = Args { port: 3000, ..Args::default() };
         assert_eq!(read(&[]).unwrap(), none);
         let args = read(&["--port", "0", "--data=there", "--ready-file", "r.json", "--empty"]).unwrap();
         assert_eq!((args.port, args.data.unwrap(), args.empty), (0, PathBuf::from("there"), true));

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Error;
 
@@ -26,6 +25,9 @@ pub struct Keys {
     /// The key of the demo business. It is shown once, so it cannot be asked for again.
     #[serde(default)]
     pub api_key: Option<String>,
+    /// When the inbox of the demo business was filled. No secret, but what happened in it is told from this time.
+    #[serde(default)]
+    pub inbox_at: Option<String>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -35,19 +37,34 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Data {
-    /// Opens the directory, and makes it if need be.
+    /// Opens the directory, and makes it if need be. Nobody but its owner can read what the runner keeps there, whoever
+    /// made the directory and its files.
     ///
     /// # Errors
-    /// When it cannot be made, or another runner holds it.
+    /// When it cannot be made or closed to others, or another runner holds it.
     pub fn open(directory: &Path) -> Result<Data, Error> {
         let trouble = |error: &dyn std::fmt::Display| format!("{}: {error}", directory.display());
-        if !directory.exists() {
-            fs::create_dir_all(directory).map_err(|error| trouble(&error))?;
-            only_for_us(directory).map_err(|error| trouble(&error))?;
-        }
+        fs::create_dir_all(directory).map_err(|error| trouble(&error))?;
+        only_for_owner(directory).map_err(|error| trouble(&error))?;
         let lock = File::create(directory.join("lock")).map_err(|error| trouble(&error))?;
         lock.try_lock().map_err(|_| trouble(&"in use by another runner"))?;
-        Ok(Data { directory: directory.to_owned(), _lock: lock })
+        let data = Data { directory: directory.to_owned(), _lock: lock };
+        data.close_to_others().map_err(|error| trouble(&error))?;
+        Ok(data)
+    }
+
+    /// The directory may be one that has other things in it: only what the runner keeps is touched.
+    fn close_to_others(&self) -> io::Result<()> {
+        // SQLite makes its other files with the permissions of this one.
+        OpenOptions::new().append(true).create(true).open(self.database())?;
+        let kept = ["lock", "omega.db", "omega.db-wal", "omega.db-shm", "omega.db-journal", "keys.json"];
+        for path in kept.map(|name| self.directory.join(name)).into_iter().chain([self.queues()]) {
+            if path.exists() {
+                only_for_owner(&path)?;
+            }
+        }
+        fs::create_dir_all(self.objects())?;
+        all_only_for_owner(&self.objects())
     }
 
     /// Where the table is.
@@ -76,20 +93,9 @@ impl Data {
         Ok(write_private(&self.directory.join("keys.json"), &serde_json::to_vec_pretty(keys)?)?)
     }
 
-    /// The queues as they were.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn queues(&self) -> Result<Option<Value>, Error> {
-        self.read("queues.json")
-    }
-
-    /// Keeps the queues.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub fn keep_queues(&self, queues: &Value) -> Result<(), Error> {
-        Ok(write_private(&self.directory.join("queues.json"), &serde_json::to_vec(queues)?)?)
+    /// Where the queues are.
+    pub fn queues(&self) -> PathBuf {
+        self.directory.join("queues.jsonl")
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
@@ -121,13 +127,28 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::rename(new, path)
 }
 
+fn all_only_for_owner(directory: &Path) -> io::Result<()> {
+    only_for_owner(directory)?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            all_only_for_owner(&entry.path())?;
+        } else {
+            only_for_owner(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
-fn only_for_us(directory: &Path) -> io::Result<()> {
-    fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+fn only_for_owner(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = if path.is_dir() { 0o700 } else { 0o600 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn only_for_us(_: &Path) -> io::Result<()> {
+fn only_for_owner(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -135,13 +156,37 @@ fn only_for_us(_: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn an_existing_directory_is_closed_to_others_and_what_is_not_ours_is_left_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("data");
+        fs::create_dir_all(directory.join("objects/bucket")).unwrap();
+        let ours = ["omega.db", "omega.db-wal", "keys.json", "queues.jsonl", "objects/bucket/mail"];
+        for name in ours.into_iter().chain(["notes.txt"]) {
+            fs::write(directory.join(name), "{}").unwrap();
+            fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        let _data = Data::open(&directory).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for name in ours {
+            assert_eq!(mode(&directory.join(name)), 0o600, "{name}");
+        }
+        for folder in [directory.clone(), directory.join("objects"), directory.join("objects/bucket")] {
+            assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+        }
+        assert_eq!(mode(&directory.join("notes.txt")), 0o644);
+    }
+
     #[test]
     fn a_directory_has_one_runner_and_keeps_its_secrets_private() {
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("data");
         let data = Data::open(&directory).unwrap();
         assert!(Data::open(&directory).unwrap_err().to_string().contains("another runner"));
-        data.keep_keys(&Keys { platform_key: Some("a".to_owned()), api_key: None }).unwrap();
+        data.keep_keys(&Keys { platform_key: Some("a".to_owned()), ..Keys::default() }).unwrap();
         #[cfg(unix)]
         {
             let mode = |path: &Path| {

@@ -147,9 +147,10 @@ impl Functions {
                 twilio: around.twilio_client(),
                 mailer: Mailer::new(around.ses, ses::Settings::default()),
                 outbox: around.outbox("provisioner")?,
+                received: around.queue(Source::EmailEvents),
                 origins: provisioner::Origins {
                     public: twilio.public_base_url.clone(),
-                    voice: twilio.public_base_url.clone(),
+                    voice: Some(twilio.public_base_url.clone()),
                     fallback: around.fallback_base_url.to_owned(),
                 },
             },

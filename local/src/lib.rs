@@ -6,6 +6,7 @@
 
 pub mod args;
 mod data;
+pub mod environment;
 pub mod fake_ses;
 pub mod fake_twilio;
 mod functions;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use axum::Router;
-use domain::Clock;
+use domain::{Clock, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -138,21 +139,15 @@ impl std::fmt::Debug for Local {
 }
 
 impl Local {
-    /// Ends: takes nothing more off the queues, waits a moment for what is under way, and keeps what is to be kept.
-    ///
-    /// # Errors
-    /// When the queues cannot be written.
-    pub async fn stop(mut self) -> Result<(), Error> {
+    /// Ends: takes nothing more off the queues, and waits a moment for what is under way. What is to be kept is kept
+    /// already.
+    pub async fn stop(mut self) {
         self.stopping.send_replace(true);
         let all = async { while self.polls.join_next().await.is_some() {} };
         if tokio::time::timeout(LONGEST_STOP, all).await.is_err() {
             tracing::warn!("some batches are still under way; their messages come again");
         }
         self.servers.shutdown().await;
-        match &self.data {
-            Some(data) => data.keep_queues(&self.sqs.save()),
-            None => Ok(()),
-        }
     }
 
     /// Works until nothing more is due now: no queue has anything to offer, and the stand-ins of the providers have
@@ -246,10 +241,19 @@ impl Local {
 
     fn keep_api_key(&self, api_key: &str) -> Result<(), Error> {
         let Some(data) = &self.data else { return Ok(()) };
-        data.keep_keys(&Keys {
-            api_key: Some(api_key.to_owned()),
-            platform_key: Some(self.platform_key.clone()),
-        })
+        data.keep_keys(&Keys { api_key: Some(api_key.to_owned()), ..data.keys()? })
+    }
+
+    /// When the inbox of the demo business is filled: now, or at the earlier start that began it.
+    fn keep_inbox_time(&self) -> Result<Timestamp, Error> {
+        let now = self.clock.now();
+        let Some(data) = &self.data else { return Ok(now) };
+        let keys = data.keys()?;
+        if let Some(kept) = keys.inbox_at.as_deref().and_then(Timestamp::parse) {
+            return Ok(kept);
+        }
+        data.keep_keys(&Keys { inbox_at: Some(now.to_string()), ..keys })?;
+        Ok(now)
     }
 }
 

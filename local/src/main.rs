@@ -3,21 +3,19 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use domain::error::with_causes;
 use local::args::{self, Args};
 use local::ready::Ready;
-use local::{Error, Local, Options, TwilioAccount, seed, tour};
-use tokio::task::JoinSet;
+use local::{Error, Local, Options, TwilioAccount, environment, seed, tour};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
-/// How long the start waits for the inbox of the demo business. The rest of it is filled in meanwhile.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 #[tokio::main]
 async fn main() -> ExitCode {
+    // What is written holds names, texts and keys: the data directory, the ready file, the environment file.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     // The embedded engine warns of every condition that fails, and that is how most of our writes ask a question.
     let is_ours =
         |line: &Metadata<'_>| *line.level() == Level::ERROR || !line.target().starts_with("dynoxide");
@@ -40,7 +38,7 @@ async fn run() -> Result<(), Error> {
     // Listened to from the start, so that an early Ctrl-C ends in order as well.
     let stop = stop_signal()?;
     // One that a killed runner left behind would be taken for ours.
-    args.ready_file.as_deref().map(forget);
+    [&args.ready_file, &args.env_file].into_iter().flatten().for_each(|path| forget(path));
     let local = Local::start(Options {
         port: args.port,
         data: args.data,
@@ -51,11 +49,12 @@ async fn run() -> Result<(), Error> {
     })
     .await?;
     let api_key = seed::demo(&local).await?;
-    let mut filling = JoinSet::new();
-    if !args.empty {
-        filling.spawn(fill(seed::inbox(&local, seed::PEOPLE)));
-        // Most of what a first look shows is there by then, and all of it where the machine is quick.
-        let _ = tokio::time::timeout(PATIENCE, filling.join_next()).await;
+    match args.empty {
+        true => seed::guide(&local, &api_key).await?,
+        false => seed::inbox(&local).await?,
+    }
+    if let Some(path) = &args.env_file {
+        environment::write(&local, path)?;
     }
     let ready = Ready::new(&local, &api_key, !args.empty);
     if let Some(path) = &args.ready_file {
@@ -64,16 +63,9 @@ async fn run() -> Result<(), Error> {
     say(&greeting(&ready));
     stop.await;
     say("\nStopping.\n");
-    args.ready_file.as_deref().map(forget);
-    filling.shutdown().await;
-    local.stop().await
-}
-
-/// What could not be filled in is filled in by the next start: no reason to end.
-async fn fill(inbox: impl Future<Output = Result<(), Error>>) {
-    if let Err(error) = inbox.await {
-        tracing::error!(error = with_causes(&*error), "the inbox of the demo business is not complete");
-    }
+    [&args.ready_file, &args.env_file].into_iter().flatten().for_each(|path| forget(path));
+    local.stop().await;
+    Ok(())
 }
 
 /// Standard output may be closed, by `head` for one: that is no reason to end.
@@ -104,7 +96,7 @@ fn greeting(ready: &Ready) -> String {
     text
 }
 
-/// A ready file of a runner that is not there would mislead.
+/// Addresses of a runner that is not there would mislead.
 fn forget(path: &Path) {
     let _ = std::fs::remove_file(path);
 }

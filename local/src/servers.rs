@@ -134,7 +134,9 @@ pub(crate) fn fake_ses(storage: &Storage, sqs: &Sqs, queue: &str, now: Now) -> F
             Box::pin(std::future::ready(put))
         }),
         events: Arc::new(move |json| {
-            sqs.put(&queue, &json);
+            if let Err(error) = sqs.put(&queue, &json) {
+                tracing::error!(error = error.to_string(), "what SES published is not kept");
+            }
             Box::pin(std::future::ready(()))
         }),
     })

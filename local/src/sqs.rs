@@ -2,14 +2,18 @@
 //!
 //! Standard queues with delay, visibility, retention, long poll, batches, attributes and redrive to a
 //! dead-letter queue. Time comes from a [`Now`], so a test moves it by hand; a long poll waits in real time
-//! and looks at that clock every 50 ms. Not there: FIFO queues, tags, policies, move tasks, the checksum of
+//! and looks at that clock every 50 ms. With a file behind them ([`Sqs::open`]), queues survive a kill of the runner:
+//! what a request changed is written before it is answered. Not there: FIFO queues, tags, policies, move tasks, the checksum of
 //! message attributes, the pause between two purges.
 
+mod journal;
 mod messages;
 mod protocol;
 mod queues;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -22,6 +26,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use crate::wire::{Now, locked};
+use journal::Journal;
 use protocol::{Refusal, batch, queue_name};
 
 const ACCOUNT: &str = "000000000000";
@@ -73,19 +78,46 @@ pub struct Sqs(Arc<Inner>);
 
 struct Inner {
     now: Now,
-    queues: Mutex<Queues>,
+    state: Mutex<Broker>,
     /// Rings when a message may have become visible.
     arrivals: Notify,
 }
 
 type Queues = BTreeMap<String, Queue>;
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
+struct Broker {
+    queues: Queues,
+    /// Where the queues are kept, if they are.
+    journal: Option<Journal>,
+}
+
+impl Broker {
+    /// Keeps what changed.
+    fn keep(&mut self) -> io::Result<()> {
+        match &mut self.journal {
+            Some(journal) => journal.keep(&mut self.queues),
+            None => Ok(self.queues.values_mut().for_each(|queue| queue.changes = Changes::default())),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Queue {
     options: QueueOptions,
     /// The number of the next message. Messages are offered in this order.
     next: u64,
     messages: BTreeMap<u64, Message>,
+    /// What is not kept yet.
+    changes: Changes,
+}
+
+/// What changed in a queue since it was last kept.
+#[derive(Default)]
+struct Changes {
+    settings: bool,
+    /// The numbers of messages that came, changed or went.
+    messages: BTreeSet<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,16 +148,35 @@ impl Message {
 impl Queue {
     fn add(&mut self, message: Message) {
         self.messages.insert(self.next, message);
+        self.changes.messages.insert(self.next);
         self.next += 1;
+    }
+
+    /// Takes a message out, for good or to move it.
+    fn remove(&mut self, key: u64) -> Option<Message> {
+        self.changes.messages.insert(key);
+        self.messages.remove(&key)
+    }
+
+    /// A message that is about to change.
+    fn change(&mut self, key: u64) -> Option<&mut Message> {
+        self.changes.messages.insert(key);
+        self.messages.get_mut(&key)
+    }
+
+    fn set_options(&mut self, options: QueueOptions) {
+        self.changes.settings |= self.options != options;
+        self.options = options;
     }
 
     fn expire(&mut self, now: i64) {
         let kept_ms = i64::from(self.options.retention_s) * 1000;
-        while let Some(oldest) = self.messages.first_entry() {
-            if oldest.get().sent_at + kept_ms > now {
+        while let Some((key, oldest)) = self.messages.first_key_value() {
+            let key = *key;
+            if oldest.sent_at + kept_ms > now {
                 break;
             }
-            oldest.remove();
+            self.remove(key);
         }
     }
 
@@ -155,22 +206,36 @@ pub fn router(state: Sqs) -> Router {
 }
 
 impl Sqs {
-    /// No queues yet.
+    /// No queues yet, and none that outlives this process.
     pub fn new(now: Now) -> Sqs {
-        Sqs(Arc::new(Inner { now, queues: Mutex::default(), arrivals: Notify::new() }))
+        Sqs(Arc::new(Inner { now, state: Mutex::default(), arrivals: Notify::new() }))
+    }
+
+    /// The queues that are kept in a file. What was received before and not deleted is offered again at once.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn open(now: Now, path: &Path) -> io::Result<Sqs> {
+        let (journal, queues) = Journal::open(path)?;
+        let state = Mutex::new(Broker { queues, journal: Some(journal) });
+        Ok(Sqs(Arc::new(Inner { now, state, arrivals: Notify::new() })))
     }
 
     /// Creates the queue, or gives an existing one these settings. Its dead-letter queue is created if it is
     /// missing, with the longest retention there is.
-    pub fn create_queue(&self, name: &str, options: QueueOptions) {
-        let mut queues = locked(&self.0.queues);
-        if let Some((dead_letters, _)) = &options.max_receive {
-            queues.entry(dead_letters.clone()).or_insert_with(|| Queue {
-                options: QueueOptions { retention_s: 1_209_600, ..QueueOptions::default() },
-                ..Queue::default()
-            });
+    ///
+    /// # Errors
+    /// When the file of the queues cannot be written.
+    pub fn create_queue(&self, name: &str, options: QueueOptions) -> io::Result<()> {
+        let mut state = locked(&self.0.state);
+        if let Some((dead_letters, _)) = &options.max_receive
+            && !state.queues.contains_key(dead_letters)
+        {
+            let longest = QueueOptions { retention_s: 1_209_600, ..QueueOptions::default() };
+            state.queues.entry(dead_letters.clone()).or_default().set_options(longest);
         }
-        queues.entry(name.to_owned()).or_default().options = options;
+        state.queues.entry(name.to_owned()).or_default().set_options(options);
+        state.keep()
     }
 
     /// How many messages the queue holds; nothing if there is no such queue.
@@ -185,18 +250,24 @@ impl Sqs {
     }
 
     /// Puts a message into the queue, as a topic does that writes to it. Nothing if there is no such queue.
-    pub fn put(&self, name: &str, body: &str) {
-        self.look(name, |queue, now| {
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn put(&self, name: &str, body: &str) -> io::Result<()> {
+        let kept = self.change(name, |queue, now| {
             let _ = messages::send(queue, &serde_json::json!({"MessageBody": body}), now);
         });
         self.0.arrivals.notify_waiters();
+        kept.map(|_| ())
     }
 
     /// Makes the messages in flight visible at once, as if their consumer had crashed long ago.
     pub fn redeliver(&self, name: &str) {
-        self.look(name, |queue, now| {
-            for message in queue.messages.values_mut().filter(|message| message.is_in_flight(now)) {
-                message.visible_at = now;
+        // It is for tests, whose queues are in no file.
+        let _ = self.change(name, |queue, now| {
+            let in_flight = queue.messages.iter().filter(|(_, message)| message.is_in_flight(now));
+            for key in in_flight.map(|(key, _)| *key).collect::<Vec<_>>() {
+                queue.change(key).into_iter().for_each(|message| message.visible_at = now);
             }
         });
         self.0.arrivals.notify_waiters();
@@ -207,28 +278,28 @@ impl Sqs {
         self.look(name, |queue, _| queue.messages.values().map(|message| message.visible_at).min())?
     }
 
-    /// All queues and messages, for [`Sqs::load`].
-    pub fn save(&self) -> Value {
-        serde_json::to_value(&*locked(&self.0.queues)).expect("plain data with text and number keys is JSON")
-    }
-
-    /// Replaces everything by what [`Sqs::save`] returned.
-    pub fn load(&self, saved: Value) -> Result<(), serde_json::Error> {
-        *locked(&self.0.queues) = serde_json::from_value(saved)?;
-        self.0.arrivals.notify_waiters();
-        Ok(())
-    }
-
     fn now(&self) -> i64 {
         (self.0.now)()
     }
 
+    /// Looks at a queue, which changes nothing but what is too old.
     fn look<T>(&self, name: &str, look: impl FnOnce(&mut Queue, i64) -> T) -> Option<T> {
         let now = self.now();
-        let mut queues = locked(&self.0.queues);
-        let queue = queues.get_mut(name)?;
+        let mut state = locked(&self.0.state);
+        let queue = state.queues.get_mut(name)?;
         queue.expire(now);
         Some(look(queue, now))
+    }
+
+    /// Changes a queue, and keeps that.
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Queue, i64) -> T) -> io::Result<Option<T>> {
+        let now = self.now();
+        let mut state = locked(&self.0.state);
+        let Some(queue) = state.queues.get_mut(name) else { return Ok(None) };
+        queue.expire(now);
+        let changed = change(queue, now);
+        state.keep()?;
+        Ok(Some(changed))
     }
 
     /// Runs an operation on the queue that the request names.
@@ -238,7 +309,10 @@ impl Sqs {
         run: impl FnOnce(&mut Queue, &str, i64) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let name = queue_name(input);
-        self.look(name, |queue, now| run(queue, name, now)).unwrap_or_else(|| Err(Refusal::no_queue()))
+        let done = self
+            .change(name, |queue, now| run(queue, name, now))
+            .map_err(|error| Refusal::not_kept(&error))?;
+        done.unwrap_or_else(|| Err(Refusal::no_queue()))
     }
 }
 
@@ -292,6 +366,7 @@ async fn execute(sqs: &Sqs, operation: &str, input: &Value, base: &str) -> Resul
             sqs.on_queue(input, |queue, name, now| queues::attributes(queue, name, input, now))
         }
         "PurgeQueue" => sqs.on_queue(input, |queue, _, _| {
+            queue.changes.messages.extend(queue.messages.keys());
             queue.messages.clear();
             Ok(json!({}))
         }),

@@ -21,8 +21,6 @@ use crate::{
 
 /// How often the sweeper runs. In Lambda it is every minute; a person who tries something should not wait that long.
 const SWEEP: Duration = Duration::from_secs(5);
-/// How often the queues are written to the data directory.
-const SAVE: Duration = Duration::from_secs(1);
 
 impl Local {
     /// Starts everything, and returns when everything answers.
@@ -149,9 +147,6 @@ impl Local {
 
     /// What happens without being asked for.
     fn begin(&mut self, background: bool) {
-        if let Some(data) = &self.data {
-            self.servers.spawn(save_often(self.sqs.clone(), data.clone()));
-        }
         if background {
             for pump in self.pumps.clone() {
                 self.polls.spawn(pump.run(self.stopping.subscribe()));
@@ -178,12 +173,12 @@ async fn engine(
 
 /// The queues of the template, with the messages of an earlier start.
 fn queues(template: &Template, data: Option<&Data>, now: Now) -> Result<Sqs, Error> {
-    let sqs = Sqs::new(now);
-    if let Some(saved) = data.map(Data::queues).transpose()?.flatten() {
-        sqs.load(saved)?;
-    }
+    let sqs = match data {
+        Some(data) => Sqs::open(now, &data.queues())?,
+        None => Sqs::new(now),
+    };
     for queue in template.queues()? {
-        sqs.create_queue(&queue.name, queue.options);
+        sqs.create_queue(&queue.name, queue.options)?;
     }
     Ok(sqs)
 }
@@ -223,22 +218,6 @@ async fn sweep_often(deps: sweeper::Deps, mut stopping: watch::Receiver<bool>) {
         }
         if let Err(error) = sweeper::run(&deps).await {
             tracing::error!(error = domain::error::with_causes(&error), "the sweeper failed");
-        }
-    }
-}
-
-async fn save_often(sqs: Sqs, data: Arc<Data>) {
-    let mut saved = serde_json::Value::Null;
-    let mut ticks = tokio::time::interval(SAVE);
-    loop {
-        ticks.tick().await;
-        let queues = sqs.save();
-        if queues == saved {
-            continue;
-        }
-        match data.keep_queues(&queues) {
-            Ok(()) => saved = queues,
-            Err(error) => tracing::error!(error, "the queues cannot be saved"),
         }
     }
 }

@@ -164,6 +164,21 @@ impl Template {
         Ok(self.function(function)?["Environment"]["Variables"].get(variable).is_some())
     }
 
+    /// Every environment variable of every function, each with the function's folder.
+    ///
+    /// # Errors
+    /// When a function is in no folder.
+    #[cfg(test)]
+    pub fn variables(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut all = Vec::new();
+        for (id, properties) in self.of_type("AWS::Serverless::Function") {
+            let folder = properties["CodeUri"].as_str().ok_or_else(|| format!("{id} has no folder"))?;
+            let variables = properties["Environment"]["Variables"].as_object().into_iter().flatten();
+            all.extend(variables.map(|(name, _)| (folder.to_owned(), name.clone())));
+        }
+        Ok(all)
+    }
+
     fn function(&self, name: &str) -> Result<&Value, Error> {
         let folder = format!("functions/{name}");
         let function = self
@@ -265,5 +280,25 @@ mod tests {
         assert!(!template.gives("health", "OPT_OUT_HASH_KEY").unwrap());
         assert!(template.feed("health").is_err());
         assert!(template.gives("nothing", "X").is_err());
+    }
+
+    /// A new account has ten executions, and Lambda keeps all of them for functions without a reservation.
+    #[test]
+    fn the_defaults_of_the_template_reserve_no_concurrency() {
+        let template = Template::of_the_project().unwrap();
+        let yaml: serde_yaml_ng::Value = serde_yaml_ng::from_str(TEMPLATE).unwrap();
+        let parameters = &plain(yaml)["Parameters"];
+        for (id, properties) in template.of_type("AWS::Serverless::Function") {
+            match &properties["ReservedConcurrentExecutions"] {
+                Value::Null => {}
+                Value::Array(choice) => {
+                    let parameter = choice[1].as_str().unwrap();
+                    assert_eq!(parameters[parameter]["Default"], 0, "{id}");
+                }
+                always => panic!("{id} reserves {always}"),
+            }
+        }
+        let asked = parameters.as_object().unwrap().iter().filter(|(_, one)| one.get("Default").is_none());
+        assert_eq!(asked.count(), 0, "every parameter has a default");
     }
 }

@@ -79,7 +79,7 @@ async fn what_is_in_the_data_directory_outlives_the_runner() {
     let local = Local::start(options()).await.unwrap();
     let (platform_key, api_key) = (local.platform_key.clone(), seed::demo(&local).await.unwrap());
     send(&local, &api_key, "+14155550123", None).await;
-    local.stop().await.unwrap();
+    local.stop().await;
 
     let local = Local::start(options()).await.unwrap();
     assert_eq!(local.platform_key, platform_key);
@@ -92,7 +92,7 @@ async fn what_is_in_the_data_directory_outlives_the_runner() {
 async fn every_command_of_the_tour_works_when_it_is_pasted() {
     let local = Local::start(Options { background: true, ..Options::default() }).await.unwrap();
     let ready = Ready::new(&local, &seed::demo(&local).await.unwrap(), true);
-    seed::inbox(&local, 30).await.unwrap();
+    seed::inbox(&local).await.unwrap();
     let mut said = Vec::new();
     for step in tour::steps(&ready) {
         let command = step.command;
@@ -135,5 +135,5 @@ async fn every_command_of_the_tour_works_when_it_is_pasted() {
     let to_ana =
         local.twilio.outbox().into_iter().filter(|message| message.body.starts_with("See you")).count();
     assert_eq!(to_ana, 1, "the same call twice sends one text");
-    local.stop().await.unwrap();
+    local.stop().await;
 }

@@ -85,7 +85,7 @@ fn texts(shell: &Shell<'_>) -> Vec<Step> {
             shell.post("/sms/preview", &json!({"message": "See you at 9 ☀"})),
         ),
         step("Queue a text to her", shell.post("/sms/send", &hello)),
-        step("See what became of it", format!("sleep 1; {}", last(""))),
+        step("See what became of it", until(&last(""), "\"status\":\"delivered\"")),
         step("See how it got there", last("/events")),
         step("Read what the stand-in for Twilio got", shell.fake_get("messages")),
         step("Answer as Ana", shell.fake("clients/send", &from(ANA, "Tuesday is fine!"))),
@@ -101,9 +101,9 @@ fn texts(shell: &Shell<'_>) -> Vec<Step> {
         step("Send him one", shell.post("/sms/send", &text(BEN, "Hi Ben, your order is ready."))),
         step(
             "See Twilio refuse it once and take it a moment later",
-            format!(
-                "sleep 4; curl -s {}/fake/requests | tr '{{' '\\n' | grep '{}' | tail -n 2",
-                ready.twilio_url, BEN.1
+            until(
+                &format!("curl -s {}/fake/requests | tr '{{' '\\n' | grep '{}'", ready.twilio_url, BEN.1),
+                "\"status\":201",
             ),
         ),
         step("Let Ben opt out", shell.fake("clients/send", &from(BEN, "STOP"))),
@@ -135,16 +135,22 @@ fn mail(shell: &Shell<'_>) -> Vec<Step> {
         step("Queue a mail to Ana, with an attachment", shell.post("/email/send", &mail)),
         step(
             "See it in the stand-in's mailbox, which a browser shows as well",
-            format!(
-                "sleep 1; curl -s {ses}/fake/mails | grep -oE '\"(from|subject|original_message_id)\":\"[^\"]*\"'"
+            until(
+                &format!(
+                    "curl -s {ses}/fake/mails | grep -oE '\"(from|subject|original_message_id)\":\"[^\"]*\"'"
+                ),
+                "Your first visit",
             ),
         ),
         step("Answer it as Ana", fake("reply", &json!({"id": "newest", "text": "Can I bring my dog?"}))),
         step(
             "See texts and mails in one conversation, newest first",
-            format!(
-                "sleep 1; {} | grep -oE '\"(channel|subject|message|status)\":\"[^\"]*\"'",
-                shell.get(&format!("/conversations/{}/messages?page_size=3", ANA.0))
+            until(
+                &format!(
+                    "{} | grep -oE '\"(channel|subject|message|status)\":\"[^\"]*\"'",
+                    shell.get(&format!("/conversations/{}/messages?page_size=3", ANA.0))
+                ),
+                "bring my dog",
             ),
         ),
         step(
@@ -153,7 +159,7 @@ fn mail(shell: &Shell<'_>) -> Vec<Step> {
         ),
         step(
             "See that it gets no mail any more, and why",
-            format!("sleep 1; {}", shell.get(&format!("/email/suppressions?email={MAILBOX}"))),
+            until(&shell.get(&format!("/email/suppressions?email={MAILBOX}")), "\"suppressed\":true"),
         ),
         step(
             "Let it in again, because somebody says why",
@@ -315,8 +321,8 @@ fn setup(shell: &Shell<'_>) -> Vec<Step> {
         step(
             "See how far it came at Twilio and SES",
             format!(
-                "sleep 2; {} | grep -oE '\"{fields}\":\"[^\"]*\"'",
-                as_platform(&format!("/{id}/onboard/status"))
+                "{} | grep -oE '\"{fields}\":\"[^\"]*\"'",
+                until(&as_platform(&format!("/{id}/onboard/status")), "\"status\":\"completed\"")
             ),
         ),
         step(
@@ -374,6 +380,14 @@ impl Shell<'_> {
     fn fake(&self, what: &str, body: &Value) -> String {
         format!("{} -d {}", self.fake_get(what), quoted(body))
     }
+}
+
+/// A command again and again until it says so, for a quarter of a minute at most, and then what it said last.
+fn until(command: &str, so: &str) -> String {
+    format!(
+        "for _ in $(seq 75); do seen=$({command}); case $seen in *'{so}'*) break; esac; sleep 0.2; done; \
+         printf '%s\\n' \"$seen\""
+    )
 }
 
 /// JSON as one word of a shell.

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub use proxy::proxy;
-pub use serve::serve;
+pub use serve::{Limits, serve, serve_within};
 
 /// The clock of the local servers, in unix milliseconds: a value, so that a test can set it by hand.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;

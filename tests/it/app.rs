@@ -114,7 +114,7 @@ impl App {
         let n = self.next.fetch_add(1, Ordering::SeqCst);
         let id = 1000 + n;
         let number = format!("+1415555{:04}", 100 + n);
-        let email = format!("studio{id}@example.com");
+        let email = format!("hello@studio{id}.example.com");
         let body = json!({
             "business_id": id,
             "business_name": "Studio",

@@ -500,7 +500,7 @@ async fn a_stop_of_a_stranger_whose_handler_died_makes_one_client_who_is_left_al
         let stranger = studio.client(stored[0].0).await;
         assert_eq!(
             (&stranger["unread_messages_count"], &stranger["client_phone_number"]),
-            (&json!(1), &json!(ADA))
+            (&json!(0), &json!(ADA))
         );
         let blocked = studio.post("/sms/send", studio.send_body(&[(7, ADA, "Hello")])).await.ok();
         assert_eq!(blocked["items"][0]["status"], "blocked");

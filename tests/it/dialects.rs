@@ -133,3 +133,91 @@ async fn what_nexhealth_answers_is_as_it_is_published() {
     let around = around.and_then(|rest| rest.strip_suffix(r#""},"description":"Authenticated","error":[]}"#));
     assert_eq!((status, around.map(|token| token.split('.').count())), (201, Some(3)), "{token}");
 }
+
+/// Paths and methods that no route takes, what `Allow` says of them, and the words of Rocket.Chat.
+#[tokio::test]
+async fn a_request_that_no_route_takes_is_refused_in_the_dialect_of_its_path() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let other_method = "Method Not Allowed";
+    let unknown = "API endpoint does not exist";
+    for (method, path, allow, error) in [
+        (Method::GET, "/api", None, unknown),
+        (Method::GET, "/api/", None, unknown),
+        (Method::GET, "/api/v1", None, unknown),
+        (Method::GET, "/api/v1/nothing", None, unknown),
+        (Method::POST, "/api/v1/chat.postMessage", None, unknown),
+        (Method::GET, "/api/v1/me/", None, unknown),
+        (Method::GET, "/api/v1/%ff", None, unknown),
+        (Method::DELETE, "/api/v1/omnichannel/contacts", Some("POST"), other_method),
+        (Method::GET, "/api/v1/login", Some("POST"), other_method),
+        (Method::POST, "/api/v1/me", Some("GET"), other_method),
+        (Method::PATCH, "/api/v1/logout", Some("POST, GET"), other_method),
+    ] {
+        for call in [app.at_origin(method.clone(), path), call(&studio, method.clone(), path)] {
+            let answer = send(call).await;
+            let expected = json!({"success": false, "error": error});
+            let status = if allow.is_some() { 405 } else { 404 };
+            assert_eq!((answer.status, &answer.body), (status, &expected), "{method} {path}");
+            assert_eq!(answer.header("allow"), allow, "{method} {path}");
+            let kept = (answer.header("cache-control"), answer.header("pragma"));
+            assert_eq!(kept, (Some("no-store"), Some("no-cache")), "{method} {path}");
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
+        }
+    }
+    for (method, path, allow) in [
+        (Method::POST, "/conversations", Some("GET")),
+        (Method::GET, "/authenticates", Some("POST")),
+        (Method::POST, "/patients?subdomain=x", Some("GET")),
+        (Method::DELETE, "/patients/7", Some("GET")),
+        (Method::PUT, "/locations/3", Some("GET")),
+        (Method::GET, "/conversations/7", None),
+        (Method::GET, "/conversations/7/messages", None),
+        (Method::GET, "/conversations/", None),
+        (Method::GET, "/appointments", None),
+        (Method::POST, "/webhook_endpoints", None),
+    ] {
+        let answer = send(app.at_origin(method.clone(), path)).await;
+        let (status, name) = if allow.is_some() { (405, other_method) } else { (404, "Not Found") };
+        let expected = json!({"code": false, "description": name, "data": {}, "error": [name]});
+        assert_eq!((answer.status, &answer.body), (status, &expected), "{method} {path}");
+        assert_eq!(answer.header("allow"), allow, "{method} {path}");
+    }
+    for path in ["/", "/nothing", "/omega/nothing", "/omega/conversations"] {
+        let answer = send_raw(app.at_origin(Method::GET, path)).await;
+        assert_eq!(answer, (404, r#"{"detail":"Not Found"}"#.to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_in_the_dialect_of_its_path() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let json = "application/json";
+    for (path, kind, body) in [
+        ("/api/v1/omnichannel/contact", json, "{"),
+        ("/api/v1/omnichannel/contact", json, "[1]"),
+        ("/api/v1/omnichannel/contact", json, ""),
+        ("/api/v1/omnichannel/contact", "text/plain", "token=t&name=Ada"),
+        ("/api/v1/omnichannel/contact", "multipart/form-data; boundary=x", "--x--"),
+    ] {
+        let call = call(&studio, Method::POST, path).header("content-type", kind).body(body);
+        let expected = json!({"success": false, "error": "Match error: Missing key 'token'"});
+        let answer = send(call).await;
+        assert_eq!((answer.status, answer.body), (400, expected), "{kind} {body}");
+    }
+    let large = "x".repeat(6 * 1024 * 1024 + 1);
+    let answer = send(call(&studio, Method::POST, "/api/v1/omnichannel/contact").body(large)).await;
+    assert_eq!((answer.status, &answer.body["success"]), (413, &json!(false)), "{}", answer.body);
+    assert!(answer.body["error"].is_string());
+    let keyed = call(&studio, Method::POST, "/api/v1/omnichannel/contact").header("Idempotency-Key", "");
+    let answer = send(keyed).await;
+    assert_eq!((answer.status, &answer.body["success"]), (400, &json!(false)), "{}", answer.body);
+    for path in ["/patients/%ff", "/patients/seven", "/locations/-1", "/institutions/1.5"] {
+        let subdomain = subdomain(studio.id);
+        let answer = send(call(&studio, Method::GET, &format!("{path}?subdomain={subdomain}"))).await;
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!(false)), "{path} {}", answer.body);
+        assert_eq!(answer.body["description"], "Bad Request", "{path}");
+        assert!(answer.body["error"][0].is_string(), "{path}");
+    }
+}

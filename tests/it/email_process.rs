@@ -25,6 +25,7 @@ async fn knows_ada(studio: &Business<'_>) {
 async fn a_mail_of_the_business_is_sent_to_the_mailbox_in_the_directory() {
     let app = App::start().await;
     let studio = app.business().await;
+    studio.staff(3, json!({"staff_name": "Zoë"})).await;
     knows_ada(&studio).await;
     serve(&app, "plan", 9, 200, "Hello");
 

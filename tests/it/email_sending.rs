@@ -84,6 +84,7 @@ pub fn field(name: &str) -> String {
 async fn a_mail_is_shown_as_it_was_handed_in_and_goes_to_everybody_it_names() {
     let app = App::start().await;
     let studio = app.business().await;
+    studio.staff(3, json!({"staff_name": "Zoë"})).await;
 
     let body = json!({
         "category": "conversation",
@@ -172,7 +173,7 @@ async fn the_message_id_is_the_same_for_every_attempt_and_the_tag_tells_them_apa
     let second = &mails[1];
     assert!(first.original_message_id.is_some());
     assert_eq!(first.original_message_id, second.original_message_id);
-    assert!(first.header("Message-ID").unwrap().ends_with("@example.com>"), "{:?}", first.headers);
+    assert!(first.header("Message-ID").unwrap().ends_with("@studio1001.example.com>"), "{:?}", first.headers);
     for (attempt, mail) in [(1, &first), (2, second)] {
         assert_eq!(mail.tags["omega"], format!("{}-7-{id}-{attempt}", studio.id));
     }

@@ -93,7 +93,7 @@ async fn pictures_come_along() {
 }
 
 #[tokio::test]
-async fn stop_start_and_help_are_heard_for_the_number_they_were_said_to() {
+async fn stop_and_start_are_heard_for_every_number_of_the_business() {
     let app = App::start().await;
     let studio = app.business().await;
     let second = "+14155559000";
@@ -109,8 +109,8 @@ async fn stop_start_and_help_are_heard_for_the_number_they_were_said_to() {
 
     app.text(ADA, &studio.number, " Stop. ").await;
     assert_eq!(send(&studio.number, 7, ADA).await, "blocked");
-    assert_eq!(send(second, 7, ADA).await, "queued", "another sender was not told to stop");
-    assert_eq!(send(&studio.number, 8, BOB).await, "queued", "another client said nothing");
+    assert_eq!(send(second, 7, ADA).await, "blocked", "STOP stops every number");
+    assert_eq!(send(second, 8, BOB).await, "queued", "another client said nothing");
     assert_eq!(
         send(&studio.number, 9, "(415) 555-0123").await,
         "blocked",

@@ -41,6 +41,10 @@ const STAFF: u64 = 2;
 /// Something that happens to an inbox. Indexes are taken modulo what there is.
 #[derive(Clone, Debug)]
 enum Deed {
+    /// A text that is no question, and opens no conversation.
+    Start {
+        client: u64,
+    },
     /// A text from a client.
     Text {
         client: u64,
@@ -116,6 +120,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     let kind = prop::sample::select(vec![None, Some(ClientType::Client), Some(ClientType::Lead)]);
     prop_oneof![
         4 => client.clone().prop_map(|client| Deed::Text { client }),
+        1 => client.clone().prop_map(|client| Deed::Start { client }),
         4 => (client.clone(), prop::bool::weighted(0.7), prop::bool::weighted(0.3), channel, 0u64..90).prop_map(
             |(client, inbound, historical, channel, ago)| Deed::Record {
                 client, inbound, historical, channel, ago
@@ -199,7 +204,10 @@ impl Studio {
                 location_ids: Change::Keep,
                 active: Some(true),
             };
-            studio.stores[0].upsert_staff(business, id(staff), &changes).await.unwrap();
+            studio.stores[0]
+                .upsert_staff(business, id(staff), &changes, domain::access::Acting::PROGRAM)
+                .await
+                .unwrap();
         }
         studio
     }
@@ -234,6 +242,7 @@ impl Studio {
             client: id(client),
             provisional: false,
             to: address(client),
+            senders: Vec::new(),
             body,
             wl_user_id: None,
             mail: None,
@@ -252,13 +261,13 @@ impl Studio {
         (!stored.is_empty()).then(|| stored[index % stored.len()])
     }
 
-    async fn text(&self, store: &Store, client: u64) {
+    async fn text(&self, store: &Store, client: u64, words: &str) {
         let sms = InboundSms {
             account_sid: "AC1".to_owned(),
             message_sid: format!("SM{}", request().0),
             from: Text(address(client).as_str().to_owned()),
             to: Text(ours().as_str().to_owned()),
-            body: Text("Hi".to_owned()),
+            body: Text(words.to_owned()),
             media_urls: Vec::new(),
             opt_out_type: None,
             sent_at: None,
@@ -290,14 +299,15 @@ impl Studio {
         let store = &self.stores[worker % self.stores.len()];
         let (business, shards) = (self.business, self.shards);
         match deed {
-            Deed::Text { client } => self.text(store, client).await,
+            Deed::Text { client } => self.text(store, client, "Hi").await,
+            Deed::Start { client } => self.text(store, client, "START").await,
             Deed::Record { client, inbound, historical, channel, ago } => {
                 self.record(store, client, inbound, historical, (channel, ago)).await;
             }
             Deed::Send { client, category } => {
                 let mut message = self.message(client, category);
                 let request = message.request_id.expect("a request");
-                store.accept(&mut message, request, 0, (shards, false)).await.unwrap();
+                store.accept(&mut message, request, 0, (shards, false), &[]).await.unwrap();
                 self.keep(message.at);
             }
             Deed::Mark { client, read, which } => {

@@ -9,7 +9,7 @@ use crate::app::{App, Business, names, send, send_raw};
 const ADA: &str = "+14155550123";
 
 /// The fields of a message, sorted.
-const MESSAGE: [&str; 42] = [
+const MESSAGE: [&str; 43] = [
     "attachments",
     "attempt",
     "automated",
@@ -29,6 +29,7 @@ const MESSAGE: [&str; 42] = [
     "error_reason",
     "expires_at",
     "from_address",
+    "from_reason",
     "html",
     "is_flagged",
     "is_read",

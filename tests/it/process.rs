@@ -23,6 +23,7 @@ async fn process(studio: &Business<'_>, body: Value) -> crate::app::Answered {
 async fn a_text_of_the_business_is_sent_to_the_number_in_the_directory() {
     let app = App::start().await;
     let studio = app.business().await;
+    studio.staff(3, json!({"staff_name": "Zoë"})).await;
     ada(&studio).await;
     let mut body = message(&studio, "See you!");
     body["sender_type"] = json!("staff");

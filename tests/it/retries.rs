@@ -225,7 +225,7 @@ async fn a_bad_address_is_never_tried_again_by_anybody() {
 }
 
 #[tokio::test]
-async fn whoever_opted_out_at_twilio_is_not_texted_from_that_number_again() {
+async fn client_who_opted_out_at_twilio_is_not_texted_from_any_number_until_start() {
     let at_once = Answer::refuse(21610);
     let later = Answer::accept().with_callbacks([("failed", 21610)]);
     for answer in [at_once, later] {
@@ -250,10 +250,12 @@ async fn whoever_opted_out_at_twilio_is_not_texted_from_that_number_again() {
         assert_eq!(retry(&studio, first).await.bad_fields(), [r#"["path","message_id"]"#]);
         assert!(["blocked", "delivered"].contains(&studio.status(waiting).await.as_str()));
 
-        // Consent is given to a number, and another one of the business's may be used.
         app.onboard_number(&studio, "+14155550777").await;
         let mut body = studio.send_body(&[(7, ADA, "From elsewhere")]);
         body["from_phone_number"] = json!("+14155550777");
+        let accepted = studio.post("/sms/send", body.clone()).await.ok();
+        assert_eq!(accepted["items"][0]["status"], "blocked");
+        app.text(ADA, "+14155550777", "START").await;
         let accepted = studio.post("/sms/send", body).await.ok();
         assert_eq!(accepted["items"][0]["status"], "queued");
     }

@@ -75,7 +75,7 @@ async fn a_room_is_closed_each_time_a_conversation_is_resolved() {
         "_id": closing(closings[1]),
         "fname": "Ada",
         "ts": older["ts"],
-        "v": {"_id": ada},
+        "v": {"_id": ada, "username": "guest-7", "token": ada},
         "msgs": 2,
         "servedBy": user,
         "closedAt": closings[1]["at"],
@@ -87,7 +87,7 @@ async fn a_room_is_closed_each_time_a_conversation_is_resolved() {
             "rid": closing(closings[1]),
             "msg": "two",
             "ts": older["lastMessage"]["ts"],
-            "u": {"_id": ada, "username": "Ada"},
+            "u": {"_id": ada, "username": "guest-7"},
         },
         "verified": false,
     });
@@ -154,4 +154,35 @@ async fn a_part_of_the_history_is_three_reads() {
     app.local.wire.clear();
     rocket.rooms("").await;
     assert_eq!(app.local.wire.operations("dynamodb"), ["GetItem", "Query", "Query"]);
+}
+
+#[tokio::test]
+async fn a_visitor_has_the_username_and_token_of_their_chat_and_every_message_an_author() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    let rocket = studio.rocket().await;
+    let visitor = json!({"token": "t-1", "name": "Ada King", "phone": ADA, "username": "ada"});
+    let made = rocket.post("/omnichannel/contact", visitor).await.ok();
+    let ada = made["contact"].as_str().unwrap();
+    let client = u64::from_str_radix(&ada[8..], 16).unwrap();
+    let resolve = async || {
+        app.clock.advance(MINUTE);
+        studio.act(&format!("/conversations/{client}/status?status=resolved")).await.ok();
+    };
+    studio.receives(ADA, "Hi").await;
+    resolve().await;
+    app.clock.advance(MINUTE);
+    studio.act(&format!("/conversations/{client}/status?status=open")).await.ok();
+    app.clock.advance(MINUTE);
+    studio.queue(client, ADA, "By a program").await;
+    app.drain().await;
+    resolve().await;
+
+    let history = rocket.get(&format!("/omnichannel/contacts.history?contactId={ada}")).await.ok();
+
+    let [newer, older] = [0, 1].map(|room| &history["history"][room]);
+    let shown = json!({"_id": ada, "username": "ada", "token": "t-1"});
+    assert_eq!((&newer["v"], &older["v"]), (&shown, &shown));
+    assert_eq!(older["lastMessage"]["u"], json!({"_id": ada, "username": "ada"}));
+    assert_eq!(newer["lastMessage"]["u"], json!({"_id": "service", "username": "service"}));
 }

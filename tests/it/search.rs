@@ -131,6 +131,7 @@ async fn case_and_diacritics_do_not_count_in_any_script_and_no_sign_is_cut() {
 async fn what_clients_write_what_is_sent_and_notes_are_found_alike() {
     let app = App::start().await;
     let studio = app.business().await;
+    studio.staff(12, json!({"staff_name": "Zoë"})).await;
     studio.put("/clients/7", json!({"client_phone_number": ADA})).await.ok();
     app.text(ADA, &studio.number, "May I bring a towel?").await;
     studio.queue(7, ADA, "Towels are here").await;

@@ -217,6 +217,7 @@ async fn media_are_up_to_ten_https_addresses() {
 async fn digits_in_strings_are_integers_and_unknown_fields_are_ignored() {
     let app = App::start().await;
     let studio = app.business().await;
+    studio.staff(3, json!({"staff_name": "Zoë"})).await;
     let body = json!({
         "category": "notification",
         "notification_type": "notification_booking_2",

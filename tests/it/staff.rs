@@ -406,6 +406,8 @@ async fn whoever_goes_is_out_within_seconds_and_comes_back_with_a_new_session_on
 async fn what_somebody_may_is_what_the_directory_says_now() {
     let app = App::start().await;
     let studio = app.business().await;
+    // A business that has an owner keeps one.
+    studio.staff(11, json!({"staff_name": "Zoë", "role": "owner"})).await;
     studio.staff(12, json!({"staff_name": "Ada"})).await;
     let token = studio.session(12).await;
     let write = async || {

@@ -8,9 +8,9 @@ use reqwest::RequestBuilder;
 pub enum Surface {
     /// `/omega`.
     Omega,
-    /// `/api/v1`.
+    /// `/api`.
     RocketChat,
-    /// `/authenticates`, `/conversations`.
+    /// `/authenticates`, `/conversations` and what belongs to them.
     NexHealth,
 }
 
@@ -19,7 +19,7 @@ impl Surface {
     pub fn of(path: &str) -> Surface {
         match path {
             path if path.starts_with("/omega/") => Surface::Omega,
-            path if path.starts_with("/api/v1/") => Surface::RocketChat,
+            path if path.starts_with("/api/") => Surface::RocketChat,
             _ => Surface::NexHealth,
         }
     }

@@ -92,7 +92,15 @@ fn body(operation: &str, business: u64, thing: u64) -> Option<Value> {
         | "rocketchatCheckContactExistence"
         | "rocketchatContactHistory"
         | "rocketchatContactChannels"
-        | "nexhealthListConversations" => return None,
+        | "rocketchatMe"
+        | "rocketchatUserInfo"
+        | "nexhealthListConversations"
+        | "nexhealthListInstitutions"
+        | "nexhealthGetInstitution"
+        | "nexhealthListLocations"
+        | "nexhealthGetLocation"
+        | "nexhealthListPatients"
+        | "nexhealthGetPatient" => return None,
         other => panic!("{other} has no case here"),
     })
 }
@@ -106,9 +114,13 @@ fn query(operation: &str, business: u64, thing: u64) -> String {
         | "rocketchatCheckContactExistence"
         | "rocketchatContactHistory"
         | "rocketchatContactChannels" => return format!("?contactId={contact}"),
-        "nexhealthListConversations" => {
+        "nexhealthListConversations" | "nexhealthListPatients" => {
             return format!("?subdomain={}&location_id={thing}", subdomain(business));
         }
+        "nexhealthGetPatient" | "nexhealthListLocations" | "nexhealthGetLocation" => {
+            return format!("?subdomain={}", subdomain(business));
+        }
+        "rocketchatUserInfo" => return format!("?username={thing}"),
         "rocketchatFindVisitor" => "?email=eve@example.com",
         "updateConversationStatus" => "?status=pending",
         "labelConversation" => "?label=mine",
@@ -121,9 +133,11 @@ fn query(operation: &str, business: u64, thing: u64) -> String {
 
 /// What a route is about, where client, conversation, member of the staff and location are all called 7.
 fn about(route: &Route, message: u64) -> u64 {
-    let sevens = ["{client_id}", "{conversation_id}", "{staff_id}", "{location_id}"];
-    let of_seven = ["processMessage", "updateMessagesReadStatus"].contains(&route.operation)
-        || sevens.iter().any(|parameter| route.path.contains(parameter));
+    let sevens = ["{client_id}", "{conversation_id}", "{staff_id}", "{location_id}", "{id}"];
+    let of_seven =
+        ["processMessage", "updateMessagesReadStatus", "rocketchatUserInfo", "nexhealthListPatients"]
+            .contains(&route.operation)
+            || sevens.iter().any(|parameter| route.path.contains(parameter));
     if of_seven { 7 } else { message }
 }
 
@@ -149,8 +163,15 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         "revokeApiKey" => not_found("api key"),
         // It is for people, and the caller is a program.
         "getVoiceToken" => (403, Some(json!("Forbidden"))),
-        "rocketchatGetContact" | "rocketchatDeleteContact" | "nexhealthListConversations" => (404, None),
-        "rocketchatUpdateContact"
+        "rocketchatGetContact"
+        | "rocketchatDeleteContact"
+        | "nexhealthListConversations"
+        | "nexhealthGetInstitution"
+        | "nexhealthGetLocation"
+        | "nexhealthListPatients"
+        | "nexhealthGetPatient" => (404, None),
+        "rocketchatUserInfo"
+        | "rocketchatUpdateContact"
         | "rocketchatContactHistory"
         | "rocketchatBlockContact"
         | "rocketchatUnblockContact"
@@ -162,7 +183,10 @@ fn of_something_missing(operation: &str) -> (u16, Option<Value>) {
         | "rocketchatFindVisitor"
         | "rocketchatSearchContacts"
         | "rocketchatCheckContactExistence"
-        | "rocketchatContactChannels" => (200, None),
+        | "rocketchatContactChannels"
+        | "rocketchatMe"
+        | "nexhealthListInstitutions"
+        | "nexhealthListLocations" => (200, None),
         "queueSms"
         | "queueEmail"
         | "recordEmail"
@@ -198,6 +222,7 @@ fn call(app: &App, route: &Route, business: u64, thing: u64, request: &str) -> R
         .replace("{conversation_id}", &thing.to_string())
         .replace("{staff_id}", &thing.to_string())
         .replace("{location_id}", &thing.to_string())
+        .replace("{id}", &thing.to_string())
         .replace("{message_id}", &thing.to_string())
         .replace("{attachment}", "0")
         .replace("{key_id}", &format!("{thing:016}"))
@@ -603,7 +628,9 @@ fn refusal(somebody: &Somebody, route: &Route) -> Option<u16> {
         _ if is_platform => Some(401),
         // It is about the caller's own business, whichever that is.
         (_, Some(role))
-            if route.operation == "expireSession" || Surface::of(route.path) == Surface::RocketChat =>
+            if ["expireSession", "nexhealthListInstitutions", "nexhealthGetInstitution"]
+                .contains(&route.operation)
+                || Surface::of(route.path) == Surface::RocketChat =>
         {
             (!may(role, route.operation)).then_some(403)
         }
@@ -732,7 +759,8 @@ async fn every_webhook_is_in_the_table_and_no_other_route_goes_without_a_credent
     let paths: Vec<String> = open.map(|route| route.path.replace("/omega", "")).collect();
     assert_eq!(paths, WEBHOOKS);
     let public = ROUTES.iter().filter(|route| route.access == Access::Public);
-    assert!(public.into_iter().all(|route| route.path.starts_with("/omega/health")));
+    let open = ["/omega/health", "/omega/health/db", "/api/info", "/api/v1/info"];
+    assert!(public.into_iter().all(|route| open.contains(&route.path)));
 }
 
 #[tokio::test]

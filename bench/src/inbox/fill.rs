@@ -381,7 +381,12 @@ impl Model {
     }
 
     fn cell(&self) -> Cell {
-        ClientView { client: self.client.clone(), conversation: Some(self.conversation.clone()) }.cell()
+        ClientView {
+            client: self.client.clone(),
+            conversation: Some(self.conversation.clone()),
+            unopened: None,
+        }
+        .cell()
     }
 
     /// The items of somebody whose conversation is as this one.

@@ -28,7 +28,7 @@ struct Asked {
 }
 
 /// `POST /omega/session/expire`: ends one session, or with `all` those of a member of the staff that have begun. Staff end
-/// their own; owners, managers and programs of the business anybody's. A session that is over already, was never there
+/// their own, managers also those of managers and staff, owners and programs of the business anybody's. A session that is over already, was never there
 /// or is another business's is over: the answer is the same.
 pub(crate) async fn expire(
     tenant: Tenant,
@@ -56,7 +56,7 @@ async fn end_all(tenant: &Tenant, edge: &Edge, asked: &Asked) -> ApiResult<&'sta
             "it has to say whose sessions are to end",
         ));
     };
-    if !edge.store().end_sessions(tenant.id(), staff).await? {
+    if !edge.store().end_sessions(tenant.id(), staff, tenant.acting()).await? {
         let problem = "there is no member of the staff with this id";
         return Err(unprocessable(&["body", "staff_id"], json!(staff), problem));
     }
@@ -71,7 +71,7 @@ async fn end_one(
     own: Option<StaffId>,
 ) -> ApiResult<&'static str> {
     let of = own.or(asked.staff);
-    let ended = edge.store().end_session(tenant.id(), &asked.session_id, of).await?;
+    let ended = edge.store().end_session(tenant.id(), &asked.session_id, of, tenant.acting()).await?;
     match ended {
         Ended::Over => {
             tracing::info!(business.id = tenant.id().get(), "session ended");

@@ -78,7 +78,7 @@ pub(crate) async fn create(
         request_id: Some(call.request),
         ..ApiKey::new(secret.id.clone(), secret.hash(), tenant.actor(), now)
     };
-    edge.store().insert_api_key(tenant.id(), &key).await?;
+    edge.store().insert_api_key(tenant.id(), &key, tenant.acting()).await?;
     tracing::info!(business.id = tenant.id().get(), key.id = key.key_id, "key made");
     shown_once(ApiKeyResponse::new(key, None, now), |answer| answer.api_key = Some(secret.text))
 }
@@ -103,7 +103,7 @@ pub(crate) async fn revoke(
     State(edge): State<Edge>,
 ) -> ApiResult<Json<SuccessResponse>> {
     let key_id = path.text("key_id");
-    edge.store().revoke_api_key(tenant.id(), key_id).await?;
+    edge.store().revoke_api_key(tenant.id(), key_id, tenant.acting()).await?;
     tracing::info!(business.id = tenant.id().get(), "key revoked");
     Ok(Json(SuccessResponse { success: true, message: "The key is revoked" }))
 }

@@ -55,7 +55,8 @@ pub async fn list(
         Some(since) => changed(store, (business, conversation), &filter, since, opened).await?,
         None => newest_first(store, (business, conversation), &filter, opened).await?,
     };
-    let tag = view.and_then(|view| view.conversation).map(|head| [(header::ETAG, etag(&head))]);
+    let head = view.as_ref().and_then(ClientView::head);
+    let tag = head.map(|head| [(header::ETAG, etag(head))]);
     Ok((tag, Json(page.map(MessageResponse::from))).into_response())
 }
 
@@ -83,7 +84,7 @@ async fn newest_first(
             break;
         }
     }
-    let head = view.as_ref().and_then(|view| view.conversation.as_ref());
+    let head = view.as_ref().and_then(ClientView::head);
     let total = match (opened.counted, head) {
         (Some(counted), _) => counted,
         (None, None) if opened.after.is_some() => return Err(opened.made_up()),
@@ -109,7 +110,7 @@ async fn changed(
     since: Timestamp,
     opened: Opened,
 ) -> ApiResult<Shown> {
-    let view = store.client_view(business, conversation).await?.filter(|view| view.conversation.is_some());
+    let view = store.client_view(business, conversation).await?.filter(|view| view.head().is_some());
     let view = view.ok_or(Error::NotFound("conversation"))?;
     let mut entries = store.changed_entries(business, view.client.client_id, filter, since).await?;
     let total = entries.len() as u64;

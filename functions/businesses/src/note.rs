@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::conversation::Actor;
 use domain::message::{MessageRef, Text};
 use domain::note::Note;
 use domain::{Error, MessageId, StaffId};
 use serde_json::{Value, json};
-use web::read::{JsonBody, Object, PathParams, filled, id};
-use web::{ApiResult, Call, Edge, Tenant};
+use web::read::{JsonBody, Object, PathParams, filled};
+use web::{ApiResult, Call, Edge, Speaker, Tenant};
 
 /// The longest note, in characters.
 const LONGEST: usize = 20_000;
@@ -28,27 +27,18 @@ pub async fn add(
         client: path.id("conversation_id")?,
         message: MessageId::at(store.clock().now(), 0),
     };
-    let (words, named) = body.read(read)?;
+    let speaker = Speaker::of(&tenant, store, &body).await?;
+    let (words, staff_id) = body.read(|object| read(object, speaker))?;
     let now = store.clock().now();
-    let note = Note {
-        at,
-        note: words,
-        staff_id: named.or(match actor {
-            Actor::Staff { id } => Some(id),
-            Actor::Service | Actor::Client | Actor::System => None,
-        }),
-        by: actor,
-        is_flagged: false,
-        created_at: now,
-        updated_at: now,
-    };
+    let note =
+        Note { at, note: words, staff_id, by: actor, is_flagged: false, created_at: now, updated_at: now };
     let id = store.add_note(&note, request, tenant.shards()).await?;
     let id = id.ok_or(Error::NotFound("conversation"))?;
     Ok(Json(json!({"success": true, "message": "Note stored", "message_id": id})))
 }
 
-fn read(object: &Object<'_>) -> Option<(Text, Option<StaffId>)> {
+fn read(object: &Object<'_>, speaker: Speaker) -> Option<(Text, Option<StaffId>)> {
     let note = object.required("note", filled(LONGEST)).map(Text);
-    let staff = object.optional("staff_id", id);
+    let staff = speaker.staff_id(object);
     Some((note?, staff))
 }

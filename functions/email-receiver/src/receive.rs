@@ -30,12 +30,19 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
     let read = mime::read(&raw, Some(&email.sender.0));
     let digest = digest(&raw, read.as_ref());
     let Some((mail, from)) = read.and_then(|mut mail| mail.from.take().map(|from| (mail, from))) else {
-        return keep_aside(deps, &digest, email).await;
+        if deps.store.keep_unreadable_mail(&digest, email).await? == Received::Quarantined {
+            tracing::error!(
+                digest,
+                metric = "quarantined",
+                "mail that names no sender: kept for 30 days, for a person to look at"
+            );
+        }
+        return Ok(());
     };
     let reached = reached(email, &mail);
     let destinations = destinations(deps, &reached).await?;
     if destinations.is_empty() {
-        return keep_aside(deps, &digest, email).await;
+        return keep_aside(deps, &digest, &reached, email).await;
     }
     for destination in destinations {
         let business = destination.route.business_id;
@@ -76,9 +83,23 @@ fn digest(raw: &[u8], mail: Option<&Incoming>) -> String {
     digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn keep_aside(deps: &Deps, digest: &str, email: &InboundEmail) -> Result<()> {
-    if deps.store.quarantine_email(digest, email).await? == Received::Quarantined {
-        tracing::error!(digest, metric = "quarantined", "mail to a mailbox of nobody, or from nobody");
+/// Keeps a mail aside for each mailbox that it reached and that belongs to nobody.
+async fn keep_aside(deps: &Deps, digest: &str, reached: &[Email], email: &InboundEmail) -> Result<()> {
+    let mut kept = Vec::new();
+    for mailbox in reached {
+        let one = deps.store.keep_mail_aside(mailbox, digest, email).await?;
+        let claimed = || Error::Unavailable("the mailbox became somebody's at this moment".into());
+        kept.push(one.ok_or_else(claimed)?);
+    }
+    if reached.is_empty() {
+        kept.push(deps.store.keep_unreadable_mail(digest, email).await?);
+    }
+    if kept.contains(&Received::Quarantined) {
+        tracing::error!(
+            digest,
+            metric = "quarantined",
+            "mail to a mailbox that belongs to no business: kept for 30 days"
+        );
     }
     Ok(())
 }
@@ -136,7 +157,15 @@ async fn arrival(
     };
     keep_long_body(deps, business, digest, &mut body, &mut parts).await?;
     let message = message(deps, email, mail, (from, mailbox), (business, digest), effect, (body, parts));
-    Ok(Arrival { message, route, client, effect, consent: None, name: from.name.clone() })
+    Ok(Arrival {
+        message,
+        route,
+        client,
+        effect,
+        consent: None,
+        name: from.name.clone(),
+        kept_at: email.kept_at,
+    })
 }
 
 /// Whether the writer is the client whose conversation it is.
@@ -155,12 +184,12 @@ async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &
 fn effect(automated: Option<Automated>, email: &InboundEmail) -> Effect {
     let usual = Effect::of(Direction::Inbound, Category::Conversation, false);
     if email.spam || email.virus {
-        return Effect { unread: false, reopens: false, reorders: false };
+        return Effect::NONE;
     }
     match automated {
         None => usual,
         Some(Automated::List | Automated::Precedence) => Effect { reopens: false, ..usual },
-        Some(_) => Effect { unread: false, reopens: false, reorders: false },
+        Some(_) => Effect::NONE,
     }
 }
 
@@ -226,6 +255,7 @@ fn message(
         request_id: None,
         external_id: None,
         from_address: Address::Email(from.email.clone()),
+        from_reason: None,
         to_address: Address::Email(mailbox),
         body,
         media_urls: Vec::new(),
@@ -242,7 +272,7 @@ fn message(
         failure: None,
         segments: None,
         sent_at: mail.date.map(|date| date.to_string()),
-        created_at: now,
+        created_at: email.kept_at.unwrap_or(now),
         updated_at: now,
         delivered_at: None,
         send_at: None,

@@ -47,7 +47,7 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
             Err(Outcome::Later { failure, retry_after: None })
         }
     };
-    match deps.store.claim(&message, attempt).await? {
+    match deps.store.claim(&mut message, attempt).await? {
         Claim::Ours => {}
         Claim::NotOurs | Claim::OptedOut => return Ok(()),
     }

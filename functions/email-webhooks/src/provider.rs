@@ -49,6 +49,13 @@ impl From<ApiError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        if let Refusal::NotTheirs(provider) = &self {
+            tracing::warn!(
+                provider = provider.as_str(),
+                metric = "webhook_refused",
+                "webhook request refused"
+            );
+        }
         match self {
             // Mailgun tries again for hours after anything but these two; the others take 403 as final.
             Refusal::NotTheirs(Provider::Mailgun) => {

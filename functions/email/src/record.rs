@@ -15,7 +15,7 @@ use serde_json::Value;
 use web::read::{JsonBody, Object, Problem, boolean, id, integer, mailbox, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, STATUS, USER_TYPE, notification_type};
-use web::{ApiResult, Call, Correlation, Tenant};
+use web::{ApiResult, Call, Correlation, Speaker, Tenant};
 
 use crate::content::{self, Upload, attached, decoded, outsourced};
 
@@ -44,7 +44,8 @@ pub(crate) async fn record(
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
     let now = outbox.store.clock().now();
-    let entries = body.read(|object| read(object, tenant.business(), request, now))?;
+    let entries =
+        body.read(|object| read(object, (tenant.business(), Speaker::recording(&tenant)), request, now))?;
     let (mut items, mut recordings, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         match entry {
@@ -104,12 +105,17 @@ impl Checked {
 
 type Entries = Vec<Result<Checked, Vec<FieldError>>>;
 
-fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Timestamp) -> Option<Entries> {
+fn read(
+    object: &Object<'_>,
+    (business, speaker): (&Business, Speaker),
+    request: RequestId,
+    now: Timestamp,
+) -> Option<Entries> {
     let category = object.required("category", CATEGORY);
     let notification_type = object.optional("notification_type", notification_type);
-    let staff_id = object.optional("staff_id", id);
+    let staff_id = speaker.recorded_staff_id(object);
     let provider = object.optional("provider", PROVIDER).unwrap_or(Provider::External);
-    let sent_by = object.optional("sent_by", integer);
+    let sent_by = speaker.sent_by(object);
     let sender_type = object.optional("sender_type", USER_TYPE);
     // Kept as given: another system's word for a time is not ours to judge. One that can be read gives the place in
     // the timeline.
@@ -156,6 +162,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             request_id: Some(request),
             external_id,
             from_address: Address::Email(from.clone()?),
+            from_reason: None,
             to_address: Address::Email(to?),
             body: Text::default(),
             media_urls: Vec::new(),

@@ -16,11 +16,10 @@ use domain::{Error, RequestId};
 use objects::{Objects, keys};
 use outbox::Outbox;
 use serde_json::Value;
-use store::Accepted;
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, mailbox, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
-use web::{ApiResult, Call, Correlation, Tenant};
+use web::{ApiResult, Call, Correlation, Speaker, Tenant};
 
 use crate::TrustedOrigins;
 use crate::content::{self, Upload, attached, decoded, outsourced};
@@ -47,7 +46,8 @@ pub(crate) async fn send(
     State(origins): State<TrustedOrigins>,
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
-    let (envelope, entries) = body.read(|object| read(object, tenant.business(), &origins))?;
+    let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
+    let (envelope, entries) = body.read(|object| read(object, tenant.business(), speaker, &origins))?;
     let (mut refused, mut drafts, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         match entry {
@@ -66,7 +66,7 @@ pub(crate) async fn send(
         drafts.iter().map(|(index, draft)| (*index, objects_of(draft))).collect();
     let outcomes = outbox.queue_messages(&envelope, drafts, request, &correlation).await;
     for (index, outcome) in &outcomes {
-        if matches!(outcome, Ok(Accepted::OptedOut)) {
+        if matches!(outcome, Ok(accepted) if accepted.id().is_none()) {
             discard(&objects, kept.get(index).map(Vec::as_slice).unwrap_or_default()).await;
         }
     }
@@ -164,8 +164,13 @@ impl Checked {
 type Entries = Vec<Result<Checked, Vec<domain::FieldError>>>;
 
 /// Everything of the request, checked.
-fn read(object: &Object<'_>, business: &Business, origins: &TrustedOrigins) -> Option<(Envelope, Entries)> {
-    let terms = Terms::read(object);
+fn read(
+    object: &Object<'_>,
+    business: &Business,
+    speaker: Speaker,
+    origins: &TrustedOrigins,
+) -> Option<(Envelope, Entries)> {
+    let terms = Terms::read(object, speaker);
     let from = sender(object, business);
     let entries = object.each("messages", MOST, |entry| one(entry, origins));
     let envelope = terms?.envelope(business, Address::Email(from?), Vec::new());
@@ -223,6 +228,7 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
         client: client?,
         provisional: false,
         to: Address::Email(to?),
+        senders: Vec::new(),
         body: Text(body?),
         wl_user_id,
         mail: None,

@@ -68,7 +68,7 @@ async fn receive(deps: &Deps, sms: &InboundSms) -> Result<()> {
             tracing::error!(
                 twilio.sid = sms.message_sid,
                 metric = "quarantined",
-                "text to a number of nobody"
+                "text to a number that belongs to no business: kept for 30 days"
             );
         }
     }

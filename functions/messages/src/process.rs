@@ -16,8 +16,8 @@ use outbox::{Outbox, Recorded};
 use serde_json::{Value, json};
 use web::read::{JsonBody, Object, Problem, https_url, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
-use web::schemas::words::{CATEGORY, PROVIDER, USER_TYPE, notification_type};
-use web::{ApiError, ApiResult, Call, Correlation, Tenant, unprocessable};
+use web::schemas::words::{CATEGORY, PROVIDER, notification_type};
+use web::{ApiError, ApiResult, Call, Correlation, Speaker, Tenant, unprocessable};
 
 /// A recording that is longer than this as a job, in bytes, is not queued.
 const LONGEST_JOB: usize = 1_800;
@@ -54,20 +54,20 @@ pub async fn process(
     State(outbox): State<Outbox>,
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
-    let asked = body.read(read)?;
+    let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
+    let asked = body.read(|object| read(object, speaker))?;
     let tenant = tenant.of_body(asked.business)?;
     let ours = our_address(tenant.business(), &asked)?;
     let theirs = their_address(&outbox, &tenant, &asked).await?;
     let item = if asked.sender_type == Some(UserType::Client) {
         record(&outbox, tenant.business(), asked, (theirs, ours), request, &correlation).await?
     } else {
-        may_go_out(tenant.business(), &ours, &theirs)?;
         send(&outbox, tenant.business(), asked, (ours, theirs), request, &correlation).await?
     };
     Ok(Json(AcceptedResponse { message: "Accepted", request_id: request, items: vec![item] }))
 }
 
-fn read(body: &Object<'_>) -> Option<Request> {
+fn read(body: &Object<'_>, speaker: Speaker) -> Option<Request> {
     let business = body.required("business_id", id);
     let channel = body.required("channel", |value| match value.as_str() {
         Some("sms") => Ok(Channel::Sms),
@@ -77,8 +77,8 @@ fn read(body: &Object<'_>) -> Option<Request> {
     let is_mail = channel == Some(Channel::Email);
     let client = body.required("client_id", id);
     let wl_user_id = body.optional("wl_user_id", integer);
-    let staff_id = body.optional("staff_id", id);
-    let sender_type = body.optional("sender_type", USER_TYPE);
+    let staff_id = speaker.staff_id(body);
+    let sender_type = speaker.sender_type(body);
     let category = body.optional("category", CATEGORY).unwrap_or(Category::Conversation);
     let notification_type = body.optional("notification_type", notification_type);
     let provider = body.optional("provider", PROVIDER);
@@ -154,13 +154,6 @@ fn our_address(business: &Business, asked: &Request) -> Result<Address, ApiError
     address.ok_or_else(|| missing("business_id", json!(asked.business), said))
 }
 
-/// Whether a text can be sent from our number to theirs. Of a mail, its sender decides.
-fn may_go_out(business: &Business, ours: &Address, theirs: &Address) -> Result<(), ApiError> {
-    let (Address::Phone(from), Address::Phone(to)) = (ours, theirs) else { return Ok(()) };
-    let fits = business.may_send_from(from).and_then(|()| business.may_text(from, to));
-    fits.map_err(|unfit| missing("from_phone_number", Value::Null, &unfit.to_string()))
-}
-
 async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Result<Address, ApiError> {
     let known = outbox.store.client_view(tenant.id(), asked.client).await?.map(|view| view.client);
     let (address, said) = match asked.mail {
@@ -169,8 +162,12 @@ async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Res
             (email.map(Address::Email), "no email address is known of this client")
         }
         None => {
-            let phone = known.and_then(|client| client.phone);
-            (phone.map(Address::Phone), "no phone number is known of this client")
+            let is_nameless = known.as_ref().is_none_or(|client| client.phone_as_given.is_none());
+            let said = match is_nameless {
+                true => "no phone number is known of this client",
+                false => "the sender of this client's texts is no phone number, so that nobody can answer it",
+            };
+            (known.and_then(|client| client.phone).map(Address::Phone), said)
         }
     };
     address.ok_or_else(|| missing("client_id", json!(asked.client), said))
@@ -197,6 +194,7 @@ fn draft(asked: Request, to: Address) -> Draft {
         client: asked.client,
         provisional: false,
         to,
+        senders: Vec::new(),
         body: asked.body,
         wl_user_id: asked.wl_user_id,
         mail: asked.mail.map(Box::new),
@@ -214,7 +212,13 @@ async fn send(
 ) -> Result<AcceptedItem, ApiError> {
     let envelope = envelope(business, &asked, from);
     let channel = if asked.mail.is_some() { Channel::Email } else { Channel::Sms };
-    let outcomes = outbox.queue_messages(&envelope, vec![(0, draft(asked, to))], request, correlation).await;
+    let mut drafts = vec![(0, draft(asked, to))];
+    if channel == Channel::Sms
+        && let Err(unfit) = outbox.choose_senders(business, &mut drafts).await?
+    {
+        return Err(missing("from_phone_number", Value::Null, &unfit.to_string()));
+    }
+    let outcomes = outbox.queue_messages(&envelope, drafts, request, correlation).await;
     let accepted = outcomes
         .into_iter()
         .next()

@@ -1,13 +1,12 @@
 //! The envelope that everything is answered in.
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use domain::error::with_causes;
 use serde::Serialize;
-use serde_json::{Value, json};
 use web::ApiError;
+use web::surface::nexhealth_refusal;
 
 /// What a handler returns.
 pub(crate) type Answer<T> = Result<T, Refused>;
@@ -35,15 +34,40 @@ impl<T> Envelope<T> {
     }
 }
 
+/// The largest response, in bytes of the text that goes through the gateway: a little less than that takes.
+const LARGEST: usize = 5_900_000;
+
+impl<T: Serialize> Envelope<T> {
+    /// The response. `fewer` is what to ask for fewer of where it is too large.
+    ///
+    /// # Errors
+    /// `TooLarge` for what the gateway would not let through: it writes the response as a JSON string, where a quotation
+    /// mark takes two bytes.
+    pub fn response(&self, fewer: &str) -> Answer<Response> {
+        let body = serde_json::to_vec(self).map_err(|error| Error::Internal(error.into()))?;
+        let escaped = body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        if body.len() + escaped > LARGEST {
+            return Err(Error::TooLarge(format!("the answer is larger than 6 MB: ask for {fewer}")).into());
+        }
+        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        Ok((json, body).into_response())
+    }
+}
+
 /// Why a call is refused.
 #[derive(Debug)]
 pub(crate) enum Refused {
     /// Parameters are missing or not what they should be: each is named.
     Parameters(Vec<String>),
-    /// The business has no such location.
-    NoLocation,
+    /// The business has no such thing.
+    Missing(&'static str),
     /// What can go wrong on any interface.
     Omega(Error),
+}
+
+impl Refused {
+    /// The business has no such location.
+    pub const NO_LOCATION: Refused = Refused::Missing("Location");
 }
 
 impl From<Error> for Refused {
@@ -61,26 +85,13 @@ impl From<ApiError> for Refused {
 /// Seconds until a caller should ask again when a dependency is away.
 const AGAIN: u32 = 2;
 
-/// A refusal, its fields in the published order.
-#[derive(Debug, Serialize)]
-struct Failure {
-    code: bool,
-    description: &'static str,
-    data: Value,
-    error: Vec<String>,
-}
-
-fn failed(status: StatusCode, error: Vec<String>) -> Response {
-    let description = status.canonical_reason().unwrap_or("Error");
-    let body = Failure { code: false, description, data: json!({}), error };
-    (status, Json(body)).into_response()
-}
-
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
-            Refused::Parameters(problems) => failed(StatusCode::BAD_REQUEST, problems),
-            Refused::NoLocation => failed(StatusCode::NOT_FOUND, vec!["Location not found".to_owned()]),
+            Refused::Parameters(problems) => nexhealth_refusal(StatusCode::BAD_REQUEST, problems),
+            Refused::Missing(what) => {
+                nexhealth_refusal(StatusCode::NOT_FOUND, vec![format!("{what} not found")])
+            }
             Refused::Omega(error) => refused(&error),
         }
     }
@@ -90,7 +101,7 @@ fn refused(error: &Error) -> Response {
     let (status, words) = match error {
         Error::Invalid(fields) => {
             let problems = fields.iter().map(|field| field.message.clone()).collect();
-            return failed(StatusCode::BAD_REQUEST, problems);
+            return nexhealth_refusal(StatusCode::BAD_REQUEST, problems);
         }
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthorized".to_owned()),
         Error::Forbidden => (StatusCode::FORBIDDEN, "Forbidden".to_owned()),
@@ -104,7 +115,7 @@ fn refused(error: &Error) -> Response {
     if status.is_server_error() {
         tracing::error!(error = with_causes(error), http.status = status.as_u16(), "request failed");
     }
-    let mut response = failed(status, vec![words]);
+    let mut response = nexhealth_refusal(status, vec![words]);
     let wait = match error {
         Error::InProgress { retry_after } | Error::TooMany { retry_after, .. } => Some(*retry_after),
         Error::Unavailable(_) => Some(AGAIN),

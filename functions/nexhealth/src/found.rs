@@ -21,7 +21,7 @@ pub(crate) struct Found {
 
 /// Looks for them, and for what is shown beside them.
 pub(crate) async fn find(store: &Store, tenant: &Tenant, asked: &Asked) -> Answer<(Found, Overview)> {
-    let location = asked.location.ok_or(Refused::NoLocation)?;
+    let location = asked.location.ok_or(Refused::NO_LOCATION)?;
     let filter = ConversationFilter { location: Some(location), ..ConversationFilter::default() };
     let overview = store.overview(tenant.id(), tenant.shards());
     // What changed since before there was anything is everything.
@@ -29,8 +29,8 @@ pub(crate) async fn find(store: &Store, tenant: &Tenant, asked: &Asked) -> Answe
     let rows = async {
         match since {
             Some(since) => changed(store, tenant, &filter, since).await,
-            None if asked.is_deep() => Ok(Vec::new()),
-            None => by_activity(store, tenant, &filter, asked.reach()).await,
+            None if asked.page.is_deep() => Ok(Vec::new()),
+            None => by_activity(store, tenant, &filter, asked.page.reach()).await,
         }
     };
     let overview = async { Ok::<_, Refused>(overview.await?) };
@@ -38,18 +38,17 @@ pub(crate) async fn find(store: &Store, tenant: &Tenant, asked: &Asked) -> Answe
     let (overview, rows) = futures_util::join!(overview, rows);
     let overview = overview?;
     if overview.locations.iter().all(|known| known.location_id != location) {
-        return Err(Refused::NoLocation);
+        return Err(Refused::NO_LOCATION);
     }
     let rows = rows?;
     let count = match since {
         Some(_) => rows.len() as u64,
         None => overview.counts.of(|cell| filter.matches(cell)),
     };
-    if let Some(problem) = asked.too_deep(count).filter(|_| since.is_none()) {
+    if let Some(problem) = asked.page.too_deep(count).filter(|_| since.is_none()) {
         return Err(Refused::Parameters(vec![problem]));
     }
-    let rows = rows.into_iter().skip(asked.skip).take(asked.most).collect();
-    Ok((Found { rows, count }, overview))
+    Ok((Found { rows: asked.page.of(rows), count }, overview))
 }
 
 /// The first `most`, newest activity first: one query for each part of the business's lists.

@@ -8,6 +8,7 @@ use domain::message::{Channel, Direction, Message, Text, UserType};
 use domain::staff::Staff;
 use domain::{ClientId, MessageId, StaffId, Timestamp};
 use serde::Serialize;
+use signature::secret;
 use web::schemas::message::object_url;
 
 use crate::zone::Zone;
@@ -27,7 +28,8 @@ pub(crate) struct Shown {
     attachment_content_type: Option<String>,
     attachment_file_size: Option<u64>,
     attachment_updated_at: Option<Timestamp>,
-    sms_msg_id: Option<String>,
+    /// Small, for clients that have 32 bits for it.
+    sms_msg_id: Option<u32>,
     sender_info: Sender,
     attachment_url: Option<String>,
     is_custom_reminder_response: bool,
@@ -55,8 +57,9 @@ struct Attachment {
 
 impl Attachment {
     fn of(message: &Message) -> Option<Attachment> {
-        if let Some(url) = message.media_urls.first() {
-            return Some(Attachment { url: Some(url.clone()), ..Attachment::default() });
+        if let Some(media) = message.media_urls.first() {
+            let (url, content_type) = (Some(media.url.clone()), media.content_type.clone());
+            return Some(Attachment { url, content_type, ..Attachment::default() });
         }
         let first = message.mail.as_ref()?.attachments.first()?;
         let elsewhere = first.url.as_ref().map(|url| url.0.clone());
@@ -101,7 +104,7 @@ impl Around<'_> {
             attachment_file_size: attachment.size,
             attachment_updated_at: attached_at,
             sender_info: self.sender(&message),
-            sms_msg_id: message.provider_message_id.filter(|_| message.channel == Channel::Sms),
+            sms_msg_id: sms_msg_id(&message),
             attachment_url: attachment.url,
             is_custom_reminder_response: false,
             created_at_with_tz,
@@ -131,6 +134,14 @@ impl Around<'_> {
         let name = self.business.business_name.clone().map(Personal);
         Sender { name, image: None, meta_type: "Institution", user_id: None }
     }
+}
+
+/// The number that stands for a text at the provider, whose id is no number: 31 bits of the hash of that id. The same text
+/// always has the same number, and two texts rarely have one number.
+fn sms_msg_id(message: &Message) -> Option<u32> {
+    let id = message.provider_message_id.as_ref().filter(|_| message.channel == Channel::Sms)?;
+    let bits = u32::from_str_radix(secret::digest(id).get(..8)?, 16).ok()?;
+    Some(bits >> 1)
 }
 
 /// The member of the staff who wrote a message, if one did.

@@ -1,13 +1,37 @@
 //! A client as NexHealth shows a patient.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use domain::address::Address;
 use domain::client::{Client, Personal};
 use domain::{BusinessId, ClientId, Timestamp};
 use serde::Serialize;
+use store::Store;
+use web::Tenant;
 
 /// What the ids are that the business's own user system gives out.
 const OWN_USERS: &str = "wl_user";
+
+/// The phones whose owners opted out of the business's texts.
+pub(crate) struct OptedOut(HashSet<String>);
+
+impl OptedOut {
+    /// Those among the phones of some clients: one read for each hundred.
+    pub async fn among(
+        store: &Store,
+        tenant: &Tenant,
+        clients: impl Iterator<Item = &Client>,
+    ) -> domain::Result<OptedOut> {
+        let phones: Vec<Address> =
+            clients.filter_map(|client| client.phone.clone()).map(Address::Phone).collect();
+        Ok(OptedOut(store.opted_out(tenant.id(), phones).await?))
+    }
+
+    fn has(&self, client: &Client) -> bool {
+        let phone = client.phone.clone().map(Address::Phone);
+        phone.is_some_and(|phone| self.0.contains(phone.key().as_ref()))
+    }
+}
 
 /// One patient. What is not known is `null`.
 #[derive(Debug, Serialize)]
@@ -33,8 +57,8 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    /// `opted_out`: they do not want texts from the number that the business usually writes from.
-    pub fn new(client: &Client, opted_out: bool) -> Patient {
+    /// A client. `opted_out` was read for them.
+    pub fn new(client: &Client, opted_out: &OptedOut) -> Patient {
         let [first_name, middle_name, last_name] = client.name_parts();
         let own_fields = client.custom_fields.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         let mut bio: BTreeMap<String, Option<Personal>> = own_fields.collect();
@@ -57,7 +81,7 @@ impl Patient {
             inactive: client.inactive,
             last_sync_time: None,
             guarantor_id: None,
-            unsubscribe_sms: opted_out,
+            unsubscribe_sms: opted_out.has(client),
         }
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &Twilio
     let origins_are_named = object.raw("allowed_origins").is_some_and(|value| !value.is_null());
     Some(Request {
         business_name: object.optional("business_name", text(200)),
-        from_email: object.optional("from_email", mailbox),
+        from_email: object.optional("from_email", sender),
         time_zone: object.optional("timezone", text(64)),
         subdomain: object.optional("subdomain", text(63)),
         inbox_shards: object.optional("inbox_shards", shards),
@@ -100,6 +100,15 @@ fn with_default(mut numbers: Vec<BusinessNumber>, default: Option<&Phone>) -> Ve
         registration: None,
     }));
     numbers
+}
+
+/// A mailbox to send from. One spelling of its domain, so that a domain has one claim.
+fn sender(value: &Value) -> Result<Email, Problem> {
+    let email = mailbox(value)?;
+    if email.domain().is_ascii() {
+        return Ok(email);
+    }
+    Err(Problem::value("write its domain in ASCII, as xn--…"))
 }
 
 /// In how many parts the lists of the business are spread. It can be raised later, and never lowered: a smaller number

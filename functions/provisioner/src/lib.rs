@@ -10,10 +10,12 @@ use domain::onboarding::{IdentityState, Step, StepName, Trouble};
 use domain::webhook::OF_A_NUMBER;
 use domain::{BusinessId, Error, Result};
 use outbox::Outbox;
+use queue::Queue;
 use ses::Mailer;
 use store::Store;
 use twilio::{Hook, Hooks};
 
+mod kept;
 mod mailbox;
 mod numbers;
 mod test_message;
@@ -34,6 +36,8 @@ pub struct Deps {
     pub mailer: Mailer,
     /// The way to the sender of texts.
     pub outbox: Outbox,
+    /// Mails to be received.
+    pub received: Queue,
     /// Where Twilio is to call.
     pub origins: Origins,
 }
@@ -43,8 +47,8 @@ pub struct Deps {
 pub struct Origins {
     /// Of the webhooks.
     pub public: String,
-    /// Of what is asked about calls.
-    pub voice: String,
+    /// Of what is asked about calls. `None` where omega takes no calls: each number keeps what is set for them.
+    pub voice: Option<String>,
     /// Of the fallback.
     pub fallback: String,
 }
@@ -56,8 +60,13 @@ impl Origins {
         Hooks {
             sms: Hook::post(format!("{public}/omega/twilio/sms/reply{OF_A_NUMBER}")),
             sms_fallback: Hook::post(format!("{fallback}/omega/twilio/sms/reply")),
-            voice: Hook::post(format!("{voice}/omega/voice-calls/twiml{OF_A_NUMBER}")),
-            voice_status: Hook::post(format!("{public}/omega/twilio/voice/status{OF_A_NUMBER}")),
+            voice: voice
+                .as_ref()
+                .map(|voice| Hook::post(format!("{voice}/omega/voice-calls/twiml{OF_A_NUMBER}"))),
+            // Without the other it would make a missed call of each call that somebody else answered.
+            voice_status: voice
+                .as_ref()
+                .map(|_| Hook::post(format!("{public}/omega/twilio/voice/status{OF_A_NUMBER}"))),
         }
     }
 }
@@ -117,11 +126,13 @@ async fn provision(deps: &Deps, id: BusinessId, correlation: &str) -> Result<()>
         };
         let mut troubles = Troubles::default();
         numbers::set_up(deps, &mut business, &mut troubles).await;
-        mailbox::set_up(deps, &mut business, &mut troubles).await;
+        mailbox::set_up(deps, &mut business, &mut troubles).await?;
         test_message::send(deps, &business, &mut troubles, correlation).await?;
+        let left = kept::place(deps, &business, correlation).await?;
         business.setup.troubles = troubles.steps;
-        let later = deps.store.clock().now().plus(LATER);
-        let due = (troubles.again || waits_for_dns(&business)).then_some(later);
+        let now = deps.store.clock().now();
+        let later = (troubles.again || waits_for_dns(&business)).then_some(now.plus(LATER));
+        let due = if left { Some(now) } else { later };
         if deps.store.put_setup(&business, due).await? {
             tracing::info!(business.id = id.get(), again = troubles.again, "a business was set up");
             let unreachable = || Error::Unavailable("Twilio or SES is out of reach".into());
@@ -135,4 +146,25 @@ async fn provision(deps: &Deps, id: BusinessId, correlation: &str) -> Result<()>
 fn waits_for_dns(business: &Business) -> bool {
     let identity = business.setup.identity.as_ref();
     identity.is_some_and(|identity| identity.state == IdentityState::Pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hooks(voice: Option<&str>) -> Hooks {
+        let [public, fallback] =
+            ["https://hooks.example.com", "https://fallback.example.com"].map(str::to_owned);
+        Origins { public, voice: voice.map(str::to_owned), fallback }.hooks()
+    }
+
+    #[test]
+    fn a_number_is_sent_to_omega_for_calls_only_where_omega_takes_calls() {
+        let without = hooks(None);
+        assert_eq!((without.voice, without.voice_status), (None, None));
+        let with = hooks(Some("https://api.example.com"));
+        let url = |hook: Option<Hook>| hook.map(|hook| hook.url).unwrap_or_default();
+        assert!(url(with.voice).starts_with("https://api.example.com/omega/voice-calls/twiml#"));
+        assert!(url(with.voice_status).starts_with("https://hooks.example.com/omega/twilio/voice/status#"));
+    }
 }

@@ -26,8 +26,9 @@ async fn main() -> Result<(), Error> {
         email: Queue::new(&sqs, config.required("EMAIL_QUEUE_URL")),
         record: Queue::new(&sqs, config.required("RECORD_QUEUE_URL")),
     };
+    let received = Queue::new(&sqs, config.required("EMAIL_EVENTS_QUEUE_URL"));
     let (public, fallback) = (config.origin("PUBLIC_BASE_URL"), config.origin("FALLBACK_BASE_URL"));
-    let voice = config.optional("VOICE_BASE_URL").unwrap_or_else(|| public.clone());
+    let voice = config.optional("VOICE_BASE_URL");
     let origins = Origins { public, voice, fallback };
     let twilio = twilio::Client::new(twilio::Config {
         api_url: config.optional("TWILIO_API_URL").unwrap_or_else(|| "https://api.twilio.com".to_owned()),
@@ -37,7 +38,7 @@ async fn main() -> Result<(), Error> {
     });
     let mailer = Mailer::new(&sdk_config(&config, "SESV2"), ses::Settings::default());
     config.check()?;
-    let deps = Deps { store, twilio, mailer, outbox, origins };
+    let deps = Deps { store, twilio, mailer, outbox, received, origins };
     deps.store.warm().await;
     let run = async |event: LambdaEvent<SqsEvent>| {
         Ok::<_, Error>(runtime::batch::run(event.payload, |job| provisioner::handle(&deps, job)).await)

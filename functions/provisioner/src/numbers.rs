@@ -27,7 +27,7 @@ async fn look(deps: &Deps, phone: &Phone, state: &mut NumberState, hooks: &Hooks
     *state = match found {
         None => NumberState::Missing,
         Some(found) if !found.texts => NumberState::Mute,
-        Some(found) if found.hooks == *hooks => NumberState::Ready,
+        Some(found) if found.hooks.include(hooks) => NumberState::Ready,
         Some(found) => {
             let set = deps.twilio.set_hooks(&found.sid, hooks).await;
             let kept = |set: &Hooks| set.sms == hooks.sms;

@@ -7,7 +7,6 @@ use domain::draft::{Draft, Envelope};
 use domain::message::{Category, Text};
 use domain::onboarding::{Step, StepName, test_request};
 use domain::phone::Phone;
-use store::Accepted;
 
 use crate::{Deps, Troubles};
 
@@ -33,7 +32,7 @@ pub(crate) async fn send(
     let envelope = envelope(business, from);
     let outcomes = deps.outbox.queue_messages(&envelope, vec![(0, draft)], request, correlation).await;
     for (_, accepted) in outcomes {
-        if accepted? == Accepted::OptedOut {
+        if accepted?.id().is_none() {
             let reason = "Whoever has that number said STOP to the number to send from.";
             let action = "Repeat the call with another test_phone_number.";
             troubles.note(Step::failed(StepName::TestMessage, reason, action));
@@ -70,6 +69,7 @@ async fn draft(deps: &Deps, business: &Business, to: &Phone) -> Result<Draft> {
         client: known.unwrap_or_else(|| deps.store.new_client_id()),
         provisional: known.is_none(),
         to,
+        senders: Vec::new(),
         body: Text(format!("omega test message of {name}")),
         wl_user_id: None,
         mail: None,

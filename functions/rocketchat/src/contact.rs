@@ -184,7 +184,7 @@ fn last_chat(client: &Client, conversation: &Conversation) -> LastChat {
 
 /// The ways to reach a contact, each address once.
 pub(crate) fn channels(view: &ClientView) -> Vec<ContactChannel> {
-    let ClientView { client, conversation } = view;
+    let ClientView { client, conversation, .. } = view;
     let numbers = once(client.phones().map(|phone| Personal(phone.as_str().to_owned())));
     let called = numbers.first().cloned();
     let texts = numbers.into_iter().map(|number| (Channel::Sms, Some("phone"), number));
@@ -212,7 +212,7 @@ pub(crate) fn channels(view: &ClientView) -> Vec<ContactChannel> {
 
 /// A contact, with the id of whoever takes care of them.
 pub(crate) fn contact(view: &ClientView) -> Contact {
-    let ClientView { client, conversation } = view;
+    let ClientView { client, conversation, .. } = view;
     let assignee = conversation.as_ref().and_then(|conversation| conversation.assigned_to);
     Contact {
         id: id(client),

@@ -6,7 +6,7 @@ use domain::client::{Client, Personal};
 use domain::conversation::Actor;
 use domain::message::{Direction, Message, Text};
 use domain::rooms::{Room, closed_rooms};
-use domain::{BusinessId, Timestamp, global_id};
+use domain::{BusinessId, Timestamp, global_id, visitor};
 use serde::Serialize;
 use store::Store;
 use store::timeline::Entry;
@@ -71,8 +71,8 @@ struct Past {
 struct Visitor {
     #[serde(rename = "_id")]
     id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<Personal>,
+    username: String,
+    token: String,
 }
 
 /// A message.
@@ -83,8 +83,7 @@ struct Said {
     rid: String,
     msg: Text,
     ts: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    u: Option<User>,
+    u: User,
 }
 
 /// The messages of a room.
@@ -172,7 +171,11 @@ fn past(client: &Client, room: &Room, talk: Messages) -> Past {
         fname: contact::name(client),
         // A conversation has no line about its beginning.
         ts: room.opened_at.or(talk.began).unwrap_or(client.created_at),
-        v: Visitor { id: contact::id(client), token: client.visitor_token.clone() },
+        v: Visitor {
+            id: contact::id(client),
+            username: visitor::username(client),
+            token: visitor::token(client),
+        },
         msgs: talk.count,
         served_by: room.assignee.map(|staff| users::user(business, staff)),
         closed_at: room.closed_at,
@@ -192,7 +195,9 @@ fn past(client: &Client, room: &Room, talk: Messages) -> Past {
 fn user(business: BusinessId, actor: Actor, client: &Client) -> User {
     match actor {
         Actor::Staff { id } => users::user(business, id),
-        Actor::Client => User { id: contact::id(client), name: None, username: contact::name(client) },
+        Actor::Client => {
+            User { id: contact::id(client), name: None, username: Personal(visitor::username(client)) }
+        }
         Actor::Service | Actor::System => {
             User { id: actor.name(), name: None, username: Personal(actor.name()) }
         }
@@ -200,16 +205,16 @@ fn user(business: BusinessId, actor: Actor, client: &Client) -> User {
 }
 
 fn said(client: &Client, room: &str, message: Message) -> Said {
-    let staff = message.staff_id.map(|staff| users::user(client.business_id, staff));
-    let u = match message.direction {
-        Direction::Inbound => Some(user(client.business_id, Actor::Client, client)),
-        Direction::Outbound | Direction::Internal => staff,
+    let author = match (message.direction, message.staff_id) {
+        (Direction::Inbound, _) => Actor::Client,
+        (_, Some(id)) => Actor::Staff { id },
+        (_, None) => Actor::Service,
     };
     Said {
         id: global_id::encode(client.business_id, message.at.message),
         rid: room.to_owned(),
         msg: message.body,
         ts: message.created_at,
-        u,
+        u: user(client.business_id, author, client),
     }
 }

@@ -12,6 +12,8 @@ use web::{Member, Usage};
 use crate::refused::Refused;
 use crate::users;
 
+const USER_ID: &str = "x-user-id";
+
 /// Rocket.Chat's dialect.
 pub(crate) struct RocketChat;
 
@@ -22,7 +24,7 @@ impl Dialect for RocketChat {
     }
 
     fn is_theirs(headers: &HeaderMap, member: &Member) -> bool {
-        headers.get("x-user-id").is_some_and(|id| id.as_bytes() == user_id(member).as_bytes())
+        headers.get(USER_ID).is_some_and(|id| id.as_bytes() == user_id(member).as_bytes())
     }
 
     fn told(error: Error) -> Response {
@@ -48,6 +50,11 @@ pub(crate) fn user_id(member: &Member) -> String {
         Some(staff) => users::id(member.business.business_id, staff),
         None => member.credential.credential_id.clone(),
     }
+}
+
+/// The `X-User-Id` that a request shows. Behind the edge it is the caller's.
+pub(crate) fn said_user_id(headers: &HeaderMap) -> String {
+    headers.get(USER_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned()
 }
 
 /// The headers that every answer has.

@@ -1,5 +1,5 @@
-//! Contacts as Rocket.Chat's clients ask for them: `/api/v1/…`, in its words and with its errors, over the clients and
-//! conversations of omega.
+//! Contacts as Rocket.Chat's clients ask for them, and who is asking: `/api/…`, in its words and with its errors, over the
+//! clients, conversations and staff of omega.
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -19,9 +19,11 @@ mod entry;
 mod find_visitor;
 mod get_contact;
 mod get_visitor;
+mod info;
 mod login;
 mod logout;
 mod manager;
+mod me;
 mod paging;
 mod parameters;
 mod refused;
@@ -31,6 +33,7 @@ mod schema;
 mod search_contacts;
 mod success;
 mod update_contact;
+mod user_info;
 mod users;
 mod visitor;
 
@@ -45,8 +48,13 @@ pub struct State {
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {
-    let open = Router::new().route("/api/v1/login", post(login::log_in));
+    let open = Router::new()
+        .route("/api/info", get(info::info))
+        .route("/api/v1/info", get(info::info))
+        .route("/api/v1/login", post(login::log_in));
     let routes = Router::new()
+        .route("/api/v1/me", get(me::me))
+        .route("/api/v1/users.info", get(user_info::user_info))
         .route("/api/v1/logout", get(logout::log_out).post(logout::log_out))
         .route("/api/v1/omnichannel/contact", get(get_visitor::get).post(register_visitor::register))
         .route("/api/v1/omnichannel/contact.search", get(find_visitor::find))

@@ -7,12 +7,13 @@ use domain::access::{SESSION_PREFIX, session};
 use domain::staff::Staff;
 use domain::{BusinessId, Error};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use signature::secret::{Secret, hash, hash_of_digest};
 use web::Edge;
 use web::dialect::Dialect;
 
 use crate::dialect::RocketChat;
+use crate::me::Me;
 use crate::parameters::{Json as Body, Parameters};
 use crate::refused::{Answer, Refused};
 use crate::users;
@@ -81,45 +82,13 @@ struct LoggedIn<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Session<'a> {
-    user_id: &'a str,
+    user_id: String,
     auth_token: &'a str,
-    me: Me<'a>,
-}
-
-/// Whoever logged in.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Me<'a> {
-    #[serde(rename = "_id")]
-    id: &'a str,
-    name: &'a str,
-    emails: Vec<Value>,
-    status: &'static str,
-    status_connection: &'static str,
-    username: String,
-    utc_offset: i8,
-    active: bool,
-    roles: &'static [&'static str],
-    settings: Value,
-    avatar_url: &'a str,
+    me: Me,
 }
 
 fn logged_in(business: BusinessId, staff: &Staff, token: &str) -> Response {
-    let id = users::id(business, staff.staff_id);
-    let emails = staff.email.iter().map(|email| json!({"address": email.0, "verified": false}));
-    let me = Me {
-        id: &id,
-        name: &staff.full_name.0,
-        emails: emails.collect(),
-        status: "online",
-        status_connection: "online",
-        username: users::username(staff.staff_id),
-        utc_offset: 0,
-        active: staff.active,
-        roles: users::roles(staff.staff_role),
-        settings: json!({"preferences": {}}),
-        avatar_url: staff.image_url.as_ref().map_or("", |url| url.0.as_str()),
-    };
-    let data = Session { user_id: &id, auth_token: token, me };
+    let me = Me::of_staff(business, staff);
+    let data = Session { user_id: me.id.clone(), auth_token: token, me };
     Json(LoggedIn { status: "success", data, success: true }).into_response()
 }

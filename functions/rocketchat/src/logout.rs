@@ -31,7 +31,7 @@ pub(crate) async fn log_out(
 ) -> Answer<Json<LoggedOut>> {
     let tenant = tenant?;
     if let Some(session) = tenant.session_id() {
-        edge.store().end_session(tenant.id(), session, None).await?;
+        edge.store().end_session(tenant.id(), session, None, tenant.acting()).await?;
         if let Some(shown) = RocketChat::shown(&headers) {
             edge.forget(&shown.secret);
         }

@@ -32,7 +32,7 @@ pub(crate) async fn put(
         Handled::Changed(_) | Handled::Same(_) => Ok(()),
         // There is none to take away.
         Handled::NoConversation if manager.is_none() => Ok(()),
-        Handled::NoStaff => Err(Refused::plain("error-contact-manager-not-found")),
+        Handled::NoStaff | Handled::Elsewhere => Err(Refused::plain("error-contact-manager-not-found")),
         Handled::NoConversation | Handled::Stale(_) => {
             Err(Error::Unavailable("the client is being changed".into()).into())
         }

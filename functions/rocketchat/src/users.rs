@@ -4,9 +4,36 @@ use domain::access::Role;
 use domain::client::Personal;
 use domain::staff::Staff;
 use domain::{BusinessId, Result, StaffId, global_id};
+use serde::Serialize;
 use store::Store;
+use web::Tenant;
 
 use crate::contact::User;
+
+/// The status of a user who is there.
+pub(crate) const ONLINE: &str = "online";
+/// The name of the user that a program is.
+pub(crate) const PROGRAM: &str = "service";
+/// A program may do here what a manager may.
+pub(crate) const PROGRAM_ROLES: &[&str] = &["bot", "livechat-manager"];
+
+/// A mail address of a user.
+#[derive(Serialize)]
+pub(crate) struct Address {
+    address: String,
+    verified: bool,
+}
+
+/// The mail addresses of a member of the staff: one, or none. Nobody verified it.
+pub(crate) fn emails(staff: &Staff) -> Vec<Address> {
+    let address = |email: &Personal| Address { address: email.0.clone(), verified: false };
+    staff.email.iter().map(address).collect()
+}
+
+/// What a program is called: like its business.
+pub(crate) fn program_name(tenant: &Tenant) -> String {
+    tenant.business().business_name.clone().unwrap_or_else(|| PROGRAM.to_owned())
+}
 
 /// The id of a user.
 pub(crate) fn id(business: BusinessId, staff: StaffId) -> String {
@@ -57,7 +84,7 @@ pub(crate) fn roles(role: Role) -> &'static [&'static str] {
         Role::Owner => &["admin", "livechat-manager"],
         Role::Manager => &["livechat-manager"],
         Role::Staff => &["livechat-agent"],
-        Role::Service | Role::Platform => &[],
+        Role::Service | Role::Platform => PROGRAM_ROLES,
     }
 }
 

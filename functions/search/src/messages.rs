@@ -112,7 +112,7 @@ fn found(query: &Query, entry: &Entry) -> Option<Vec<Highlight>> {
 }
 
 fn has_conversation(timeline: &Timeline) -> bool {
-    timeline.view.as_ref().is_some_and(|view| view.conversation.is_some())
+    timeline.view.as_ref().is_some_and(|view| view.head().is_some())
 }
 
 /// What to look for.

@@ -28,14 +28,15 @@ pub(crate) async fn backfill(deps: &Deps, correlation: &str) -> Result<()> {
 /// A text from a client, as Twilio's list tells of it. The list has no media addresses.
 fn inbound(remote: RemoteMessage, account_sid: &str) -> Option<InboundSms> {
     (remote.direction == "inbound").then_some(())?;
-    Some(InboundSms {
+    let sms = InboundSms {
         account_sid: account_sid.to_owned(),
         message_sid: remote.sid,
-        from: Text(remote.from?),
+        from: Text(remote.from.unwrap_or_default()),
         to: Text(remote.to?),
         body: Text(remote.body.unwrap_or_default()),
         media_urls: Vec::new(),
         opt_out_type: None,
         sent_at: remote.date_created.as_deref().and_then(Timestamp::parse_rfc2822),
-    })
+    };
+    Some(sms.fitting())
 }

@@ -6,7 +6,7 @@ use domain::delivery::ErrorClass;
 use domain::message::{Channel, Message, MessageRef, Provider, Report};
 use domain::status::Status;
 use domain::{Result, Timestamp};
-use store::consent::{ConsentChange, TextConsent};
+use store::consent::{ConsentChange, Heard, TextConsent};
 use store::statuses::Advance;
 use twilio::RemoteMessage;
 
@@ -59,7 +59,7 @@ fn opted_out(message: &Message, report: &Report) -> Option<ConsentChange> {
     Some(ConsentChange::Texts(TextConsent {
         address: message.to_address.clone(),
         sender: message.from_address.clone(),
-        opted_out: true,
+        heard: Heard::Refusal(message.updated_at),
         evidence: report.provider_message_id.clone()?,
     }))
 }

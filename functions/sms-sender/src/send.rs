@@ -15,7 +15,7 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
     let again = async |at, attempt, delay| {
         deps.outbox.send_again(Channel::Sms, at, attempt, delay, correlation).await
     };
-    let message = match deps.store.turn(at, attempt).await? {
+    let mut message = match deps.store.turn(at, attempt).await? {
         Turn::Ours(message) => message,
         Turn::Later(delay) => return again(at, attempt, delay).await,
         Turn::Over => return Ok(()),
@@ -29,9 +29,12 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
     if let Some(failure) = unregistered(deps, &message).await? {
         return deps.store.end_unsent(&message, attempt, Status::Failed, failure).await;
     }
-    match deps.store.claim(&message, attempt).await? {
+    match deps.store.claim(&mut message, attempt).await? {
         Claim::Ours => {}
         Claim::NotOurs | Claim::OptedOut => return Ok(()),
+    }
+    if !deps.store.is_still_wanted(&message, attempt).await? {
+        return Ok(());
     }
     let outcome = deps.twilio.send(TextToSend { message: &message, attempt }).await;
     tracing::info!(message.id = at.message.get(), attempt, outcome = outcome.name(), "text handed over");

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
 use domain::business::Business;
+use domain::delivered::LONGEST_ADDRESS;
 use domain::job::Recording;
 use domain::message::{Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::phone::Country;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use web::read::{JsonBody, Object, Problem, boolean, id, integer, metadata, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::words::{CATEGORY, PROVIDER, STATUS, USER_TYPE, notification_type};
-use web::{ApiResult, Call, Correlation, Tenant};
+use web::{ApiResult, Call, Correlation, Speaker, Tenant};
 
 /// Messages in one call.
 const MOST: usize = 100;
@@ -32,7 +33,8 @@ pub async fn record(
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
     let now = outbox.store.clock().now();
-    let entries = body.read(|object| read(object, tenant.business(), request, now))?;
+    let entries =
+        body.read(|object| read(object, (tenant.business(), Speaker::recording(&tenant)), request, now))?;
     let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
     let place = |(index, entry): (usize, Result<Recording, _>)| Some(Recording { index, ..entry.ok()? });
     let recordings =
@@ -52,12 +54,17 @@ fn item(index: usize, entry: &Result<Recording, Vec<FieldError>>) -> AcceptedIte
 
 type Entries = Vec<Result<Recording, Vec<FieldError>>>;
 
-fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Timestamp) -> Option<Entries> {
+fn read(
+    object: &Object<'_>,
+    (business, speaker): (&Business, Speaker),
+    request: RequestId,
+    now: Timestamp,
+) -> Option<Entries> {
     let category = object.required("category", CATEGORY);
     let notification_type = object.optional("notification_type", notification_type);
-    let staff_id = object.optional("staff_id", id);
+    let staff_id = speaker.recorded_staff_id(object);
     let provider = object.optional("provider", PROVIDER);
-    let sent_by = object.optional("sent_by", integer);
+    let sent_by = speaker.sent_by(object);
     let sender_type = object.optional("sender_type", USER_TYPE);
     // Kept as given: another system's word for a time is not ours to judge. One that can be read gives the place in
     // the timeline.
@@ -93,6 +100,7 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
             request_id: Some(request),
             external_id,
             from_address: from.clone()?,
+            from_reason: None,
             to_address: to?,
             body: Text(body?),
             media_urls: Vec::new(),
@@ -127,7 +135,11 @@ fn read(object: &Object<'_>, business: &Business, request: RequestId, now: Times
     entries
 }
 
-/// An address a text came from or went to, in any spelling.
+/// An address a text came from or went to, in any spelling. What is no number that we know is taken as the other system
+/// has it: the text was sent or received there.
 fn address(country: Country) -> impl Fn(&Value) -> Result<Address, Problem> {
-    move |value| Address::parse_sms(&text(64)(value)?, country).map_err(Problem::value)
+    move |value| match text(LONGEST_ADDRESS)(value)? {
+        empty if !empty.contains(char::is_alphanumeric) => Err(Problem::value("the phone number is empty")),
+        address => Ok(Address::recorded(&address, country)),
+    }
 }

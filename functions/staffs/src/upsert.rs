@@ -16,7 +16,8 @@ const LONGEST_URL: usize = 2048;
 const MOST_LOCATIONS: usize = 100;
 
 /// `PUT /omega/businesses/{business_id}/staffs/{staff_id}`: absent fields keep their value, `null` clears. Who is not
-/// active any more loses their sessions at once, and their conversations soon.
+/// active any more loses their sessions at once, and their conversations soon. Nobody gives or takes a role above their
+/// own, nor changes a member who stands above them: 403. The last active owner stays one: 409.
 pub async fn put(
     tenant: Tenant,
     path: PathParams,
@@ -25,7 +26,7 @@ pub async fn put(
 ) -> ApiResult<Json<StaffResponse>> {
     let staff = path.id("staff_id")?;
     let changes = body.read(|object| read(object, tenant.business().country))?;
-    let member = edge.store().upsert_staff(tenant.id(), staff, &changes).await?;
+    let member = edge.store().upsert_staff(tenant.id(), staff, &changes, tenant.acting()).await?;
     Ok(Json(member.into()))
 }
 

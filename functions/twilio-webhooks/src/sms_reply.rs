@@ -32,7 +32,7 @@ pub async fn reply(State(store): State<Store>, form: Verified<Form>) -> ApiResul
             tracing::error!(
                 twilio.sid = sms.message_sid,
                 metric = "quarantined",
-                "text to a number of nobody"
+                "text to a number that belongs to no business: kept for 30 days"
             );
         }
     }

@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
 use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::phone::Country;
 use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
 use store::Store;
-use store::consent::{ConsentChange, TextConsent};
+use store::consent::{ConsentChange, Heard, TextConsent};
 use store::provider_ids::Placed;
 use store::statuses::Advance;
 use web::ApiResult;
@@ -32,7 +33,10 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
         },
     };
     let report = Report { attempt: Some(attempt), ..report };
-    let consent = opted_out(&form, code);
+    let consent = match code {
+        Some(OPTED_OUT) => store.refusal(at, sid).await?.or_else(|| refusal(&form, at, sid)),
+        _ => None,
+    };
     match store.advance(at, Channel::Sms, &report, consent.as_ref()).await? {
         Advance::Applied(status) => {
             tracing::info!(message.id = at.message.get(), status = status.as_str(), "report applied");
@@ -55,13 +59,12 @@ fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
     Some((form.message()?, form.query("attempt")?.parse().ok()?))
 }
 
-/// Twilio refused the text because its receiver said STOP to the sender, which we may not have heard ourselves.
-fn opted_out(form: &Form, code: Option<u32>) -> Option<ConsentChange> {
-    (code == Some(OPTED_OUT)).then_some(())?;
+/// What error 21610 means about a text that is not there any more: Twilio's report names the pair.
+fn refusal(form: &Form, at: MessageRef, sid: &str) -> Option<ConsentChange> {
     Some(ConsentChange::Texts(TextConsent {
-        address: Address::from_key(form.field("To")?)?,
-        sender: Address::from_key(form.field("From")?)?,
-        opted_out: true,
-        evidence: form.field("MessageSid")?.to_owned(),
+        address: Address::delivered(form.field("To")?, Country::default()),
+        sender: Address::delivered(form.field("From")?, Country::default()),
+        heard: Heard::Refusal(at.message.time()),
+        evidence: sid.to_owned(),
     }))
 }

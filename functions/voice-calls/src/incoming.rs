@@ -1,7 +1,8 @@
 //! A call from a phone to one of our numbers: it rings with whoever takes care of the conversation, then at the location.
 
+use domain::address::Address;
 use domain::message::MessageRef;
-use domain::phone::Phone;
+use domain::phone::{Country, Phone};
 use domain::staff::Staff;
 use domain::voice::{self, CallResult};
 use domain::{Result, business::InboundRoute};
@@ -19,7 +20,11 @@ const AT_LOCATION: u8 = 30;
 /// Stores the call, and says whom to call.
 pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<Verb>> {
     let Some((route, ours)) = ours(store, &asked.to).await? else {
-        tracing::error!(twilio.sid = asked.sid, metric = "quarantined", "call to a number of nobody");
+        tracing::error!(
+            twilio.sid = asked.sid,
+            metric = "quarantined",
+            "call to a number that belongs to no business: rejected"
+        );
         return Ok(vec![Verb::Reject]);
     };
     let call = NewCall {
@@ -68,7 +73,11 @@ pub async fn to_location(store: &Store, voice: &Voice, called: &str, at: Message
 /// The number that was called, and whom it leads to.
 async fn ours(store: &Store, called: &str) -> Result<Option<(InboundRoute, Phone)>> {
     let route = store.route_of(called).await?;
-    Ok(route.zip(Phone::from_e164(called)))
+    let ours = match Address::delivered(called, Country::default()) {
+        Address::Phone(phone) => Some(phone),
+        _ => None,
+    };
+    Ok(route.zip(ours))
 }
 
 /// The member of the staff who takes care of the conversation, if they work here now.

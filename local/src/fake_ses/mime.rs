@@ -13,6 +13,10 @@ use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders 
 use super::receipt::ClientFile;
 use super::{Attachment, HOST, Header, date};
 
+/// More lines that look like the beginning of a part than this, and the mail is cut by omega's own reader, which looks at
+/// 500 parts. Ordinary mails have a handful.
+const MANY_PARTS: usize = 400;
+
 /// What is in a raw mail.
 #[derive(Default)]
 pub(super) struct Parsed {
@@ -55,17 +59,14 @@ impl Mailbox {
 
 /// `None` when there is no head.
 pub(super) fn parse(raw: &[u8]) -> Option<Parsed> {
+    if let Some(cut) = has_mails_within(raw) {
+        let head = MessageParser::default().parse_headers(raw)?;
+        let text = Some(cut.text).filter(|text| !text.is_empty());
+        let attachments = cut.attachments.into_iter().map(attached).collect();
+        return Some(Parsed { text, html: cut.html, attachments, ..fields(&head) });
+    }
     let message = MessageParser::default().parse(raw)?;
     Some(Parsed {
-        headers: headers(&message),
-        from: mailboxes(message.from()),
-        reply_to: mailboxes(message.reply_to()),
-        to: mailboxes(message.to()),
-        cc: mailboxes(message.cc()),
-        bcc: mailboxes(message.bcc()),
-        message_id: message.message_id().map(str::to_owned),
-        references: ids(message.references()),
-        subject: message.subject().unwrap_or_default().to_owned(),
         text: body(&message, &message.text_body, |part| match part {
             PartType::Text(text) => Some(text),
             _ => None,
@@ -75,7 +76,45 @@ pub(super) fn parse(raw: &[u8]) -> Option<Parsed> {
             _ => None,
         }),
         attachments: message.attachments().map(attachment).collect(),
+        ..fields(&message)
     })
+}
+
+/// The mail as omega cuts it, if there are mails in it, or parts in parts, or very many parts. The library goes as deep
+/// into these as they go, whatever that takes of the stack, and one mail would end the runner.
+fn has_mails_within(raw: &[u8]) -> Option<::mime::Incoming> {
+    let read = ::mime::read(raw, None)?;
+    let is_deep = |part: &::mime::IncomingPart| {
+        let kind = part.content_type.as_deref().unwrap_or_default();
+        kind.starts_with("message/") || kind.starts_with("multipart/")
+    };
+    let lines = raw.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"--")).count();
+    (lines > MANY_PARTS || read.attachments.iter().any(is_deep)).then_some(read)
+}
+
+fn attached(part: ::mime::IncomingPart) -> Attachment {
+    Attachment {
+        filename: part.filename,
+        content_type: part.content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        content_id: part.content_id,
+        size: part.content.len(),
+        content: part.content.into(),
+    }
+}
+
+fn fields(message: &Message<'_>) -> Parsed {
+    Parsed {
+        headers: headers(message),
+        from: mailboxes(message.from()),
+        reply_to: mailboxes(message.reply_to()),
+        to: mailboxes(message.to()),
+        cc: mailboxes(message.cc()),
+        bcc: mailboxes(message.bcc()),
+        message_id: message.message_id().map(str::to_owned),
+        references: ids(message.references()),
+        subject: message.subject().unwrap_or_default().to_owned(),
+        ..Parsed::default()
+    }
 }
 
 /// The addresses in one line, as in a header.

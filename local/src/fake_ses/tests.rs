@@ -661,3 +661,26 @@ async fn the_oldest_mails_are_forgotten_first() {
     let kept: Vec<String> = s.fake.all().into_iter().map(|mail| mail.subject).collect();
     assert_eq!(kept, ["c"]);
 }
+
+#[test]
+fn mails_in_mails_without_end_do_not_take_the_stack() {
+    let inner =
+        "Content-Type: message/rfc822\r\n\r\n".repeat(20_000) + "Content-Type: text/plain\r\n\r\nHello\r\n";
+    let head = "From: a@x.test\r\nTo: b@x.test\r\nSubject: Deep\r\n";
+    let encoded = STANDARD.encode(&inner);
+    let part = "--b\r\nContent-Type: message/rfc822\r\n";
+    let multipart = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+    let digest = "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n".repeat(20_000);
+    for rest in [
+        inner.clone(),
+        format!("{multipart}{part}\r\n{inner}--b--\r\n"),
+        format!("{multipart}{part}Content-Transfer-Encoding: base64\r\n\r\n{encoded}\r\n--b--\r\n"),
+        digest,
+        format!("{multipart}{}{part}\r\n{inner}", "--b\r\nContent-Type: text/plain\r\n\r\na\r\n".repeat(600)),
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(20_000) + &inner,
+    ] {
+        let parsed = mime::parse(format!("{head}{rest}").as_bytes()).unwrap();
+        assert_eq!((parsed.subject.as_str(), parsed.to.len()), ("Deep", 1));
+        assert!(!parsed.attachments.is_empty() || parsed.text.is_some());
+    }
+}

@@ -17,12 +17,10 @@ use fastrand::Rng;
 use super::words::{
     CAMPAIGN, DAYS, LABELS, NOTES, REMINDER, STRANGERS, TALKS, TIMES, TONGUES, Talk, Tongue, Who,
 };
-use super::{NUMBER, OTHER_NUMBER};
+use super::{GUIDE, NUMBER, OTHER_NUMBER};
 
 /// How many people the directory of the demo business knows.
 pub const PEOPLE: usize = 210;
-/// The member of the staff in whose name the tour is taken.
-pub const GUIDE: u64 = 7;
 
 /// What makes it the same every time.
 const SEED: u64 = 1001;
@@ -162,7 +160,7 @@ fn locations() -> Vec<(LocationId, LocationChanges)> {
     ]
 }
 
-fn staff() -> Vec<(StaffId, StaffChanges)> {
+pub(super) fn staff() -> Vec<(StaffId, StaffChanges)> {
     let member = |(number, name, role): (u64, &str, Role)| {
         let first = fold(name.split(' ').next().unwrap_or_default());
         let changes = StaffChanges {

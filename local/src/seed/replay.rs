@@ -1,15 +1,13 @@
-//! Makes a plan come true, through the store that every function uses: as if it had happened then. Nothing is sent.
-//!
-//! What is there already is left alone. A conversation's version counts its changes and a step is one, so that a start
-//! that goes on where another one died knows where that was.
+//! Makes a plan come true in an empty table, through the store that every function uses: as if it had happened then.
+//! Nothing is sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
+use domain::access::Acting;
 use domain::address::Address;
-use domain::client::ClientChanges;
 use domain::conversation::{Actor, Cause};
 use domain::delivery::{ErrorClass, Failure};
 use domain::draft::{Draft, Envelope};
@@ -46,48 +44,32 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Does what is not done yet, newest conversations first.
+    /// Does all of it, newest conversations first.
     pub async fn run(self, plan: Plan) -> Result<(), Error> {
         let (store, time) = self.store();
-        let Some((last, locations)) = plan.locations.split_last() else { return Ok(()) };
-        if store.locations(self.business).await?.iter().any(|location| location.location_id == last.0) {
-            return Ok(());
-        }
         let business = store.business(self.business).await?.ok_or("there is no demo business")?;
-        // Where nothing is, nothing has to be looked for.
-        let begun_before = store.staff_member(self.business, plan.gone).await?.is_some();
         self.set(&time, HIRED);
-        for (location, changes) in locations {
+        for (location, changes) in &plan.locations {
             store.upsert_location(self.business, *location, changes).await?;
         }
         for (staff, changes) in &plan.staff {
-            self.hire(&store, *staff, changes).await?;
+            store.upsert_staff(self.business, *staff, changes, Acting::PROGRAM).await?;
         }
         self.set(&time, GONE);
         for (staff, changes) in plan.staff.iter().filter(|(staff, _)| *staff == plan.gone) {
             let changes = StaffChanges { active: Some(false), ..changes.clone() };
-            store.upsert_staff(self.business, *staff, &changes).await?;
+            store.upsert_staff(self.business, *staff, &changes, Acting::PROGRAM).await?;
         }
         let mut told = JoinSet::new();
         for (place, person) in plan.people.into_iter().enumerate() {
             if told.len() == ABREAST {
                 joined(told.join_next().await)?;
             }
-            let teller =
-                Teller { replay: self.clone(), shards: business.inbox_shards, begun_before, place, person };
+            let teller = Teller { replay: self.clone(), shards: business.inbox_shards, place, person };
             told.spawn(teller.tell());
         }
         while !told.is_empty() {
             joined(told.join_next().await)?;
-        }
-        self.set(&time, HIRED);
-        store.upsert_location(self.business, last.0, &last.1).await?;
-        Ok(())
-    }
-
-    async fn hire(&self, store: &Store, staff: StaffId, changes: &StaffChanges) -> Result<(), Error> {
-        if store.staff_member(self.business, staff).await?.is_none() {
-            store.upsert_staff(self.business, staff, changes).await?;
         }
         Ok(())
     }
@@ -113,7 +95,6 @@ fn joined(ended: Option<Result<Result<(), Error>, tokio::task::JoinError>>) -> R
 struct Teller {
     replay: Replay,
     shards: Shards,
-    begun_before: bool,
     place: usize,
     person: Person,
 }
@@ -121,33 +102,15 @@ struct Teller {
 impl Teller {
     async fn tell(self) -> Result<(), Error> {
         let (store, time) = self.replay.store();
-        let mut done = 0;
         if let Some((client, entry)) = &self.person.entry {
-            done = self.introduce(&store, &time, *client, entry).await?;
+            self.replay.set(&time, self.person.steps.first().map_or(GONE, |step| step.ago + GONE));
+            store.upsert_client(self.replay.business, *client, entry, self.shards).await?;
         }
-        for (index, step) in self.person.steps.iter().enumerate().skip(done) {
+        for (index, step) in self.person.steps.iter().enumerate() {
             self.replay.set(&time, step.ago);
             self.step(&store, index, step).await?;
         }
         Ok(())
-    }
-
-    /// Puts somebody into the directory, and says how many steps are done.
-    async fn introduce(
-        &self,
-        store: &Store,
-        time: &AtomicI64,
-        client: ClientId,
-        entry: &ClientChanges,
-    ) -> Result<usize, Error> {
-        let business = self.replay.business;
-        let view = if self.begun_before { store.client_view(business, client).await? } else { None };
-        if view.as_ref().is_none_or(|view| view.client.full_name.is_none()) {
-            self.replay.set(time, self.person.steps.first().map_or(GONE, |step| step.ago + GONE));
-            store.upsert_client(business, client, entry, self.shards).await?;
-        }
-        let version = view.and_then(|view| view.conversation).map_or(0, |head| head.version);
-        Ok(usize::try_from(version).unwrap_or(usize::MAX))
     }
 
     async fn step(&self, store: &Store, index: usize, step: &Step) -> Result<(), Error> {
@@ -211,7 +174,8 @@ impl Teller {
             }
         };
         match became {
-            Handled::Changed(_) | Handled::Same(_) => Ok(()),
+            // A member who works elsewhere is not given the conversation.
+            Handled::Changed(_) | Handled::Same(_) | Handled::Elsewhere => Ok(()),
             Handled::Stale(_) | Handled::NoConversation | Handled::NoStaff => {
                 Err("a conversation of the demo business is not what it was".into())
             }
@@ -269,6 +233,7 @@ impl Teller {
             client,
             provisional: false,
             to: address(&self.person.theirs),
+            senders: Vec::new(),
             body: Text(words.to_owned()),
             wl_user_id: None,
             mail: None,

@@ -82,7 +82,12 @@ pub(super) async fn receive(sqs: &Sqs, input: &Value) -> Result<Value, Refusal> 
         // Listens before it looks, so that nothing arrives in between unheard.
         let arrival = sqs.0.arrivals.notified();
         let now = sqs.now();
-        let taken = take(&mut locked(&sqs.0.queues), input, count.unsigned_abs(), hidden_s, now)?;
+        let taken = {
+            let mut state = locked(&sqs.0.state);
+            let taken = take(&mut state.queues, input, count.unsigned_abs(), hidden_s, now)?;
+            state.keep().map_err(|error| Refusal::not_kept(&error))?;
+            taken
+        };
         if !taken.is_empty() {
             return Ok(json!({"Messages": taken}));
         }
@@ -130,9 +135,10 @@ fn take(
         message.visible_at = now + hidden_s * 1000;
         message.first_received_at.get_or_insert(now);
         message.last_received_at = Some(now);
+        queue.changes.messages.insert(*key);
         taken.push(received(name, *key, message, input));
     }
-    let spent: Vec<Message> = spent.iter().filter_map(|key| queue.messages.remove(key)).collect();
+    let spent: Vec<Message> = spent.into_iter().filter_map(|key| queue.remove(key)).collect();
     if let Some(dead) = redrive.and_then(|(dead_letters, _)| queues.get_mut(&dead_letters)) {
         for message in spent {
             let moved_from = Some(name.to_owned());
@@ -183,7 +189,7 @@ pub(super) fn delete(queue: &mut Queue, name: &str, input: &Value) -> Result<Val
     let (key, held) = held(queue, name, input)?;
     // An older receipt is accepted and does nothing, as with the real service.
     if held {
-        queue.messages.remove(&key);
+        queue.remove(key);
     }
     Ok(json!({}))
 }
@@ -197,7 +203,7 @@ pub(super) fn change_visibility(
     let hidden_s = number(input, "VisibilityTimeout", 0..=MAX_VISIBILITY_S)?;
     let hidden_s = hidden_s.ok_or_else(|| Refusal::missing("VisibilityTimeout"))?;
     let (key, held) = held(queue, name, input)?;
-    let Some(message) = queue.messages.get_mut(&key).filter(|_| held) else {
+    let Some(message) = held.then(|| queue.change(key)).flatten() else {
         return Err(Refusal::invalid(
             "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for \
              visibility timeout change.",

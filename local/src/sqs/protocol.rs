@@ -52,6 +52,15 @@ impl Refusal {
         )
     }
 
+    /// A change that is done and not on disk: who asked for it is to ask again.
+    pub(super) fn not_kept(error: &std::io::Error) -> Refusal {
+        tracing::error!(error = error.to_string(), "the queues cannot be written");
+        let mut refusal =
+            Refusal::of("com.amazonaws.sqs#InternalError", "InternalError", "The queues cannot be written.");
+        refusal.status = StatusCode::INTERNAL_SERVER_ERROR;
+        refusal
+    }
+
     pub(super) fn invalid_receipt() -> Refusal {
         let mut refusal = Refusal::named("ReceiptHandleIsInvalid", "The input receipt handle is invalid.");
         refusal.status = StatusCode::NOT_FOUND;

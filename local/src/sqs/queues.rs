@@ -16,10 +16,11 @@ pub(super) fn create_queue(sqs: &Sqs, input: &Value, base: &str) -> Result<Value
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         ));
     }
-    let mut queues = locked(&sqs.0.queues);
+    let mut state = locked(&sqs.0.state);
+    let queues = &mut state.queues;
     let mut options = queues.get(name).map(|queue| queue.options.clone()).unwrap_or_default();
     for (attribute, value) in input["Attributes"].as_object().into_iter().flatten() {
-        set_attribute(&mut options, &queues, attribute, value.as_str().unwrap_or_default())?;
+        set_attribute(&mut options, queues, attribute, value.as_str().unwrap_or_default())?;
     }
     match queues.get(name) {
         Some(queue) if queue.options != options => Err(Refusal::of(
@@ -29,7 +30,8 @@ pub(super) fn create_queue(sqs: &Sqs, input: &Value, base: &str) -> Result<Value
         )),
         Some(_) => Ok(json!({"QueueUrl": queue_url(base, name)})),
         None => {
-            queues.insert(name.to_owned(), Queue { options, ..Queue::default() });
+            queues.entry(name.to_owned()).or_default().set_options(options);
+            state.keep().map_err(|error| Refusal::not_kept(&error))?;
             Ok(json!({"QueueUrl": queue_url(base, name)}))
         }
     }
@@ -86,7 +88,7 @@ fn set_attribute(
 
 pub(super) fn get_queue_url(sqs: &Sqs, input: &Value, base: &str) -> Result<Value, Refusal> {
     let name = text(input, "QueueName").ok_or_else(|| Refusal::missing("QueueName"))?;
-    if !locked(&sqs.0.queues).contains_key(name) {
+    if !locked(&sqs.0.state).queues.contains_key(name) {
         return Err(Refusal::no_queue());
     }
     Ok(json!({"QueueUrl": queue_url(base, name)}))
@@ -94,9 +96,13 @@ pub(super) fn get_queue_url(sqs: &Sqs, input: &Value, base: &str) -> Result<Valu
 
 pub(super) fn list_queues(sqs: &Sqs, input: &Value, base: &str) -> Value {
     let prefix = text(input, "QueueNamePrefix").unwrap_or_default();
-    let queues = locked(&sqs.0.queues);
-    let urls: Vec<String> =
-        queues.keys().filter(|name| name.starts_with(prefix)).map(|name| queue_url(base, name)).collect();
+    let state = locked(&sqs.0.state);
+    let urls: Vec<String> = state
+        .queues
+        .keys()
+        .filter(|name| name.starts_with(prefix))
+        .map(|name| queue_url(base, name))
+        .collect();
     json!({"QueueUrls": urls})
 }
 

@@ -6,6 +6,8 @@ use axum::http::Request;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use std::path::Path;
+
 use super::*;
 
 const START: i64 = 1_700_000_000_000;
@@ -18,11 +20,20 @@ struct Setup {
 impl Setup {
     /// A queue `q` that gives up after two receives, with its dead-letter queue `dead`.
     fn new() -> Setup {
+        Setup::with(|now| Sqs::new(now))
+    }
+
+    /// The same, kept in a file.
+    fn kept(path: &Path) -> Setup {
+        Setup::with(|now| Sqs::open(now, path).unwrap())
+    }
+
+    fn with(open: impl FnOnce(Now) -> Sqs) -> Setup {
         let clock = Arc::new(AtomicI64::new(START));
         let reading = clock.clone();
-        let sqs = Sqs::new(Arc::new(move || reading.load(Ordering::SeqCst)));
+        let sqs = open(Arc::new(move || reading.load(Ordering::SeqCst)));
         let max_receive = Some(("dead".to_owned(), 2));
-        sqs.create_queue("q", QueueOptions { max_receive, ..QueueOptions::default() });
+        sqs.create_queue("q", QueueOptions { max_receive, ..QueueOptions::default() }).unwrap();
         Setup { sqs, clock }
     }
 
@@ -291,19 +302,74 @@ async fn queues_are_created_found_and_described() {
 }
 
 #[tokio::test]
-async fn queues_survive_a_restart() {
-    let s = Setup::new();
+async fn every_change_is_in_the_file_when_the_request_is_answered() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("queues.jsonl");
+    let s = Setup::kept(&path);
     s.send("a").await;
     s.send("b").await;
-    let input = json!({"MaxNumberOfMessages": 1});
-    let receipt = s.on("q", "ReceiveMessage", input).await.unwrap()["Messages"][0]["ReceiptHandle"].clone();
-    let saved = s.sqs.save().to_string();
+    let again = || Setup::kept(&path).sqs;
+    // Nothing is closed or stopped between a change and the look at it, as after a kill.
+    assert_eq!(again().bodies("q"), ["a", "b"]);
 
-    let after = Setup::new();
-    after.sqs.load(serde_json::from_str(&saved).unwrap()).unwrap();
-    assert_eq!(after.sqs.depth("q"), depth(1, 1, 0));
-    after.on("q", "DeleteMessage", json!({"ReceiptHandle": receipt})).await.unwrap();
-    after.send("c").await;
-    assert_eq!(after.sqs.bodies("q"), ["b", "c"]);
-    assert!(after.sqs.load(json!(7)).is_err());
+    let s = Setup::kept(&path);
+    let input = json!({"MaxNumberOfMessages": 1});
+    let received = s.on("q", "ReceiveMessage", input).await.unwrap();
+    assert_eq!(s.sqs.depth("q"), depth(1, 1, 0));
+    assert_eq!(again().depth("q"), depth(2, 0, 0), "who had received it is gone");
+    let s = Setup::kept(&path);
+    let receipt = &received["Messages"][0]["ReceiptHandle"];
+    s.on("q", "DeleteMessage", json!({"ReceiptHandle": receipt})).await.unwrap();
+    s.send("c").await;
+    assert_eq!(again().bodies("q"), ["b", "c"]);
+
+    let s = Setup::kept(&path);
+    s.on("q", "PurgeQueue", json!({})).await.unwrap();
+    assert_eq!(again().bodies("q").len(), 0);
+}
+
+#[tokio::test]
+async fn receives_are_counted_across_restarts_up_to_the_dead_letter_queue() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("queues.jsonl");
+    Setup::kept(&path).send("a").await;
+    for _ in 0..2 {
+        let received = Setup::kept(&path).on("q", "ReceiveMessage", json!({})).await.unwrap();
+        assert_eq!(received["Messages"][0]["Body"], "a");
+    }
+    let s = Setup::kept(&path);
+    assert_eq!(s.on("q", "ReceiveMessage", json!({})).await.unwrap(), json!({}));
+    assert_eq!(Setup::kept(&path).sqs.bodies("dead"), ["a"]);
+}
+
+#[tokio::test]
+async fn a_last_line_that_was_cut_off_is_left_out_and_a_broken_one_before_it_is_an_error() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("queues.jsonl");
+    let s = Setup::kept(&path);
+    s.send("a").await;
+    s.send("b").await;
+    let whole = std::fs::read(&path).unwrap();
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    for end in last..whole.len() {
+        std::fs::write(&path, &whole[..end]).unwrap();
+        assert_eq!(Setup::kept(&path).sqs.bodies("q"), ["a"], "{end}");
+    }
+    std::fs::write(&path, "{\"queue\n{}\n").unwrap();
+    assert!(Sqs::open(Arc::new(|| START), &path).is_err());
+}
+
+#[tokio::test]
+async fn a_file_does_not_grow_with_what_is_done() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("queues.jsonl");
+    let s = Setup::kept(&path);
+    for _ in 0..3_000 {
+        s.sqs.put("q", "a").unwrap();
+        s.on("q", "PurgeQueue", json!({})).await.unwrap();
+    }
+    drop(s);
+    let (_, queues) = super::journal::Journal::open(&path).unwrap();
+    assert_eq!(queues["q"].next, 3_000, "a number is never given twice");
+    assert!(std::fs::metadata(&path).unwrap().len() < 2_000);
 }

@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use axum::routing::post;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -132,4 +133,38 @@ fn resources_of_the_provider() {
     assert_eq!(resource("/v2/email/identities/b.c"), "/v2/email/identities/{identity}");
     assert_eq!(resource("/v2/email/identities"), "/v2/email/identities");
     assert_eq!(resource("/else"), "/else");
+}
+
+#[tokio::test]
+async fn nobody_stays_who_does_not_send() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let echo = Router::new().fallback(async |body: String| body);
+    let limit = Duration::from_millis(200);
+    tokio::spawn(serve_within(Limits { head: limit, body: limit }, listener, echo));
+    let slow = ["", "POST / HTTP/1.1\r\nHos", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234"];
+    let clients = slow.map(|begun| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // Ends when the server closes the connection, in order or not.
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{begun}");
+    });
+    let all = async {
+        for client in clients {
+            client.await
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+
+    let dripping = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        while stream.write_all(b"1").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), dripping).await.unwrap();
 }

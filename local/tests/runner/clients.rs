@@ -1,4 +1,4 @@
-//! Clients that others publish, unmodified: they log in at the runner and work there.
+//! Clients that others publish, unmodified, and scripts as others write them: they log in at the runner and work there.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,6 +6,7 @@ use std::process::Stdio;
 use reqwest::Method;
 use serde_json::json;
 use tokio::process::Command;
+use tokio::sync::Mutex;
 
 use crate::running::Running;
 
@@ -27,8 +28,12 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runner/clients")
 }
 
+/// One test at a time installs.
+static INSTALLING: Mutex<()> = Mutex::const_new(());
+
 /// A folder with the clients of this list, installed anew when the list has changed.
 async fn installed(list: &str) -> Result<PathBuf, String> {
+    let _alone = INSTALLING.lock().await;
     let wanted = std::fs::read(scripts().join(list)).expect("a list of clients");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(list.replace('.', "-"));
     let mark = folder.join(list);
@@ -68,12 +73,22 @@ async fn omega(folder: &Path) -> (Running, Vec<(&'static str, String)>) {
     let owner = json!({"staff_name": "Olga Owner", "staff_email": "olga@studio.example", "role": "owner"});
     let (status, answer) = runner.call(Method::PUT, "/staffs/12", owner).await;
     assert_eq!(status, 200, "{answer}");
+    let location = json!({"name": "Harbor"});
+    let patient = json!({
+        "client_name": "Nora Next", "client_email": "nora@next.example",
+        "client_phone_number": "+14155550116", "location_id": 3,
+    });
+    for (path, entry) in [("/locations/3", location), ("/clients/1", patient)] {
+        let (status, answer) = runner.call(Method::PUT, path, entry).await;
+        assert_eq!(status, 200, "{answer}");
+    }
     let origin = runner.word("base_url").replace("/omega", "");
     let known = vec![
         ("OMEGA_URL", origin),
         ("OMEGA_USER", "12".to_owned()),
         ("OMEGA_EMAIL", "olga@studio.example".to_owned()),
         ("OMEGA_KEY", runner.word("api_key")),
+        ("OMEGA_SUBDOMAIN", "demo".to_owned()),
     ];
     (runner, known)
 }
@@ -92,6 +107,18 @@ async fn works(interpreter: PathBuf, script: &str, modules: &Path) {
 async fn the_python_client_logs_in_and_works() {
     let Some(folder) = available("requirements.txt").await else { return };
     works(folder.join("venv/bin/python"), "rocketchat_api.py", &folder).await;
+}
+
+#[tokio::test]
+async fn scripts_that_send_forms_work() {
+    let Some(folder) = available("requirements.txt").await else { return };
+    works(folder.join("venv/bin/python"), "forms.py", &folder).await;
+}
+
+#[tokio::test]
+async fn a_program_of_nexhealth_finds_institution_location_and_patient() {
+    let Some(folder) = available("requirements.txt").await else { return };
+    works(folder.join("venv/bin/python"), "nexhealth.py", &folder).await;
 }
 
 #[tokio::test]

@@ -5,3 +5,4 @@ mod privacy;
 mod readme;
 mod restart;
 mod running;
+mod webhooks;

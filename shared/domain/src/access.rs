@@ -26,6 +26,44 @@ pub enum Role {
     Staff,
 }
 
+impl Role {
+    /// How high a role stands in its business. A program stands beside the owners; the platform is outside.
+    fn rank(self) -> Option<u8> {
+        match self {
+            Role::Platform => None,
+            Role::Staff => Some(1),
+            Role::Manager => Some(2),
+            Role::Owner | Role::Service => Some(3),
+        }
+    }
+
+    /// Whether somebody with this role may change a member who has the `other` role, and give or take that role: nobody
+    /// does that above their own.
+    pub fn reaches(self, other: Role) -> bool {
+        matches!((self.rank(), other.rank()), (Some(own), Some(other)) if own >= other)
+    }
+}
+
+/// Who asks for a change, and the role they showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acting {
+    /// The role of the credential.
+    pub role: Role,
+    /// The member of the staff, for a session; `None` for a program.
+    pub staff: Option<StaffId>,
+}
+
+impl Acting {
+    /// A program of the business.
+    pub const PROGRAM: Acting = Acting { role: Role::Service, staff: None };
+
+    /// Whether they may end a session of `staff`, or of a program for `None`. `role` is what that one may do.
+    pub fn may_end_session_of(self, staff: Option<StaffId>, role: Role) -> bool {
+        let is_own = self.staff.is_some() && self.staff == staff;
+        is_own || (self.role != Role::Staff && self.role.reaches(role))
+    }
+}
+
 /// What a presented secret stands for. The table holds it under a hash of the secret, never the secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Credential {
@@ -301,6 +339,33 @@ mod tests {
 
     fn ids(keys: &ApiKeys) -> Vec<&str> {
         keys.live(noon()).map(|key| key.key_id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_role_reaches_itself_and_those_below_and_the_platform_is_outside() {
+        use Role::{Manager, Owner, Platform, Service, Staff};
+        let reached = |role: Role| -> Vec<Role> {
+            let all = [Platform, Service, Owner, Manager, Staff];
+            all.into_iter().filter(|other| role.reaches(*other)).collect()
+        };
+        assert_eq!(reached(Service), [Service, Owner, Manager, Staff]);
+        assert_eq!(reached(Owner), [Service, Owner, Manager, Staff]);
+        assert_eq!(reached(Manager), [Manager, Staff]);
+        assert_eq!(reached(Staff), [Staff]);
+        assert_eq!(reached(Platform), []);
+    }
+
+    #[test]
+    fn staff_end_their_own_sessions_only_and_a_manager_ends_none_of_a_program() {
+        let (one, other) = (StaffId::new(1), StaffId::new(2));
+        let acting = |role| Acting { role, staff: one };
+        assert!(acting(Role::Staff).may_end_session_of(one, Role::Staff));
+        assert!(!acting(Role::Staff).may_end_session_of(other, Role::Staff));
+        assert!(acting(Role::Manager).may_end_session_of(other, Role::Manager));
+        assert!(!acting(Role::Manager).may_end_session_of(other, Role::Owner));
+        assert!(!acting(Role::Manager).may_end_session_of(None, Role::Service));
+        assert!(acting(Role::Owner).may_end_session_of(None, Role::Service));
+        assert!(Acting::PROGRAM.may_end_session_of(None, Role::Service));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub enum Registration {
     Registered,
     /// It was refused.
     Rejected,
-    /// It needs none: a toll-free number or a short code, which are verified elsewhere, or one outside the United States.
+    /// It needs none: a toll-free number, which is verified elsewhere, or one outside the United States.
     Exempt,
 }
 
@@ -71,6 +71,9 @@ pub enum Unfit {
     /// Answers to it would be lost.
     #[error("it is still being set up: see the onboarding status")]
     BeingSetUp,
+    /// No number is named, and there is none to take instead.
+    #[error("the business has no default number; name one")]
+    NoDefault,
     /// Carriers would refuse it.
     #[error(
         "it is not registered for texts to the United States (A2P 10DLC). Register its brand and campaign at Twilio, and \

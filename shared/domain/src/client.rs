@@ -183,6 +183,12 @@ impl Client {
         self.phone.iter().chain(self.other_phones.iter().filter_map(|other| other.phone.as_ref()))
     }
 
+    /// The number to show. Of a sender without a number, the short code or the name that stands in its place.
+    pub fn phone_to_show(&self) -> Option<&str> {
+        let given = || self.phone_as_given.as_ref().map(|given| given.0.as_str());
+        self.phone.as_ref().map(Phone::as_str).or_else(given)
+    }
+
     /// The name to show: the full one, else the parts that are known.
     pub fn display_name(&self) -> Option<String> {
         if let Some(name) = &self.full_name {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Address;
 use crate::id::{ClientId, EntryId, MessageId, StaffId};
 use crate::inbox::Standing;
 use crate::message::{Category, Channel, Direction, Text};
@@ -120,6 +121,15 @@ pub struct Conversation {
     /// What an answer to the last mail from the client refers to: `Message-ID`s, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mail_thread: Vec<String>,
+    /// The number of ours that the client last wrote to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_to: Option<Address>,
+    /// By which message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_id: Option<MessageId>,
+    /// The number of ours that the last text to the client left from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texted_from: Option<Address>,
 }
 
 impl Conversation {
@@ -270,24 +280,35 @@ pub struct Effect {
     pub reopens: bool,
     /// It moves the conversation to the top of the inbox.
     pub reorders: bool,
+    /// It opens a conversation with somebody who has none. Without that, the message stands in the client's timeline
+    /// and no list of conversations shows the client.
+    pub opens: bool,
+    /// It tells from which number the next text to the client leaves.
+    pub sets_sender: bool,
 }
 
 impl Effect {
-    /// None at all: the message is there, and nobody is told.
-    pub const NONE: Effect = Effect { unread: false, reopens: false, reorders: false };
+    /// The message is stored and shown, and nobody is told.
+    pub const NONE: Effect =
+        Effect { unread: false, reopens: false, reorders: false, opens: true, sets_sender: false };
 
-    /// The rule: inbound messages count, reopen and reorder; outbound ones reorder, a campaign does not; history
-    /// that is filled in later does nothing.
+    /// A text that is STOP or START alone asks staff nothing. It does tell where the client writes to.
+    pub const CONSENT_WORD: Effect = Effect { opens: false, sets_sender: true, ..Effect::NONE };
+
+    /// The rule: inbound messages count, reopen and reorder. Outbound messages reorder. A campaign does not reorder and
+    /// opens no conversation. History that is filled in later changes nothing of a conversation there is.
     pub fn of(direction: Direction, category: Category, historical: bool) -> Effect {
+        let campaign = direction == Direction::Outbound && category == Category::Campaign;
+        let quiet = Effect { opens: !campaign, ..Effect::NONE };
         if historical {
-            return Effect::NONE;
+            return quiet;
         }
         match direction {
-            Direction::Inbound => Effect { unread: true, reopens: true, reorders: true },
-            Direction::Outbound => {
-                Effect { unread: false, reopens: false, reorders: category != Category::Campaign }
+            Direction::Inbound => {
+                Effect { unread: true, reopens: true, reorders: true, opens: true, sets_sender: true }
             }
-            Direction::Internal => Effect::NONE,
+            Direction::Outbound => Effect { reorders: !campaign, sets_sender: true, ..quiet },
+            Direction::Internal => quiet,
         }
     }
 }
@@ -300,8 +321,10 @@ mod tests {
     fn a_campaign_and_history_leave_the_inbox_alone() {
         let campaign = Effect::of(Direction::Outbound, Category::Campaign, false);
         let history = Effect::of(Direction::Inbound, Category::Conversation, true);
-        assert_eq!(campaign, Effect { unread: false, reopens: false, reorders: false });
-        assert_eq!(history, campaign);
+        assert_eq!(campaign, Effect { opens: false, sets_sender: true, ..Effect::NONE });
+        assert_eq!(history, Effect::NONE);
+        assert!(!Effect::of(Direction::Outbound, Category::Campaign, true).opens);
+        assert!(Effect::of(Direction::Outbound, Category::Notification, false).opens);
         assert!(Effect::of(Direction::Inbound, Category::Conversation, false).unread);
     }
 
@@ -337,6 +360,9 @@ mod tests {
             resolved_by: None,
             label: None,
             mail_thread: Vec::new(),
+            written_to: None,
+            written_id: None,
+            texted_from: None,
             reopened_at,
         };
         let often: Vec<Timestamp> = (1..=5).map(at).collect();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::email_event::SOFT_BOUNCE;
 use crate::message::Channel;
+use crate::time::Timestamp;
 
 /// Why a message failed or waits. Decides retry and advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,16 +71,30 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The client does not want it: they said STOP to the number, or mail to their address is suppressed.
+    /// The client does not want it: they said STOP, or mail to their address is suppressed.
     pub fn unwanted(channel: Channel) -> Self {
         let reason = match channel {
             Channel::Email => {
                 "Mail of this kind to this address is suppressed: it bounced, was called spam, or was unsubscribed from."
             }
-            Channel::Sms | Channel::Voice | Channel::Note => {
-                "The client has opted out of texts from this number."
-            }
+            Channel::Sms | Channel::Voice | Channel::Note => "The client has opted out of texts.",
         };
+        Failure::new(ErrorClass::Consent, reason)
+    }
+
+    /// Twilio takes no text from this number to the client, who accepts texts from the business.
+    pub fn sender_blocked(since: Timestamp) -> Self {
+        let reason = format!(
+            "Twilio blocks texts from this number to this client since {since}. Send from another number, or wait until \
+             the client texts START to this one."
+        );
+        Failure::new(ErrorClass::Consent, reason)
+    }
+
+    /// The same of every number that the text could leave from.
+    pub fn no_sender_left() -> Self {
+        let reason = "Twilio blocks texts to this client from every number that this text could leave from. Name \
+                      another number of the business, or wait until the client texts START to one of them.";
         Failure::new(ErrorClass::Consent, reason)
     }
 

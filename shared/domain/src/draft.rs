@@ -4,8 +4,9 @@ use crate::address::Address;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::inbox::Shards;
 use crate::mail::{Mail, Recipients};
-use crate::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
+use crate::message::{Category, Channel, Direction, Media, Message, MessageRef, Provider, Text, UserType};
 use crate::segments;
+use crate::sender::{FromReason, Sender};
 use crate::status::Status;
 use crate::time::Timestamp;
 
@@ -55,6 +56,8 @@ pub struct Draft {
     pub provisional: bool,
     /// Where.
     pub to: Address,
+    /// For a text whose sender nobody named: the numbers it may leave from, the preferred one first.
+    pub senders: Vec<Sender>,
     /// The words.
     pub body: Text,
     /// The client's id in the caller's user system.
@@ -82,6 +85,8 @@ impl Draft {
                 (Channel::Sms, Provider::Twilio, u32::try_from(counted).ok())
             }
         };
+        let chosen = self.senders.first();
+        let named = self.mail.is_none().then_some(FromReason::Named);
         Message {
             at: MessageRef { business: envelope.business, client: self.client, message: id },
             channel,
@@ -95,10 +100,11 @@ impl Draft {
             wl_user_id: self.wl_user_id,
             request_id: Some(request),
             external_id: None,
-            from_address: envelope.from.clone(),
+            from_address: chosen.map_or_else(|| envelope.from.clone(), |sender| sender.address.clone()),
+            from_reason: chosen.map(|sender| sender.reason).or(named),
             to_address: self.to,
             body: self.body,
-            media_urls: envelope.media_urls.clone(),
+            media_urls: envelope.media_urls.iter().cloned().map(Media::from).collect(),
             mail: self.mail,
             call: None,
             recipients: self.recipients,

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivered::{LONGEST_ID, LONGEST_WORD, shortened};
 use crate::delivery::{ErrorClass, Failure};
 use crate::email::Email;
 use crate::message::{MessageRef, Provider};
@@ -40,6 +41,18 @@ pub struct EmailEvent {
     pub diagnostic: Option<String>,
     /// When it happened, as the provider says.
     pub at: Option<Timestamp>,
+}
+
+impl EmailEvent {
+    /// The same event in a form that the table takes, whatever the length of its id and its words.
+    pub fn fitting(&self) -> EmailEvent {
+        let short = |text: &str, longest| shortened(text, longest).into_owned();
+        EmailEvent {
+            provider_message_id: self.provider_message_id.as_deref().map(|id| short(id, LONGEST_ID)),
+            word: short(&self.word, LONGEST_WORD),
+            ..self.clone()
+        }
+    }
 }
 
 /// What happened to a mail.

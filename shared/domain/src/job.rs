@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::Effect;
+use crate::delivered::{self, LONGEST_ADDRESS, LONGEST_ID, LONGEST_MEDIA, LONGEST_TEXT, MOST_MEDIA};
 use crate::id::BusinessId;
 use crate::inbox::Shards;
-use crate::message::{Channel, Message, MessageRef, Provider, Text};
+use crate::message::{Channel, Media, Message, MessageRef, Provider, Text};
 use crate::time::Timestamp;
 
 /// The version that producers write.
@@ -131,15 +132,38 @@ pub struct InboundSms {
     pub to: Text,
     /// The words.
     pub body: Text,
-    /// Addresses of pictures.
+    /// Pictures and the like.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub media_urls: Vec<String>,
+    pub media_urls: Vec<Media>,
     /// Twilio's own judgement of a keyword: STOP, START or HELP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_out_type: Option<String>,
     /// When it was sent, where that is known to differ from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+}
+
+impl InboundSms {
+    /// The same text in a form that the table takes, whatever its length. Ids and addresses that are too long are
+    /// shortened. Media whose addresses do not fit are left out, and a body that does not fit beside them is cut.
+    pub fn fitting(mut self) -> InboundSms {
+        let short = |text: String, longest| delivered::shortened(&text, longest).into_owned();
+        let mut left = LONGEST_MEDIA;
+        self.media_urls.truncate(MOST_MEDIA);
+        self.media_urls.retain(|media| {
+            let fits = media.url.len() <= left;
+            left -= if fits { media.url.len() } else { 0 };
+            fits
+        });
+        InboundSms {
+            message_sid: short(self.message_sid, LONGEST_ID),
+            from: Text(short(self.from.0, LONGEST_ADDRESS)),
+            to: Text(short(self.to.0, LONGEST_ADDRESS)),
+            body: Text(delivered::cut(self.body.0, LONGEST_TEXT - (LONGEST_MEDIA - left))),
+            opt_out_type: self.opt_out_type.map(|word| short(word, delivered::LONGEST_WORD)),
+            ..self
+        }
+    }
 }
 
 /// A mail that reached us, as the provider's envelope tells of it. What the mail itself says is in object storage, and
@@ -160,6 +184,9 @@ pub struct InboundEmail {
     /// The provider found a virus.
     #[serde(default)]
     pub virus: bool,
+    /// When it was kept aside, because its mailbox belonged to nobody then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_at: Option<Timestamp>,
 }
 
 impl Job {

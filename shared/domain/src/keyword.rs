@@ -13,9 +13,9 @@ use unicode_normalization::UnicodeNormalization;
 /// What a whole text asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Keyword {
-    /// No more texts from this sender.
+    /// No more texts from this business.
     Stop,
-    /// Texts from this sender are welcome again.
+    /// Texts from this business are welcome again.
     Start,
     /// Who is this, and how does one stop it.
     Help,
@@ -45,7 +45,7 @@ const HELP: [&str; 2] = ["help", "info"];
 /// * `opt_out_type` is Twilio's `OptOutType` parameter (`STOP`, `START` or `HELP`), present when Twilio's own
 ///   opt-out handling acted on the text. It wins over our reading, for our ledger has to follow what Twilio
 ///   already did; any other value is ignored.
-/// * `opted_out` says whether the writer is opted out of this sender now. `YES` is an opt-in only then:
+/// * `opted_out` says whether the writer is opted out of the business now. `YES` is an opt-in only then:
 ///   otherwise it answers some question.
 pub fn parse(text: &str, opt_out_type: Option<&str>, opted_out: bool) -> Option<Keyword> {
     opt_out_type.and_then(provider_keyword).or_else(|| own_keyword(&normalise(text), opted_out))

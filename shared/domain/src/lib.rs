@@ -6,7 +6,7 @@
 //! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`global_id`], [`time`], [`phone`], [`email`],
 //! [`address`]), who takes
 //! part ([`access`], [`business`], [`location`], [`staff`], [`client`], [`visitor`]), what they exchange ([`conversation`],
-//! [`message`], [`mail`], [`note`], [`merging`], [`rooms`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]), what a text costs and means ([`segments`], [`keyword`]), what becomes of a call ([`voice`]), and what
+//! [`message`], [`mail`], [`note`], [`merging`], [`rooms`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]) and from where ([`sender`]), what a text costs and means ([`segments`], [`keyword`]), what becomes of a call ([`voice`]), and what
 //! producers hand to consumers ([`job`]).
 
 pub mod access;
@@ -14,6 +14,7 @@ pub mod address;
 pub mod business;
 pub mod client;
 pub mod conversation;
+pub mod delivered;
 pub mod delivery;
 pub mod draft;
 pub mod email;
@@ -35,6 +36,7 @@ pub mod phone;
 pub mod rooms;
 pub mod search;
 pub mod segments;
+pub mod sender;
 pub mod sms_error;
 pub mod staff;
 pub mod status;

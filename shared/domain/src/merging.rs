@@ -50,6 +50,7 @@ pub fn joined(
     };
     let resolved_by = own.resolved_by.clone().or_else(|| strangers.resolved_by.clone());
     let newer = if own.last_message_id >= strangers.last_message_id { own } else { strangers };
+    let writer = if own.written_id >= strangers.written_id { own } else { strangers };
     let unread = own.unread_messages_count + moved.unread;
     // Where everything is read, the mark can be that of either: all up to the further one is.
     let mark = if own.unread_messages_count == 0 {
@@ -75,6 +76,9 @@ pub fn joined(
         activity_at: own.activity_at.max(strangers.activity_at),
         resolved_by: resolved_by.filter(|_| status == ConversationStatus::Resolved),
         label: own.label.clone().or_else(|| strangers.label.clone()),
+        written_to: writer.written_to.clone(),
+        written_id: writer.written_id,
+        texted_from: newer.texted_from.clone().or_else(|| own.texted_from.clone()),
         mail_thread: if own.mail_thread.is_empty() {
             strangers.mail_thread.clone()
         } else {
@@ -169,6 +173,9 @@ mod tests {
             resolved_by: None,
             label: None,
             mail_thread: Vec::new(),
+            written_to: None,
+            written_id: None,
+            texted_from: None,
             reopened_at: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::email::Email;
 use crate::email_event::EmailEvent;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::mail::{Mail, Recipients};
+use crate::sender::FromReason;
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::voice::Call;
@@ -133,6 +134,47 @@ impl fmt::Debug for Text {
     }
 }
 
+/// A picture or the like that came or goes with a text. Stored as its address alone when its type is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredMedia", into = "StoredMedia")]
+pub struct Media {
+    /// Where it is.
+    pub url: String,
+    /// Its media type, as the provider says.
+    pub content_type: Option<String>,
+}
+
+impl From<String> for Media {
+    fn from(url: String) -> Media {
+        Media { url, content_type: None }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredMedia {
+    Url(String),
+    Typed { url: String, content_type: String },
+}
+
+impl From<StoredMedia> for Media {
+    fn from(stored: StoredMedia) -> Media {
+        match stored {
+            StoredMedia::Url(url) => Media { url, content_type: None },
+            StoredMedia::Typed { url, content_type } => Media { url, content_type: Some(content_type) },
+        }
+    }
+}
+
+impl From<Media> for StoredMedia {
+    fn from(media: Media) -> StoredMedia {
+        match media {
+            Media { url, content_type: None } => StoredMedia::Url(url),
+            Media { url, content_type: Some(content_type) } => StoredMedia::Typed { url, content_type },
+        }
+    }
+}
+
 /// A JSON object another system gave us to keep. Never printed.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -196,13 +238,16 @@ pub struct Message {
     pub external_id: Option<u64>,
     /// Sender address.
     pub from_address: Address,
+    /// Why it leaves from there. Only of a text that omega sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_reason: Option<FromReason>,
     /// Receiver address.
     pub to_address: Address,
     /// The words.
     pub body: Text,
-    /// Addresses of pictures and the like, https.
+    /// Pictures and the like.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub media_urls: Vec<String>,
+    pub media_urls: Vec<Media>,
     /// What a mail has besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Box<Mail>>,

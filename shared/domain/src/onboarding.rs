@@ -3,6 +3,8 @@
 //! What is stored is what is known: which numbers there are and how each stands, what SES says of a domain, what did not
 //! work. The steps are read off that by [`steps`], so that no step says anything else than what is.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::business::{Business, BusinessNumber, NumberState, Registration};
@@ -11,6 +13,7 @@ use crate::id::{BusinessId, RequestId};
 use crate::message::Message;
 use crate::phone::Phone;
 use crate::status::Status;
+use crate::time::Timestamp;
 
 /// What has to be done, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +63,7 @@ pub struct Setup {
     pub locations: bool,
     /// Numbers that the last call asked for, and that lead to other businesses.
     pub refused_numbers: Vec<Phone>,
-    /// The mailbox that the last call asked for, if it leads to another business.
+    /// The mailbox that the last call asked for, if it or its domain is another business's.
     pub refused_mailbox: Option<Email>,
     /// What SES said of the domain of the mailbox.
     pub identity: Option<MailIdentity>,
@@ -83,6 +86,41 @@ pub struct MailIdentity {
     pub state: IdentityState,
     /// What its three DNS records are made of.
     pub tokens: Vec<String>,
+}
+
+/// How long a claim on a domain keeps others out that was never proved: SES looks for the records for three days, and
+/// omega looks at SES every hour.
+const UNPROVED: Duration = Duration::from_secs(4 * 24 * 3600);
+
+/// The claim of a business on a domain that it sends mail from. SES knows a domain once for the whole account, so what
+/// proves a domain there proves it for whoever asks: hence a claim of our own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainClaim {
+    /// Who claims it.
+    pub business_id: BusinessId,
+    /// Since when.
+    pub claimed_at: Timestamp,
+    /// The same business, once SES has verified the domain for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_by: Option<BusinessId>,
+}
+
+impl DomainClaim {
+    /// A claim that begins now.
+    pub fn new(business: BusinessId, now: Timestamp) -> DomainClaim {
+        DomainClaim { business_id: business, claimed_at: now, proved_by: None }
+    }
+
+    /// Whether another business may not claim the domain at `now`: it is proved, or may still be.
+    pub fn keeps_out(&self, other: BusinessId, now: Timestamp) -> bool {
+        self.business_id != other && (self.proved_by.is_some() || now < self.claimed_at.plus(UNPROVED))
+    }
+}
+
+/// The domains above a domain, nearest first, without the top level. A domain that SES has verified covers those below it.
+pub fn domains_above(domain: &str) -> impl Iterator<Item = &str> {
+    let places = domain.match_indices('.').map(|(dot, _)| dot + 1);
+    places.filter_map(|place| domain.get(place..)).filter(|above| above.contains('.'))
 }
 
 /// How far the verification of a domain is.
@@ -271,8 +309,15 @@ fn twilio_webhooks(business: &Business) -> Step {
 fn sender_email(business: &Business) -> Option<Step> {
     let (name, setup) = (StepName::SenderEmail, &business.setup);
     if let Some(refused) = &setup.refused_mailbox {
-        let reason = format!("{} belongs to another business.", refused.as_str());
-        return Some(Step::failed(name, reason, "Repeat the call with another from_email."));
+        let reason = format!(
+            "{} belongs to another business: the mailbox itself, or the domain that it is at.",
+            refused.as_str()
+        );
+        return Some(Step::failed(
+            name,
+            reason,
+            "Repeat the call with a from_email at a domain of this business.",
+        ));
     }
     let domain = business.from_email.as_ref()?.domain();
     if let Some(trouble) = setup.trouble(name) {
@@ -465,6 +510,26 @@ mod tests {
                 assert!(seen.insert(request(business, number).to_string()));
             }
         }
+    }
+
+    #[test]
+    fn a_proved_claim_keeps_others_out_for_good_and_an_unproved_one_for_four_days() {
+        let [own, other] = [5, 6].map(|id| BusinessId::new(id).unwrap());
+        let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        let claim = DomainClaim::new(own, now);
+        let days = |days: u64| now.plus(Duration::from_secs(days * 24 * 3600));
+        assert!(claim.keeps_out(other, now) && claim.keeps_out(other, days(3)));
+        assert!(!claim.keeps_out(other, days(4)) && !claim.keeps_out(own, now));
+        let proved = DomainClaim { proved_by: Some(own), ..claim };
+        assert!(proved.keeps_out(other, days(4_000)) && !proved.keeps_out(own, days(4_000)));
+    }
+
+    #[test]
+    fn the_domains_above_a_domain_end_before_the_top_level() {
+        let above = |domain: &'static str| domains_above(domain).collect::<Vec<_>>();
+        assert_eq!(above("a.b.example.co.uk"), ["b.example.co.uk", "example.co.uk", "co.uk"]);
+        assert_eq!(above("mail.example.com"), ["example.com"]);
+        assert_eq!(above("example.com"), Vec::<&str>::new());
     }
 
     #[test]

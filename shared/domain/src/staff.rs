@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
 use crate::client::{Change, Personal};
+use crate::error::Error;
 use crate::fold::fold;
 use crate::id::{BusinessId, LocationId, StaffId};
 use crate::phone::Phone;
@@ -61,6 +62,23 @@ impl Staff {
         self.active && ends.into_iter().flatten().all(|end| end < began)
     }
 
+    /// Whether they work where a conversation is. A member without locations works at each of them, and a conversation
+    /// without a location is everybody's.
+    pub fn works_at(&self, location: Option<LocationId>) -> bool {
+        self.location_ids.is_empty() || location.is_none_or(|location| self.location_ids.contains(&location))
+    }
+
+    /// Whether they are an owner who works here now: a business that has one keeps one.
+    pub fn is_active_owner(&self) -> bool {
+        self.active && self.staff_role == Role::Owner
+    }
+
+    /// Whether somebody with the role `by` may turn the entry `old` into this one. Nobody creates or changes a member who
+    /// stands above them, before the change or after it.
+    pub fn may_come_from(&self, old: Option<&Staff>, by: Role) -> bool {
+        by.reaches(self.staff_role) && old.is_none_or(|old| by.reaches(old.staff_role))
+    }
+
     /// Where they stand in a list by name: by what their name is without case and accents, then by id.
     pub fn place(&self) -> String {
         let begins: String = fold(&self.full_name.0).chars().take(LONGEST_PLACE).collect();
@@ -76,6 +94,14 @@ impl Staff {
         std::iter::once(0)
             .chain(words)
             .any(|word| name.get(word..).is_some_and(|rest| rest.starts_with(folded)))
+    }
+}
+
+/// The refusal of a change after which a business would have no active owner any more. `staff` is the one it has.
+pub fn last_owner(staff: StaffId) -> Error {
+    Error::Conflict {
+        why: "it is the only active owner: make somebody else an owner first".to_owned(),
+        current: serde_json::json!({"active_owner_ids": [staff]}),
     }
 }
 
@@ -181,6 +207,29 @@ mod tests {
             staff(&changes("Ada", Some(false)), None, 0).deactivated_at.is_none(),
             "they never were here"
         );
+    }
+
+    #[test]
+    fn nobody_creates_raises_lowers_or_renames_a_member_above_their_own_role() {
+        let told = |role: Option<Role>| StaffChanges {
+            staff_role: role.map_or(Change::Keep, Change::Set),
+            ..changes("Ada", None)
+        };
+        let with = |role| staff(&told(Some(role)), None, 0);
+        let ranks = [(Role::Staff, 1), (Role::Manager, 2), (Role::Owner, 3), (Role::Service, 3)];
+        for (by, own) in ranks {
+            for (old, from) in &ranks[..3] {
+                let before = with(*old);
+                assert_eq!(before.may_come_from(None, by), own >= *from, "{by:?} creates {old:?}");
+                let renamed = staff(&told(None), Some(&before), 1);
+                assert_eq!(renamed.may_come_from(Some(&before), by), own >= *from, "{by:?} renames {old:?}");
+                for (new, to) in &ranks[..3] {
+                    let after = staff(&told(Some(*new)), Some(&before), 1);
+                    let allowed = own >= *from && own >= *to;
+                    assert_eq!(after.may_come_from(Some(&before), by), allowed, "{by:?}: {old:?} to {new:?}");
+                }
+            }
+        }
     }
 
     #[test]

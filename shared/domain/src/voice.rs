@@ -261,14 +261,25 @@ pub fn caller_id<'a>(business: &'a Business, staff: &Staff, asked: Option<&str>)
         .or_else(|| all().next())
 }
 
-/// What Twilio puts in place of a number that is withheld, for a caller whom it has no word for.
-const WITHHELD: [&str; 4] = ["+266696687", "+7378742833", "+2562533", "+8656696"];
+/// What stands in place of a number that is withheld, beside the numbers that [`Address::delivered`] knows.
+const WITHHELD: [&str; 8] =
+    ["anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld", "266696687"];
 
-/// Whom a call is from. Callers who withhold their number, and what is no number, are one caller together: nobody knows
-/// better, and a call that is kept under no name would be lost.
+/// Whom a call is from, as Twilio says. Callers who withhold their number are one caller together, because nobody can tell
+/// them apart. Everybody else is taken literally: `sip:alice@example.com` is not `sip:bob@example.com`.
 pub fn caller(from: &str, region: Country) -> Address {
-    let phone = Phone::parse(from, region).ok().filter(|_| !WITHHELD.contains(&from));
-    phone.map_or_else(Address::anonymous, Address::Phone)
+    if is_withheld(from.trim()) { Address::anonymous() } else { Address::delivered(from, region) }
+}
+
+/// A SIP caller is anonymous as RFC 3323 (4.1.1.3) says, or at a domain that cannot exist (RFC 2606).
+fn is_withheld(from: &str) -> bool {
+    let from = from.to_lowercase();
+    let Some(sip) = from.strip_prefix("sip:").or_else(|| from.strip_prefix("sips:")) else {
+        return WITHHELD.contains(&from.trim_start_matches('+'));
+    };
+    let (user, host) = sip.split_once('@').unwrap_or((sip, ""));
+    let host = host.split([';', '?', ':', '>']).next().unwrap_or_default();
+    user == "anonymous" || host.ends_with(".invalid")
 }
 
 #[cfg(test)]

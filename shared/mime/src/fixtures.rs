@@ -291,7 +291,7 @@ AQID
 fn a_mail_from_apple_that_has_html_only() {
     let mail = incoming(APPLE_HTML_ONLY);
     assert_eq!(mail.from.unwrap().name.as_deref(), Some("Zoë"));
-    assert_eq!(mail.text, "Ten minutes & counting\nSorry");
+    assert_eq!(mail.text, "Ten minutes & counting\n\nSorry");
     assert!(mail.html.unwrap().starts_with("<html>"));
 }
 
@@ -461,7 +461,7 @@ Content-Type: text/plain; name=notes.txt
             ("text/plain", "notes.txt", "3".to_owned()),
         ]
     );
-    assert_eq!(mail.text, "");
+    assert_eq!(mail.text, "3", "the only text of the mail is its body as well");
 }
 
 #[test]

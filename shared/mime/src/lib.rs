@@ -8,15 +8,24 @@
 
 mod automated;
 mod build;
+mod charset;
+mod encoded_word;
+mod html;
 mod line;
+mod parameters;
+mod quote;
 mod read;
 mod transfer;
 mod tree;
 
 #[cfg(test)]
+mod damaged;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod shapes;
 
 pub use build::{Mailbox, Outgoing, Part, build, encoded_len};
 pub use read::{Incoming, IncomingPart, Sender, body_of, read};

@@ -8,8 +8,10 @@ use domain::mail::{Automated, MOST_REFERENCES};
 use mail_parser::{Addr, HeaderName, Message};
 
 use crate::automated::automated;
+use crate::html::text_of_html;
 use crate::line::{cut_off, id, one_line, some_line};
-use crate::tree::{as_text, content, cut, parsed, readable};
+use crate::quote::quote_starts_at;
+use crate::tree::{content, cut, parsed, readable};
 
 /// How much of a header is read. Those of real mails are a tenth of it at most.
 const LONGEST_HEADER: usize = 256 * 1024;
@@ -41,6 +43,8 @@ pub struct Incoming {
     pub subject: String,
     /// The body as text, made from the HTML when there is no other. Line breaks are `\n`, none at the end.
     pub text: String,
+    /// The place in `text`, in characters, from which on it repeats earlier mails.
+    pub quote_starts_at: Option<usize>,
     /// The body as HTML, when it has one.
     pub html: Option<String>,
     /// When it says it was written.
@@ -90,7 +94,8 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
 
     let content = content(&fields.0, body);
     let text = content.text.filter(|text| content.html.is_none() || !text.trim().is_empty());
-    let text = text.or_else(|| content.html.as_deref().map(as_text));
+    let text = text.or_else(|| content.html.as_deref().map(text_of_html));
+    let text = text.unwrap_or_default();
     Some(Incoming {
         message_id: fields.ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to: fields.ids(HeaderName::InReplyTo).into_iter().take(MOST_REFERENCES).collect(),
@@ -99,7 +104,8 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
         to: fields.receivers(HeaderName::To),
         cc: fields.receivers(HeaderName::Cc),
         subject: fields.subject(),
-        text: text.unwrap_or_default(),
+        quote_starts_at: quote_starts_at(&text),
+        text,
         html: content.html,
         date: fields.date(),
         attachments: content.attachments,
@@ -180,6 +186,7 @@ impl fmt::Debug for Incoming {
             .field("cc", &self.cc.len())
             .field("subject", &self.subject.len())
             .field("text", &self.text.len())
+            .field("quote_starts_at", &self.quote_starts_at)
             .field("html", &self.html.as_deref().map(str::len))
             .field("date", &self.date)
             .field("attachments", &self.attachments)

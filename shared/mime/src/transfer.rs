@@ -1,9 +1,8 @@
-//! How content is wrapped for the wire, and its characters.
+//! How content is wrapped for the wire.
 
 use std::borrow::Cow;
 
 use mail_parser::decoders::base64::base64_decode;
-use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// How content was wrapped (`Content-Transfer-Encoding`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,20 +26,61 @@ impl Transfer {
     pub(crate) fn unwrap(self, raw: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Transfer::Plain => Cow::Borrowed(raw),
-            Transfer::Base64 => Cow::Owned(base64_decode(raw).unwrap_or_else(|| lenient_base64(raw))),
+            Transfer::Base64 => Cow::Owned(lenient_base64(raw)),
             Transfer::QuotedPrintable => Cow::Owned(quoted_printable(raw)),
         }
     }
 }
 
-/// Mailing lists put their footer under anything, base64 too.
-fn lenient_base64(raw: &[u8]) -> Vec<u8> {
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    let sound: Vec<u8> = raw.iter().copied().filter(is_base64).collect();
-    base64_decode(&sound).unwrap_or_default()
+/// The bytes of base64 that something was done to. A line with other characters is a mailing list's footer and ends the
+/// content, unless whole lines of base64 follow: then it was damaged on its way. So do a short line and padding, which
+/// only the last line has.
+pub(crate) fn lenient_base64(raw: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    let mut group: Vec<u8> = Vec::new();
+    let mut width = 0;
+    let mut has_ended = false;
+    for line in raw.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        let is_whole = line.iter().all(is_base64);
+        if has_ended && !(is_whole && line.len() >= SHORTEST_WHOLE_LINE && line.len() % 4 == 0) {
+            continue;
+        }
+        let sound: Vec<u8> = line.iter().copied().filter(is_base64).collect();
+        if line.len() - sound.len() > (line.len() / 10).max(1) {
+            has_ended = true;
+            continue;
+        }
+        has_ended = line.len() < width || sound.ends_with(b"=");
+        width = width.max(line.len());
+        group.extend(sound);
+        if has_ended {
+            content.extend(group_of_base64(std::mem::take(&mut group)));
+        }
+    }
+    content.extend(group_of_base64(group));
+    content
 }
 
-fn quoted_printable(raw: &[u8]) -> Vec<u8> {
+/// The shortest line that can be one in the middle of base64.
+const SHORTEST_WHOLE_LINE: usize = 40;
+
+fn is_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// Base64 whose end may be cut off.
+fn group_of_base64(mut group: Vec<u8>) -> Vec<u8> {
+    while group.last() == Some(&b'=') {
+        group.pop();
+    }
+    if group.len() % 4 == 1 {
+        group.pop();
+    }
+    group.resize(group.len().next_multiple_of(4), b'=');
+    base64_decode(&group).unwrap_or_default()
+}
+
+pub(crate) fn quoted_printable(raw: &[u8]) -> Vec<u8> {
     let mut content = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.iter().position(|byte| *byte == b'=') {
@@ -78,21 +118,6 @@ fn nibble(digit: u8) -> u8 {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or_default()
 }
 
-/// The characters of a text in that charset. Of an unknown charset or none it is read as UTF-8 if it is that, and
-/// else as the charset of western Windows, as mail programs do.
-pub(crate) fn characters(content: &[u8], charset: Option<&str>) -> String {
-    let utf8 = std::str::from_utf8(content);
-    let decoder = charset.and_then(|name| charset_decoder(name.trim().as_bytes()));
-    match (utf8, decoder) {
-        (Ok(text), None) => text.to_owned(),
-        (_, Some(decoder)) => decoder(content),
-        (Err(_), None) => match charset_decoder(b"windows-1252") {
-            Some(decoder) => decoder(content),
-            None => String::from_utf8_lossy(content).into_owned(),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +129,10 @@ mod tests {
             (Transfer::Base64, "SGFs\r\nbG8=\r\n", "Hallo"),
             (Transfer::Base64, "SGFs bG8", "Hallo"),
             (Transfer::Base64, "SGFsbG8=\r\n_____", "Hallo"),
+            (Transfer::Base64, "SGFsbG8h\r\n_____\r\nUnsubscribe\r\nhere", "Hallo!"),
+            (Transfer::Base64, "SGFsbG8=\r\nList footer\r\n", "Hallo"),
+            (Transfer::Base64, "SGFsbG8", "Hallo"),
+            (Transfer::Base64, "SGFs*bG8h", "Hallo!"),
             (Transfer::Base64, "", ""),
             (Transfer::QuotedPrintable, "a=20b=\r\nc=\nd", "a bcd"),
             (Transfer::QuotedPrintable, "=c3=A9= \t\r\n!", "é!"),
@@ -119,13 +148,5 @@ mod tests {
         assert_eq!(Transfer::named(" BASE64 "), Transfer::Base64);
         assert_eq!(Transfer::named("Quoted-Printable"), Transfer::QuotedPrintable);
         assert_eq!(Transfer::named("8bit"), Transfer::Plain);
-    }
-
-    #[test]
-    fn characters_without_a_charset_are_guessed() {
-        assert_eq!(characters("é".as_bytes(), None), "é");
-        assert_eq!(characters(b"\xe9", None), "é");
-        assert_eq!(characters(b"\xe9", Some("no such")), "é");
-        assert_eq!(characters(b"\xcf\xf0", Some("windows-1251")), "Пр");
     }
 }

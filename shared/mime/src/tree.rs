@@ -5,12 +5,15 @@
 
 use std::borrow::Cow;
 
-use mail_parser::decoders::html::html_to_text;
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 
+use crate::charset::characters;
+use crate::encoded_word::in_utf8;
+use crate::html::text_of_html;
 use crate::line::{file_name, id, plain_breaks, some_line};
+use crate::parameters::Parameters;
 use crate::read::IncomingPart;
-use crate::transfer::{Transfer, characters};
+use crate::transfer::Transfer;
 
 /// The most attachments of one mail; further ones are dropped.
 const MOST_ATTACHMENTS: usize = 100;
@@ -36,7 +39,10 @@ pub(crate) struct Content {
 /// Sorts the parts of the mail that has these fields and this body.
 pub(crate) fn content(fields: &Message<'_>, body: &[u8]) -> Content {
     let mut walk = Walk::default();
-    let shown = walk.part(&Head::of(Some(fields)), body, Place::Top, 0);
+    let mut shown = walk.part(&Head::of(Some(fields)), body, Place::Top, 0);
+    if shown.text.is_none() && shown.html.is_none() {
+        shown = walk.named_text.unwrap_or_default();
+    }
     Content { text: shown.text, html: shown.html, attachments: walk.attachments }
 }
 
@@ -53,7 +59,7 @@ pub(crate) fn cut(raw: &[u8]) -> (&[u8], &[u8]) {
     (raw, &[])
 }
 
-/// The bytes that [`parsed`] reads: so much of the header as `longest` allows, ended as the parser wants it.
+/// The bytes that [`parsed`] reads: so much of the header as `longest` allows, in UTF-8, ended as the parser wants it.
 pub(crate) fn readable(header: &[u8], longest: usize) -> Vec<u8> {
     let kept = match header.get(..longest) {
         Some(cut) => {
@@ -61,12 +67,20 @@ pub(crate) fn readable(header: &[u8], longest: usize) -> Vec<u8> {
         }
         None => header,
     };
-    [kept, b"\r\n\r\n"].concat()
+    [in_utf8(kept).as_slice(), b"\r\n\r\n"].concat()
 }
 
 /// The fields of a header; nothing when it has none.
 pub(crate) fn parsed(readable: &[u8]) -> Option<Message<'_>> {
     MessageParser::new().parse_headers(readable)
+}
+
+/// The first field of that name, with its parameters. Read here: the parser loses file names that begin on the next line,
+/// and characters that are cut over two pieces.
+fn parameters(fields: &Message<'_>, name: HeaderName<'static>) -> Option<Parameters> {
+    let header = fields.headers().iter().find(|header| header.name == name)?;
+    let range = header.offset_start as usize..header.offset_end as usize;
+    fields.raw_message.get(range).map(Parameters::read)
 }
 
 /// Where a part lies.
@@ -95,6 +109,8 @@ struct Head {
     kind: Option<String>,
     charset: Option<String>,
     boundary: Option<String>,
+    /// The id of the part that a `multipart/related` shows.
+    start: Option<String>,
     filename: Option<String>,
     content_id: Option<String>,
     is_attachment: bool,
@@ -107,26 +123,25 @@ impl Head {
     }
 
     fn of(fields: Option<&Message<'_>>) -> Self {
-        let content_type = fields.and_then(|fields| fields.content_type());
-        let attribute = |name| content_type.and_then(|given| given.attribute(name)).map(str::to_owned);
-        let disposition = fields.and_then(|fields| fields.content_disposition());
+        let content_type = fields.and_then(|fields| parameters(fields, HeaderName::ContentType));
+        let attribute = |name| content_type.as_ref().and_then(|given| given.get(name)).map(str::to_owned);
+        let disposition = fields.and_then(|fields| parameters(fields, HeaderName::ContentDisposition));
         let transfer = fields.and_then(|fields| fields.content_transfer_encoding());
         let content_id = fields
             .and_then(|fields| fields.header_values(HeaderName::ContentId).find_map(|value| value.as_text()));
-        let filename = disposition.and_then(|given| given.attribute("filename")).map(str::to_owned);
+        let filename = disposition.as_ref().and_then(|given| given.get("filename")).map(str::to_owned);
+        let is_type = |kind: &String| kind.contains('/') && !kind.contains(' ') && kind.len() <= 200;
         Head {
-            kind: content_type.and_then(|given| {
-                let kind = format!("{}/{}", given.ctype(), given.subtype()?).to_ascii_lowercase();
-                some_line(&kind).filter(|kind| !kind.contains(' ') && kind.len() <= 200)
-            }),
+            kind: content_type.as_ref().and_then(|given| some_line(&given.value)).filter(is_type),
             charset: attribute("charset"),
             boundary: attribute("boundary"),
+            start: attribute("start").and_then(|raw| id(&raw)),
             filename: filename
                 .or_else(|| attribute("name"))
                 .and_then(|name| some_line(&name))
                 .map(|name| file_name(name, LONGEST_NAME)),
             content_id: content_id.and_then(id).filter(|id| id.len() <= LONGEST_CONTENT_ID),
-            is_attachment: disposition.is_some_and(|given| given.is_attachment()),
+            is_attachment: disposition.is_some_and(|given| given.value == "attachment"),
             transfer: transfer.map_or(Transfer::Plain, Transfer::named),
         }
     }
@@ -143,6 +158,9 @@ impl Head {
 struct Walk {
     seen: usize,
     attachments: Vec<IncomingPart>,
+    /// The first text with a file name that is to be shown with the mail: its body, when it has no other. It stays an
+    /// attachment as well, for it may be a file after all.
+    named_text: Option<Shown>,
 }
 
 impl Walk {
@@ -154,7 +172,7 @@ impl Walk {
         {
             let children = split(body, head.boundary.as_deref().unwrap_or_default());
             if !children.is_empty() {
-                return self.multipart(subtype, &children, depth + 1);
+                return self.multipart(subtype, head.start.as_deref(), &children, depth + 1);
             }
             // it has no parts, whatever it says, and what it has may be all there is to see
             if place == Place::Top {
@@ -164,24 +182,33 @@ impl Walk {
         if is_body(head, kind, place) {
             return self.shown(head, body, kind == "text/html");
         }
+        if self.named_text.is_none() && !head.is_attachment && is_text(kind) && place != Place::Related {
+            self.named_text = Some(self.shown(head, body, kind == "text/html"));
+        }
         self.attach(head, kind, body);
         Shown::default()
     }
 
-    fn multipart(&mut self, subtype: &str, children: &[&[u8]], depth: usize) -> Shown {
+    fn multipart(&mut self, subtype: &str, start: Option<&str>, children: &[&[u8]], depth: usize) -> Shown {
+        let parts: Vec<(Head, &[u8])> = children
+            .iter()
+            .map(|child| cut_part(child))
+            .map(|(header, body)| (Head::read(header), body))
+            .collect();
+        let is_root = |(head, _): &(Head, &[u8])| start.is_some() && head.content_id.as_deref() == start;
+        let root = parts.iter().position(is_root).unwrap_or(0);
         let mut shown = Vec::new();
-        for (index, child) in children.iter().enumerate() {
+        for (index, (head, body)) in parts.iter().enumerate() {
             if self.seen >= MOST_PARTS {
                 break;
             }
             let place = match subtype {
                 "alternative" => Place::Alternative,
-                "related" if index > 0 => Place::Related,
+                "related" if index != root => Place::Related,
                 "digest" => Place::Digest,
                 _ => Place::Other,
             };
-            let (header, body) = cut_part(child);
-            shown.push(self.part(&Head::read(header), body, place, depth));
+            shown.push(self.part(head, body, place, depth));
         }
         if subtype == "alternative" { best(shown) } else { joined(shown) }
     }
@@ -205,9 +232,13 @@ impl Walk {
     }
 }
 
+fn is_text(kind: &str) -> bool {
+    matches!(kind, "text/plain" | "text/html")
+}
+
 /// Whether a part is to be read with the mail. A text with a file name is a file, unless it is all there is.
 fn is_body(head: &Head, kind: &str, place: Place) -> bool {
-    if head.is_attachment || !matches!(kind, "text/plain" | "text/html") {
+    if head.is_attachment || !is_text(kind) {
         return false;
     }
     match place {
@@ -248,7 +279,7 @@ fn joined(parts: Vec<Shown>) -> Shown {
 fn text_of(part: &Shown) -> Option<Cow<'_, str>> {
     match (&part.text, &part.html) {
         (Some(text), _) => Some(Cow::Borrowed(text)),
-        (None, Some(html)) => Some(Cow::Owned(as_text(html))),
+        (None, Some(html)) => Some(Cow::Owned(text_of_html(html))),
         (None, None) => None,
     }
 }
@@ -259,11 +290,6 @@ fn html_of(part: &Shown) -> Option<Cow<'_, str>> {
         (None, Some(text)) => Some(Cow::Owned(as_html(text))),
         (None, None) => None,
     }
-}
-
-/// What one reads of an HTML body.
-pub(crate) fn as_text(html: &str) -> String {
-    plain_breaks(&html_to_text(html))
 }
 
 fn as_html(text: &str) -> String {

@@ -3,12 +3,14 @@
 //! A message that is stored and not queued is found by the sweeper through the due index; a job that is queued twice
 //! is recognised by the claim. So a death between the two steps loses nothing and repeats nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use domain::business::{Business, Unfit};
 use domain::draft::{Draft, Envelope};
 use domain::job::{Job, LONGEST_DELAY, Recording, Work};
 use domain::message::{Channel, Message, MessageRef, Source};
+use domain::sender::{Habits, only_number, senders};
 use domain::{ClientId, RequestId, Result, Timestamp};
 use futures_util::stream::{self, StreamExt};
 use queue::Queue;
@@ -61,9 +63,9 @@ impl Outbox {
         let one_client = async |drafts: Vec<(usize, Draft)>| {
             let mut stored = Vec::with_capacity(drafts.len());
             for (index, draft) in drafts {
-                let stranger = (envelope.shards, draft.provisional);
+                let (stranger, senders) = ((envelope.shards, draft.provisional), draft.senders.clone());
                 let mut message = draft.into_message(envelope, self.store.new_message_id(), request, now);
-                let accepted = self.store.accept(&mut message, request, index, stranger).await;
+                let accepted = self.store.accept(&mut message, request, index, stranger, &senders).await;
                 stored.push((index, message, accepted));
             }
             stored
@@ -84,6 +86,32 @@ impl Outbox {
             .collect();
         self.hand_over(&fresh, correlation, now).await;
         stored.into_iter().map(|(index, _, accepted)| (index, accepted)).collect()
+    }
+
+    /// Fills in which numbers texts may leave from whose sender the caller did not name. A business with one number has no
+    /// choice; otherwise the clients are read, a hundred at a time.
+    ///
+    /// # Errors
+    /// The inner one says why a text can leave from no number.
+    pub async fn choose_senders(
+        &self,
+        business: &Business,
+        drafts: &mut [(usize, Draft)],
+    ) -> Result<Result<(), Unfit>> {
+        let mut habits = HashMap::new();
+        if only_number(business).is_none() {
+            let clients = drafts.iter().map(|(_, draft)| draft.client).collect();
+            habits = self.store.habits(business.business_id, clients).await?;
+        }
+        let unknown = Habits::default();
+        for (_, draft) in drafts {
+            let habits = habits.get(&draft.client).unwrap_or(&unknown);
+            match senders(business, &draft.to, habits) {
+                Ok(senders) => draft.senders = senders,
+                Err(unfit) => return Ok(Err(unfit)),
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Queues the jobs of stored messages. What cannot be queued now is queued by the sweeper, so trouble here is

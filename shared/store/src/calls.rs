@@ -43,15 +43,14 @@ impl Store {
             message: self.new_message_id(),
         };
         let message = message(at, &call, self.clock().now());
-        let anonymous = Address::anonymous();
-        let name = (*message.client_address() == anonymous).then(|| anonymous.as_str().to_owned());
         let received = self.arrive(Arrival {
             effect: Effect::of(message.direction, message.category, false),
             message,
             route: route.clone(),
             client: None,
             consent: None,
-            name,
+            name: None,
+            kept_at: None,
         });
         if let Received::Stored(at) = received.await? {
             return Ok(at);
@@ -150,6 +149,7 @@ fn message(at: MessageRef, call: &NewCall, now: Timestamp) -> Message {
         request_id: None,
         external_id: None,
         from_address: call.from.clone(),
+        from_reason: None,
         to_address: call.to.clone(),
         body: Default::default(),
         media_urls: Vec::new(),

@@ -1,24 +1,25 @@
 //! Clients: one item for what the directory knows of a person and the head of the conversation with them, and the ways
 //! to find it: by id, by address, by the words of a search.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
 use domain::client::{Change, Client, ClientChanges, Personal};
-use domain::conversation::Conversation;
+use domain::conversation::{Conversation, ConversationStatus};
 use domain::email::Email;
 use domain::fold::fold;
 use domain::inbox::{Cell, Shards};
 use domain::message::Channel;
+use domain::sender::Habits;
 use domain::{BusinessId, ClientId, Error, RequestId, Result, Timestamp};
 
 use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, stamp, value};
-use crate::keys::attribute::{GSI6, GSI7};
+use crate::keys::attribute::{GSI6, GSI7, PK};
 use crate::merging::DueMerge;
 use crate::messages::Placing;
 use crate::{Store, keys};
@@ -39,6 +40,9 @@ pub struct ClientView {
     pub client: Client,
     /// The head of the conversation.
     pub conversation: Option<Conversation>,
+    /// Without a conversation: the head of what was sent to the client or came from them and opened none. Its status
+    /// says nothing.
+    pub unopened: Option<Conversation>,
 }
 
 impl ClientView {
@@ -51,10 +55,31 @@ impl ClientView {
         }
     }
 
+    /// What is known of the messages with the client, whether they have a conversation or not.
+    pub fn head(&self) -> Option<&Conversation> {
+        self.conversation.as_ref().or(self.unopened.as_ref())
+    }
+
+    /// What decides from where a text to them leaves.
+    fn habits(&self) -> Habits {
+        let head = self.head();
+        Habits {
+            written_to: head.and_then(|head| head.written_to.clone()),
+            texted_from: head.and_then(|head| head.texted_from.clone()),
+            location_id: self.client.location_id,
+        }
+    }
+
     pub(crate) fn out_of(item: Item) -> Result<ClientView> {
-        let conversation =
-            item.contains_key("inbox_status").then(|| decode::<Conversation>(item.clone())).transpose()?;
-        Ok(ClientView { client: decode(item)?, conversation })
+        let (mut conversation, mut unopened) = (None, None);
+        if item.contains_key("inbox_status") {
+            conversation = Some(decode(item.clone())?);
+        } else if item.contains_key("messages_count") {
+            let mut head = item.clone();
+            head.insert("inbox_status".to_owned(), value(&ConversationStatus::Open)?);
+            unopened = Some(decode(head)?);
+        }
+        Ok(ClientView { client: decode(item)?, conversation, unopened })
     }
 }
 
@@ -193,6 +218,33 @@ impl Store {
         Err(Error::internal("a client was moved in a circle"))
     }
 
+    /// What decides from where a text to each of some clients leaves: one read for each hundred, and one more for a client
+    /// who was known under another id before.
+    pub async fn habits(
+        &self,
+        business: BusinessId,
+        clients: BTreeSet<ClientId>,
+    ) -> Result<HashMap<ClientId, Habits>> {
+        let clients: Vec<ClientId> = clients.into_iter().collect();
+        let mut found = HashMap::new();
+        for hundred in clients.chunks(100) {
+            let by_place: HashMap<String, ClientId> =
+                hundred.iter().map(|client| (keys::profile(business, *client).pk, *client)).collect();
+            let keys = hundred.iter().map(|client| keys::profile(business, *client)).collect();
+            for item in self.batch_get(keys).await? {
+                let place = item.get(PK).and_then(|pk| pk.as_s().ok());
+                let Some(client) = place.and_then(|pk| by_place.get(pk)).copied() else { continue };
+                let habits = match Profile::out_of(item)? {
+                    Profile::Here(view) => Some(view.habits()),
+                    Profile::Moved(to) => self.client_view(business, to).await?.map(|view| view.habits()),
+                    Profile::Erasing => None,
+                };
+                found.extend(habits.map(|habits| (client, habits)));
+            }
+        }
+        Ok(found)
+    }
+
     /// Whom an id stands for, when it is about the person as a whole: a stranger who is becoming a client is that client
     /// already.
     pub(crate) async fn person(&self, business: BusinessId, client: ClientId) -> Result<Person> {
@@ -218,7 +270,8 @@ impl Store {
         let term = match address {
             Address::Phone(phone) => phone_term(phone.as_str()),
             Address::Email(email) => email_term(email.as_str()),
-            Address::ShortCode(_) | Address::Alphanumeric(_) => return Ok(Vec::new()),
+            Address::ShortCode(code) => phone_term(code.as_str()),
+            Address::Alphanumeric(_) | Address::Literal(_) => return Ok(Vec::new()),
         };
         let (from, to) = keys::find_exactly(&term);
         let items = self.query_all(keys::find_pk(business), (&from, &to)).await?;
@@ -239,6 +292,8 @@ impl Store {
         for item in self.batch_get(keys).await? {
             if let Profile::Here(view) = Profile::out_of(item.clone())?
                 && view.client.provisional
+                && (addresses(&view.client).contains(address)
+                    || short_code(&view.client).as_ref() == Some(address))
                 && decode::<Ties>(item)?.merging_into.is_none()
             {
                 strangers.push(view.client);
@@ -444,6 +499,7 @@ impl Store {
             let mut new = ClientView {
                 client: changes.applied_to(old.as_ref().map(|view| &view.client), business, client, now),
                 conversation: old.as_ref().and_then(|view| view.conversation.clone()),
+                unopened: old.as_ref().and_then(|view| view.unopened.clone()),
             };
             let mut rest = Vec::new();
             let entries = (old.as_ref().map(|view| &view.client), &changes);
@@ -480,8 +536,8 @@ impl Store {
                 let merged = merged.map(Box::new).map(Entered::Written);
                 return merged.ok_or(Error::NotFound("client"));
             }
-            if let Some(conversation) = &mut new.conversation {
-                conversation.changed_at = now;
+            for head in new.conversation.iter_mut().chain(&mut new.unopened) {
+                head.changed_at = now;
             }
             return Ok(Entered::Written(Box::new(new)));
         }
@@ -523,7 +579,8 @@ impl Store {
             old.map(ClientView::cell).as_ref(),
             Some(&cell),
         )?;
-        let Some(Client { phone, email, updated_at, .. }) = old.map(|view| &view.client) else {
+        let Some(Client { phone, phone_as_given, email, updated_at, .. }) = old.map(|view| &view.client)
+        else {
             return Ok(write);
         };
         // A first message brings a number or a mailbox without touching the entry.
@@ -531,6 +588,10 @@ impl Store {
         let write = match phone {
             Some(phone) => write.when("phone", "=", s(phone.as_str())),
             None => write.when_absent("phone"),
+        };
+        let write = match phone_as_given {
+            Some(given) => write.when("phone_as_given", "=", s(given.0.clone())),
+            None => write.when_absent("phone_as_given"),
         };
         Ok(match email {
             Some(email) => write.when("email", "=", s(email.0.clone())),
@@ -660,6 +721,13 @@ pub(crate) fn addresses(client: &Client) -> Vec<Address> {
     all
 }
 
+/// The short code that stands in place of a client's number. A name in its place is no address: many entries of a directory
+/// say "none", and are not one person.
+fn short_code(client: &Client) -> Option<Address> {
+    let given = client.phone_as_given.as_ref().filter(|_| client.phone.is_none())?;
+    Address::short_code(&given.0)
+}
+
 fn mailbox(email: &Personal) -> Option<Address> {
     Email::parse(&email.0).ok().map(Address::Email)
 }
@@ -679,7 +747,8 @@ fn named(new: &Client, changes: &ClientChanges) -> Vec<Address> {
     if !matches!(changes.other_emails, Change::Set(_)) {
         named.other_emails.clear();
     }
-    addresses(&named)
+    let code = short_code(&named).filter(|_| matches!(changes.phone_as_given, Change::Set(_)));
+    addresses(&named).into_iter().chain(code).collect()
 }
 
 /// What a search finds a mailbox by.

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
 use domain::client::{Client, Personal};
 use domain::conversation::{
-    Actor, Cause, Change, ConversationEvent, ConversationStatus, Effect, MOST_REOPENINGS,
+    Actor, Cause, Change, Conversation, ConversationEvent, ConversationStatus, Effect, MOST_REOPENINGS,
 };
 use domain::id::EntryId;
 use domain::inbox::{Cell, Shards, Standing};
@@ -72,7 +72,7 @@ impl Store {
                 return Ok(Some(view));
             }
             let (client, now) = (view.client.client_id, self.clock().now());
-            let standing = NEW;
+            let standing = view.unopened.as_ref().map_or(NEW, Conversation::standing);
             let cell = Cell { standing: Some(standing), ..view.cell() };
             let mut rest = Vec::new();
             let write = Write::new()
@@ -110,7 +110,10 @@ impl Store {
         let write = counted(changed(Write::new(), business, client, shards, now));
         let write = match head {
             Head::Usual => {
-                reordered(write, effect, client, now).when("last_channel", "=", value(&message.channel)?)
+                let write = reordered(write, effect, client, now);
+                let write = write.when("last_channel", "=", value(&message.channel)?);
+                // Without a conversation there is one to open.
+                if effect.opens { write.when_present("inbox_status") } else { write }
             }
             Head::Seen(None) => {
                 let new = Client {
@@ -118,14 +121,16 @@ impl Store {
                     location_id: stranger.location,
                     phone: phone_of(message.client_address()),
                     email: email_of(message.client_address()),
-                    full_name: stranger.name.map(Personal),
+                    phone_as_given: sender_of(message.client_address()),
+                    // A sender without a number is shown by what stands in its place.
+                    full_name: stranger.name.map(Personal).or_else(|| name_of(message.client_address())),
                     ..Client::unnamed(business, client, now)
                 };
                 let created = counted(self.new_client(&new, shards, &mut rest, now)?);
                 let cell = Cell {
                     client_type: None,
                     location: stranger.location,
-                    standing: Some(after(&NEW, message, effect, order)),
+                    standing: effect.opens.then(|| after(&NEW, message, effect, order)),
                 };
                 let write =
                     self.recounted(created, &mut rest, (business, client, shards), None, Some(&cell))?;
@@ -133,7 +138,9 @@ impl Store {
             }
             Head::Seen(Some(view)) => {
                 let old = view.cell();
-                let standing = after(&old.standing.unwrap_or(NEW), message, effect, order);
+                let before = old.standing.or_else(|| view.unopened.as_ref().map(Conversation::standing));
+                let opened = view.conversation.is_some() || effect.opens;
+                let standing = opened.then(|| after(&before.unwrap_or(NEW), message, effect, order));
                 // What it does depends on what is blocked.
                 let mut write = match view.client.blocked_channels.as_slice() {
                     _ if message.direction != Direction::Inbound => write,
@@ -147,6 +154,14 @@ impl Store {
                     let term = crate::clients::phone_term(phone.as_str());
                     rest.push(self.tx_put_term(business, client, &term)?);
                 }
+                if view.client.phone.is_none()
+                    && view.client.phone_as_given.is_none()
+                    && let Some(sender) = sender_of(message.client_address())
+                {
+                    let term = crate::clients::phone_term(&sender.0);
+                    rest.push(self.tx_put_term(business, client, &term)?);
+                    write = write.set("phone_as_given", s(sender.0));
+                }
                 if view.client.email.is_none()
                     && !by_another(message)
                     && let Some(email) = email_of(message.client_address())
@@ -154,13 +169,14 @@ impl Store {
                     rest.push(self.tx_put_term(business, client, &crate::clients::email_term(&email.0))?);
                     write = write.set("email", s(email.0));
                 }
-                let cell = Cell { standing: Some(standing), ..old };
+                let cell = Cell { standing, ..old };
                 let write =
                     self.recounted(write, &mut rest, (business, client, shards), Some(&old), Some(&cell))?;
                 self.stood(write, message, effect, Some(view), &cell, shards, &mut rest, now)?
             }
         };
         let write = if effect.unread { one_more_unread(write, head, message.at.message) } else { write };
+        let write = with_sender(write, message, effect, head, order)?;
         let write = match answerable(message) {
             Some(thread) if order != Order::Hidden => write.set("mail_thread", value(&thread)?),
             _ => write,
@@ -191,7 +207,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Write> {
         let (business, client) = (message.at.business, message.at.client);
-        let standing = cell.standing.unwrap_or(NEW);
+        let Some(standing) = cell.standing else {
+            // No list of conversations shows the client.
+            return Ok(write.set("activity_at", s(now.to_string())));
+        };
         let write = placed(write, business, client, &standing, shards);
         let Some(conversation) = view.and_then(|view| view.conversation.as_ref()) else {
             return Ok(write
@@ -309,6 +328,34 @@ fn one_more_unread(write: Write, head: &Head, id: MessageId) -> Write {
     }
 }
 
+/// The numbers that decide from where the next text leaves. A text that came in later than it was written is not the last
+/// one that the client wrote, if a younger one is known.
+fn with_sender(write: Write, message: &Message, effect: Effect, head: &Head, order: Order) -> Result<Write> {
+    if message.channel != Channel::Sms || !effect.sets_sender {
+        return Ok(write);
+    }
+    let id = message.at.message;
+    if message.direction != Direction::Inbound {
+        return Ok(match order {
+            Order::Hidden => write,
+            _ => write.set("texted_from", value(&message.from_address)?),
+        });
+    }
+    let known = match head {
+        Head::Seen(Some(view)) => view.head().and_then(|head| head.written_id),
+        _ => None,
+    };
+    if known.is_some_and(|known| known >= id) {
+        return Ok(write);
+    }
+    let write = match order {
+        // The order of the conversation is a condition already.
+        Order::Newest | Order::Shown => write,
+        Order::Hidden => write.when_absent_or("written_id", "<", value(&id)?),
+    };
+    Ok(write.set("written_to", value(&message.to_address)?).set("written_id", value(&id)?))
+}
+
 fn counted(write: Write) -> Write {
     write.add("version", 1).add("messages_count", 1)
 }
@@ -345,6 +392,17 @@ fn phone_of(address: &Address) -> Option<domain::phone::Phone> {
     }
 }
 
+/// What stands in place of the number of a sender that has none: a short code, a name, or an address of another kind.
+fn sender_of(address: &Address) -> Option<Personal> {
+    name_of(address).filter(|_| *address != Address::anonymous())
+}
+
+/// The name of a stranger of whom no other is known. Those who withhold their number are called `Anonymous`.
+fn name_of(address: &Address) -> Option<Personal> {
+    let is_name = !matches!(address, Address::Phone(_) | Address::Email(_));
+    is_name.then(|| Personal(address.as_str().to_owned()))
+}
+
 fn email_of(address: &Address) -> Option<Personal> {
     address.email().map(|email| Personal(email.as_str().to_owned()))
 }
@@ -373,7 +431,7 @@ pub(crate) fn instead(refused: &mut Refused, index: usize) -> Result<Instead> {
 
 /// A larger id than any of the conversation, and than `fresh`.
 pub(crate) fn larger_id(view: Option<&ClientView>, fresh: MessageId) -> MessageId {
-    let head = view.and_then(|view| view.conversation.as_ref());
+    let head = view.and_then(ClientView::head);
     let newest = head.and_then(|head| head.newest_id.max(head.last_message_id));
     newest.map_or(fresh, |newest| fresh.max(newest.next()))
 }

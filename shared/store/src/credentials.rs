@@ -1,6 +1,7 @@
 //! Credentials: what a secret stands for, found by the hash of the secret, and how often it was used.
 
-use domain::access::{ApiKey, ApiKeys, Credential, Minute};
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::access::{Acting, ApiKey, ApiKeys, Credential, Minute, Role};
 use domain::{BusinessId, Error, Result, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ struct SessionPlace {
 pub enum Ended {
     /// It is over now, or was before.
     Over,
-    /// It is another member's, and stays.
+    /// It is another member's than the one named, or of somebody whose sessions the caller may not end. It stays.
     NotTheirs,
 }
 
@@ -123,28 +124,38 @@ impl Store {
     /// replaced.
     ///
     /// # Errors
-    /// As [`ApiKeys::with`].
-    pub async fn insert_api_key(&self, business: BusinessId, key: &ApiKey) -> Result<()> {
-        self.change_api_keys(business, |keys, now| keys.with(key.clone(), now).map(Some)).await
+    /// As [`ApiKeys::with`]. `Forbidden` when the member `by` lost their role meanwhile.
+    pub async fn insert_api_key(&self, business: BusinessId, key: &ApiKey, by: Acting) -> Result<()> {
+        let still = self.tx_check_acting(business, by)?;
+        self.change_api_keys(business, still, |keys, now| keys.with(key.clone(), now).map(Some)).await
     }
 
     /// Stores a new key, and revokes all others.
     pub async fn replace_api_keys(&self, business: BusinessId, key: &ApiKey) -> Result<()> {
-        self.change_api_keys(business, |keys, now| Ok(Some(keys.replaced_by(key.clone(), now)))).await
+        self.change_api_keys(business, None, |keys, now| Ok(Some(keys.replaced_by(key.clone(), now)))).await
     }
 
     /// Revokes a key. Nothing happens to one that does not work any more.
     ///
     /// # Errors
-    /// As [`ApiKeys::without`].
-    pub async fn revoke_api_key(&self, business: BusinessId, key_id: &str) -> Result<()> {
-        self.change_api_keys(business, |keys, now| keys.without(key_id, now)).await
+    /// As [`ApiKeys::without`]. `Forbidden` when the member `by` lost their role meanwhile.
+    pub async fn revoke_api_key(&self, business: BusinessId, key_id: &str, by: Acting) -> Result<()> {
+        let still = self.tx_check_acting(business, by)?;
+        self.change_api_keys(business, still, |keys, now| keys.without(key_id, now)).await
+    }
+
+    /// A part of a transaction: the member who asks still has the role that they showed. A process believes a session
+    /// for some seconds, and a key outlives them. `None` for a program.
+    fn tx_check_acting(&self, business: BusinessId, by: Acting) -> Result<Option<TransactWriteItem>> {
+        by.staff.map(|staff| self.tx_check_member(business, staff, by.role)).transpose()
     }
 
     /// Changes the list of keys, and with it what the table lets in: a secret works while its key is listed as live.
+    /// `Forbidden` when `still` is not so.
     async fn change_api_keys(
         &self,
         business: BusinessId,
+        still: Option<TransactWriteItem>,
         change: impl Fn(&ApiKeys, Timestamp) -> Result<Option<ApiKeys>>,
     ) -> Result<()> {
         let mut placing = Placing::begin();
@@ -165,10 +176,13 @@ impl Store {
             for key in new.live(now).filter(|key| !listed(&old, &key.secret_hash)) {
                 parts.push(self.tx_put_credential(&key.secret_hash, &key.credential(business))?);
             }
-            if self.transact(parts).await?.is_ok() {
-                return Ok(());
+            let check = parts.len();
+            parts.extend(still.clone());
+            match self.transact(parts).await? {
+                Ok(()) => return Ok(()),
+                Err(refused) if refused.failed(check) => return Err(Error::Forbidden),
+                Err(_) => placing.again().await?,
             }
-            placing.again().await?;
         }
     }
 
@@ -184,25 +198,48 @@ impl Store {
         stored.map_err(|_| Error::internal("two sessions have one id"))
     }
 
-    /// Ends a session, if it is `of` this member where one is named. One that is over, or that never was, is over.
+    /// Ends a session, if it is `of` this member where one is named, and if `by` may end sessions of whom it belongs to.
+    /// Ending an expired or unknown session succeeds and changes nothing.
     pub async fn end_session(
         &self,
         business: BusinessId,
         session_id: &str,
         of: Option<StaffId>,
+        by: Acting,
     ) -> Result<Ended> {
-        let place = keys::session(business, session_id);
-        let Some(item) = self.get(place.clone(), true).await? else { return Ok(Ended::Over) };
-        let found: SessionPlace = decode(item)?;
-        if of.is_some_and(|staff| Some(staff) != found.staff_id) {
-            return Ok(Ended::NotTheirs);
+        let mut placing = Placing::begin();
+        loop {
+            let place = keys::session(business, session_id);
+            let Some(item) = self.get(place.clone(), true).await? else { return Ok(Ended::Over) };
+            let found: SessionPlace = decode(item)?;
+            if of.is_some_and(|staff| Some(staff) != found.staff_id) {
+                return Ok(Ended::NotTheirs);
+            }
+            let mut parts = vec![
+                self.tx_delete(keys::credential(&found.secret_hash), Write::new())?,
+                self.tx_delete(place, Write::new())?,
+            ];
+            // Nobody stands above an owner or a program, so their changes need no look at the directory.
+            if !by.may_end_session_of(found.staff_id, Role::Owner) {
+                let member = match found.staff_id {
+                    Some(staff) => self.staff_member(business, staff).await?,
+                    None => None,
+                };
+                // A session without a member is a program's.
+                let role = member.as_ref().map_or(Role::Service, |member| member.staff_role);
+                if !by.may_end_session_of(found.staff_id, role) {
+                    return Ok(Ended::NotTheirs);
+                }
+                if let Some(member) = member {
+                    let same = Write::new().when("staff_role", "=", value(&role)?);
+                    parts.push(self.tx_check(keys::staff(business, member.staff_id), same)?);
+                }
+            }
+            if self.transact(parts).await?.is_ok() {
+                return Ok(Ended::Over);
+            }
+            placing.again().await?;
         }
-        let parts = vec![
-            self.tx_delete(keys::credential(&found.secret_hash), Write::new())?,
-            self.tx_delete(place, Write::new())?,
-        ];
-        let _ = self.transact(parts).await?;
-        Ok(Ended::Over)
     }
 
     /// A part of a transaction that lets a secret in. It is removed by the table some time after its end.
@@ -210,7 +247,7 @@ impl Store {
         &self,
         secret_hash: &str,
         credential: &Credential,
-    ) -> Result<aws_sdk_dynamodb::types::TransactWriteItem> {
+    ) -> Result<TransactWriteItem> {
         let item = encode(keys::credential(secret_hash), "Credential", credential)?;
         let item = credential.expires_at.map_or(item.clone(), |end| until(item, end));
         self.tx_put(item, Write::new().if_new())

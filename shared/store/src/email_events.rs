@@ -14,6 +14,7 @@ impl Store {
     /// Applies one event to the mail it is about and to the addresses it is about. An event of a mail that nobody knows
     /// yet waits for a quarter of an hour. However often and in whatever order events come, the end is the same.
     pub async fn report_email(&self, event: &EmailEvent) -> Result<Advance> {
+        let event = &event.fitting();
         let Some((at, attempt)) = self.place_email(event).await? else { return Ok(Advance::Unknown) };
         let mut last = Advance::Unknown;
         for report in Report::from_email_event(event, Some(attempt)) {

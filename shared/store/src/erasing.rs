@@ -5,7 +5,7 @@
 //! words or leads to them is removed: what waits to be sent first, and each message together with what belongs to it.
 //! The mark goes last. What dies on the way is due, and the sweeper goes on with it.
 //!
-//! Two things stay on purpose. Opt-outs are kept under a keyed hash of the address: docs/adr/0006. A provider's ids of
+//! Two things stay on purpose. Opt-outs are kept under a keyed hash of the address: docs/adr/0037. A provider's ids of
 //! texts stay for a month without anything else, because the provider still has the texts, and what is not known by its
 //! id would be taken for new.
 

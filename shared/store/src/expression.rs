@@ -29,7 +29,10 @@ impl Write {
     }
 
     fn name(&mut self, attribute: &str) -> String {
-        let alias = format!("#{attribute}");
+        // Aliases have letters, digits and underscores only; some attributes are named by one of our numbers.
+        let alias: String =
+            attribute.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let alias = format!("#{alias}");
         self.names.insert(alias.clone(), attribute.to_owned());
         alias
     }
@@ -114,6 +117,20 @@ impl Write {
     pub(crate) fn when_absent_or(mut self, attribute: &str, comparison: &str, value: AttributeValue) -> Self {
         let (name, value) = (self.name(attribute), self.value(value));
         self.conditions.push(format!("(attribute_not_exists({name}) OR {name} {comparison} {value})"));
+        self
+    }
+
+    /// Only when the attribute is missing, or is a list with this element.
+    pub(crate) fn when_absent_or_contains(mut self, attribute: &str, element: AttributeValue) -> Self {
+        let (name, element) = (self.name(attribute), self.value(element));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR contains({name}, {element}))"));
+        self
+    }
+
+    /// Only when the attribute is missing or less than another attribute. Of a missing other one, nothing is less.
+    pub(crate) fn when_absent_or_below(mut self, attribute: &str, other: &str) -> Self {
+        let (name, other) = (self.name(attribute), self.name(other));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} < {other})"));
         self
     }
 

@@ -4,13 +4,14 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::conversation::{Actor, Cause, Change, Conversation, ConversationStatus};
 use domain::inbox::{Cell, Shards, Standing};
+use domain::staff::Staff;
 use domain::{BusinessId, ClientId, Result, StaffId, Timestamp};
 
 use crate::clients::{ClientView, changed};
 use crate::conversations::placed;
 use crate::due::DueSnooze;
 use crate::expression::Write;
-use crate::item::{encode, n, s, value};
+use crate::item::{decode, encode, n, s, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::messages::Placing;
 use crate::{Store, keys};
@@ -63,6 +64,8 @@ pub enum Handled {
     NoConversation,
     /// There is no such active member of the staff.
     NoStaff,
+    /// The member works at other locations than the one of the conversation.
+    Elsewhere,
 }
 
 /// What to change.
@@ -79,7 +82,8 @@ enum To {
 }
 
 impl Store {
-    /// Gives a conversation to a member of the staff, or to nobody. Only an active member can have one.
+    /// Gives a conversation to a member of the staff, or to nobody. Only an active member can have one, and a member with
+    /// locations only one of theirs or one without a location: see [`Staff::works_at`].
     pub async fn assign(&self, asked: &Asked, assignee: Option<StaffId>) -> Result<Handled> {
         self.handle(asked, &To::Assignee(assignee)).await
     }
@@ -109,7 +113,7 @@ impl Store {
         let mut placing = Placing::begin();
         loop {
             let view = self.client_view(asked.business, asked.conversation).await?;
-            let Some(ClientView { client, conversation: Some(old) }) = view else {
+            let Some(ClientView { client, conversation: Some(old), .. }) = view else {
                 return Ok(Handled::NoConversation);
             };
             if asked.seen.is_some_and(|seen| !seen.is(&old)) {
@@ -124,6 +128,7 @@ impl Store {
                 location: client.location_id,
                 standing: Some(standing),
             };
+            let location = client.location_id;
             let (business, client) = (asked.business, old.client_id);
             let mut rest = Vec::new();
             let write = self.recounted(
@@ -139,8 +144,13 @@ impl Store {
             let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
             let checks_staff = matches!(to, To::Assignee(Some(_)));
             if let To::Assignee(Some(staff)) = to {
+                // The write of the profile has the condition that the location is the one that was read.
                 let active = Write::new().when("active", "=", value(&true)?);
-                parts.push(self.tx_check(keys::staff(business, *staff), active)?);
+                let fits = match location {
+                    Some(location) => active.when_absent_or_contains("location_ids", value(&location)?),
+                    None => active,
+                };
+                parts.push(self.tx_check(keys::staff(business, *staff), fits)?);
             }
             if let To::Status { .. } = to {
                 self.snooze_parts(&old, &new, asked, &mut parts)?;
@@ -154,12 +164,19 @@ impl Store {
                 now,
             )?);
             parts.append(&mut rest);
-            let refused = match self.transact(parts).await? {
+            let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Handled::Changed(new)),
                 Err(refused) => refused,
             };
             if checks_staff && refused.failed(1) {
-                return Ok(Handled::NoStaff);
+                let member = refused.item(1).map(decode::<Staff>).transpose()?;
+                if !member.is_some_and(|member| member.active) {
+                    return Ok(Handled::NoStaff);
+                }
+                // When the conversation changed as well, its location may have.
+                if !refused.failed(0) {
+                    return Ok(Handled::Elsewhere);
+                }
             }
             placing.again().await?;
         }

@@ -6,18 +6,18 @@ use domain::business::InboundRoute;
 use domain::conversation::Effect;
 use domain::email::Email;
 use domain::id::ClientId;
-use domain::job::{InboundEmail, InboundSms};
+use domain::job::InboundSms;
 use domain::keyword::{self, Keyword};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, UserType};
-use domain::phone::Phone;
+use domain::phone::Country;
 use domain::status::Status;
-use domain::{BusinessId, Error, Result, Timestamp};
+use domain::{BusinessId, Error, MessageId, Result, Timestamp};
 
 use crate::clients::ClientView;
-use crate::consent::{ConsentChange, TextConsent};
+use crate::consent::{ConsentChange, Heard, TextConsent};
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::expression::Write;
-use crate::item::{encode, s, stamp, until, value};
+use crate::item::{encode, value};
 use crate::messages::Placing;
 use crate::{Store, keys};
 
@@ -28,12 +28,9 @@ pub enum Received {
     Stored(MessageRef),
     /// It was stored before.
     Duplicate,
-    /// Its number belongs to nobody: kept aside for a person to look at.
+    /// Its number belongs to nobody: kept aside until the number is somebody's.
     Quarantined,
 }
-
-/// How long a text to nobody's number is kept.
-const QUARANTINE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
 /// A message from a client, or a call with one, on its way into their conversation.
 #[derive(Clone, Debug)]
@@ -50,21 +47,28 @@ pub struct Arrival {
     pub consent: Option<ConsentChange>,
     /// What a stranger whom it is with is called.
     pub name: Option<String>,
+    /// When it came, if it was kept aside since. Its place in the conversation is then, not now.
+    pub kept_at: Option<Timestamp>,
 }
 
 impl Store {
     /// Stores an inbound text. `route` is whom the receiving number leads to; `None` keeps the text aside.
     pub async fn receive(&self, sms: &InboundSms, route: Option<&InboundRoute>) -> Result<Received> {
-        let Some(route) = route else {
-            return self.quarantine(sms).await;
-        };
-        // What cannot be read as an address is still somebody's message: it is kept aside as well.
-        let (Some(from), Some(to)) = (
-            Address::parse_sms(&sms.from.0, route.country).ok(),
-            Address::parse_sms(&sms.to.0, route.country).ok(),
-        ) else {
-            return self.quarantine(sms).await;
-        };
+        match route {
+            Some(route) => self.take_in(sms, route, None).await,
+            None => self.keep_aside(sms).await,
+        }
+    }
+
+    /// Stores a text in its conversation. Addresses are taken as they were delivered.
+    pub(crate) async fn take_in(
+        &self,
+        sms: &InboundSms,
+        route: &InboundRoute,
+        kept_at: Option<Timestamp>,
+    ) -> Result<Received> {
+        let from = Address::delivered(&sms.from.0, route.country);
+        let to = Address::delivered(&sms.to.0, route.country);
         let consent = self.consent_change(sms, route, &from, &to).await?;
         let now = self.clock().now();
         let at = MessageRef {
@@ -72,22 +76,24 @@ impl Store {
             client: self.new_client_id(),
             message: self.new_message_id(),
         };
-        self.arrive(Arrival {
-            message: inbound_message(at, sms, &from, &to, now),
-            route: route.clone(),
-            client: None,
-            effect: Effect::of(Direction::Inbound, Category::Conversation, false),
-            consent,
-            name: None,
-        })
-        .await
+        let mut message = inbound_message(at, sms, &from, &to, now);
+        message.created_at = kept_at.unwrap_or(now);
+        message.is_read = consent.is_some();
+        let effect = match consent {
+            Some(_) => Effect::CONSENT_WORD,
+            None => Effect::of(Direction::Inbound, Category::Conversation, false),
+        };
+        let kept_at = kept_at.map(|kept_at| sms.sent_at.unwrap_or(kept_at).min(kept_at));
+        let route = route.clone();
+        self.arrive(Arrival { message, route, client: None, effect, consent, name: None, kept_at }).await
     }
 
     /// Stores a message that arrives, or a call, in one transaction: the provider's id (which refuses the same one a second
     /// time), the message, the head of its conversation, a new client for an unknown address, and what it says of
     /// consent.
     pub async fn arrive(&self, arrival: Arrival) -> Result<Received> {
-        let Arrival { mut message, route, client: known, effect, consent, name } = arrival;
+        let Arrival { mut message, route, client: known, effect, mut consent, name, kept_at } = arrival;
+        let mut place = kept_at.map(|at| MessageId::at(at, 0));
         let (business, now) = (route.business_id, self.clock().now());
         let address = message.client_address().clone();
         let provider_id = message.provider_message_id.clone();
@@ -107,14 +113,15 @@ impl Store {
         let mut placing = Placing::begin();
         loop {
             client = view.as_ref().map_or(client, |view| view.client.client_id);
-            let id = larger_id(view.as_ref(), self.new_message_id());
+            let id = place.unwrap_or_else(|| larger_id(view.as_ref(), self.new_message_id()));
+            let order = if place.is_some() { order_of(view.as_ref(), id) } else { Order::Newest };
             let at = MessageRef { business, client, message: id };
             message.at = at;
             let is_blocked = message.direction == Direction::Inbound
                 && view.as_ref().is_some_and(|view| view.client.is_blocked(message.channel));
             message.is_read = was_read || is_blocked;
             let effect = match view.as_ref().and_then(|view| view.conversation.as_ref()) {
-                _ if is_blocked => Effect::NONE,
+                _ if is_blocked => Effect { opens: effect.opens, ..Effect::NONE },
                 Some(head) if message.channel == Channel::Email && !head.mail_may_reopen(now) => {
                     Effect { reopens: false, ..effect }
                 }
@@ -122,8 +129,7 @@ impl Store {
             };
             let head = Head::Seen(view.clone().map(Box::new));
             let stranger = Stranger { provisional: true, location: route.location_id, name: name.clone() };
-            let added =
-                self.add_message(&message, effect, &head, Order::Newest, (route.inbox_shards, stranger))?;
+            let added = self.add_message(&message, effect, &head, order, (route.inbox_shards, stranger))?;
             let mut item =
                 encode(keys::provider_message(message.provider_of_id(), &provider_id), "ProviderId", &at)?;
             item.insert("attempt".to_owned(), value(&0u32)?);
@@ -136,8 +142,12 @@ impl Store {
             if provisional {
                 parts.push(self.tx_insert_address(business, client, &address)?);
             }
+            let consent_part = parts.len();
             if let Some(change) = &consent {
-                parts.push(self.tx_consent_change(business, change, now)?);
+                parts.push(match kept_at {
+                    Some(said_at) => self.tx_earlier_consent_change(business, change, said_at)?,
+                    None => self.tx_consent_change(business, change, now)?,
+                });
             }
             parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
@@ -146,6 +156,13 @@ impl Store {
             };
             if refused.failed(0) {
                 return Ok(Received::Duplicate);
+            }
+            if refused.failed(1) || refused.failed(2) {
+                place = place.map(MessageId::next);
+            }
+            if kept_at.is_some() && consent.is_some() && refused.failed(consent_part) {
+                // The sender said something else since.
+                consent = None;
             }
             if provisional && refused.failed(4) {
                 // Another message of the same unknown sender was faster, or the directory: theirs is the client.
@@ -167,16 +184,6 @@ impl Store {
             }
             placing.again().await?;
         }
-    }
-
-    /// Keeps a mail aside that belongs to nobody, for a person to look at. The mail itself is in object storage.
-    pub async fn quarantine_email(&self, digest: &str, email: &InboundEmail) -> Result<Received> {
-        let now = self.clock().now();
-        let mut item = stamp(keys::quarantined_email(digest), "Quarantined");
-        item.insert("received_at".to_owned(), s(now.to_string()));
-        item.insert("email".to_owned(), value(email)?);
-        let fresh = self.put(until(item, now.plus(QUARANTINE)), Write::new().if_new()).await?.is_ok();
-        Ok(if fresh { Received::Quarantined } else { Received::Duplicate })
     }
 
     /// Whom a mailbox leads to. A process believes what it read for five seconds.
@@ -213,42 +220,39 @@ impl Store {
     ) -> Result<Option<ConsentChange>> {
         let said = |opted_out| keyword::parse(&sms.body.0, sms.opt_out_type.as_deref(), opted_out);
         let depends = said(true) != said(false);
-        let opted_out = depends && self.is_opted_out(route.business_id, from, to).await?;
-        let wants_out = match said(opted_out) {
-            Some(Keyword::Stop) => true,
-            Some(Keyword::Start) => false,
+        let opted_out = depends && self.is_opted_out(route.business_id, from).await?;
+        let heard = match said(opted_out) {
+            Some(Keyword::Stop) => Heard::Stop,
+            Some(Keyword::Start) => Heard::Start,
             Some(Keyword::Help) | None => return Ok(None),
         };
         Ok(Some(ConsentChange::Texts(TextConsent {
             address: from.clone(),
             sender: to.clone(),
-            opted_out: wants_out,
+            heard,
             evidence: sms.message_sid.clone(),
         })))
     }
 
-    async fn quarantine(&self, sms: &InboundSms) -> Result<Received> {
-        let now = self.clock().now();
-        let mut item = stamp(keys::quarantined(&sms.to.0, &sms.message_sid), "Quarantined");
-        item.insert("received_at".to_owned(), s(now.to_string()));
-        item.insert("sms".to_owned(), value(sms)?);
-        let fresh = self.put(until(item, now.plus(QUARANTINE)), Write::new().if_new()).await?.is_ok();
-        Ok(if fresh { Received::Quarantined } else { Received::Duplicate })
-    }
-
     /// The route of a number as a provider writes it. A process believes what it read for five seconds.
     pub async fn route_of(&self, to: &str) -> Result<Option<InboundRoute>> {
-        let Some(phone) = Phone::from_e164(to) else { return Ok(None) };
+        let Address::Phone(phone) = Address::delivered(to, Country::default()) else { return Ok(None) };
         let now = self.clock().now();
-        if let Some(route) = self.routes.get(to, now) {
+        if let Some(route) = self.routes.get(phone.as_str(), now) {
             return Ok(Some(route));
         }
         let route = self.number_route(&phone).await?;
         if let Some(route) = &route {
-            self.routes.put(to.to_owned(), now, route.clone());
+            self.routes.put(phone.as_str().to_owned(), now, route.clone());
         }
         Ok(route)
     }
+}
+
+/// Where a message that comes late stands in a conversation.
+fn order_of(view: Option<&ClientView>, id: MessageId) -> Order {
+    let shown = view.and_then(|view| view.conversation.as_ref()?.last_message_id);
+    if shown.is_some_and(|shown| shown >= id) { Order::Hidden } else { Order::Shown }
 }
 
 fn inbound_message(
@@ -272,6 +276,7 @@ fn inbound_message(
         request_id: None,
         external_id: None,
         from_address: from.clone(),
+        from_reason: None,
         to_address: to.clone(),
         body: sms.body.clone(),
         media_urls: sms.media_urls.clone(),

@@ -4,14 +4,14 @@
 //! match. Parts are merged by their place. A list is left off at a place, never at a count, so that a reader who goes on
 //! meets nothing twice and misses nothing that was there throughout.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use domain::client::{Client, ClientType};
 use domain::fold::fold;
 use domain::inbox::{Assignment, Cell, ConversationFilter, MessageFilter, Shards};
 use domain::phone::{Country, Phone};
-use domain::{BusinessId, ClientId, Error, Result, Timestamp};
+use domain::{BusinessId, ClientId, Error, LocationId, Result, Timestamp};
 use futures_util::future::try_join_all;
 
 use crate::clients::{ClientView, Profile, begins, client_in, phone_term};
@@ -48,6 +48,26 @@ pub struct Window<'a> {
     pub after: Option<&'a str>,
     /// At most so many rows.
     pub most: usize,
+}
+
+/// Clients of one location.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientsOf {
+    /// Where they belong.
+    pub location: LocationId,
+    /// Only those who are clients no more, or only those who are.
+    pub inactive: Option<bool>,
+}
+
+impl ClientsOf {
+    fn filter(&self) -> Result<Filter> {
+        let mut filter = Filter::default();
+        filter.when("location_id", "=", n(self.location.get()));
+        if let Some(inactive) = &self.inactive {
+            filter.when("inactive", "=", value(inactive)?);
+        }
+        Ok(filter)
+    }
 }
 
 /// A row of a list of clients.
@@ -117,11 +137,9 @@ impl Plan {
         Ok(Plan { index, parts, forward: false, from: None, filter: conditions(&left)? })
     }
 
-    /// Clients by name, as far as the directory named them, or as far as it did not.
-    fn by_name(business: BusinessId, strangers: bool) -> Result<Plan> {
-        let mut filter = Filter::default();
-        filter.when("provisional", "=", value(&strangers)?);
-        Ok(Plan { index: GSI7, parts: vec![keys::names(business)], forward: true, from: None, filter })
+    /// Clients by name.
+    fn by_name(business: BusinessId, filter: Filter) -> Plan {
+        Plan { index: GSI7, parts: vec![keys::names(business)], forward: true, from: None, filter }
     }
 
     /// Everything that changed at `since` or later, oldest change first.
@@ -213,9 +231,7 @@ impl Store {
         kind: Option<ClientType>,
         window: Window<'_>,
     ) -> Result<Rows<ListedClient>> {
-        let parts = vec![keys::names(business)];
-        let filter = of_kind(kind)?;
-        self.read(Plan { index: GSI7, parts, forward: true, from: None, filter }, window, listed).await
+        self.read(Plan::by_name(business, of_kind(kind)?), window, listed).await
     }
 
     /// Clients by name, either those whom the directory named or the strangers among them: `most` behind the first `skip`.
@@ -225,10 +241,21 @@ impl Store {
         (strangers, descending): (bool, bool),
         (skip, most): (usize, usize),
     ) -> Result<Vec<ClientId>> {
+        self.in_name_order(business, named(strangers)?, descending, (skip, most)).await
+    }
+
+    /// Clients of the list by name that a filter asks for: `most` behind the first `skip`.
+    async fn in_name_order(
+        &self,
+        business: BusinessId,
+        filter: Filter,
+        descending: bool,
+        (skip, most): (usize, usize),
+    ) -> Result<Vec<ClientId>> {
         let (mut found, mut next) = (Vec::new(), None);
         for _ in 0..MOST_READS {
             let window = Window { after: next.as_deref(), most: skip + most - found.len() };
-            let plan = Plan { forward: !descending, ..Plan::by_name(business, strangers)? };
+            let plan = Plan { forward: !descending, ..Plan::by_name(business, filter.clone()) };
             let more = self.read(plan, window, |item| client_in(&item)).await?;
             found.extend(more.rows);
             next = more.next;
@@ -241,9 +268,50 @@ impl Store {
 
     /// How many [`Store::clients_by_name`] there are: at least so many, where there are too many to count.
     pub async fn count_clients_by_name(&self, business: BusinessId, strangers: bool) -> Result<u64> {
-        let plan = Plan::by_name(business, strangers)?;
+        let plan = Plan::by_name(business, named(strangers)?);
         let (sum, _) = self.count_part(&plan, &plan.parts[0]).await?;
         Ok(sum)
+    }
+
+    /// Clients of a location, by name: `most` behind the first `skip`.
+    pub async fn clients_of(
+        &self,
+        business: BusinessId,
+        of: ClientsOf,
+        part: (usize, usize),
+    ) -> Result<Vec<ClientId>> {
+        self.in_name_order(business, of.filter()?, false, part).await
+    }
+
+    /// How many [`Store::clients_of`] there are: at least so many, where there are too many to count.
+    pub async fn count_clients_of(&self, business: BusinessId, of: ClientsOf) -> Result<u64> {
+        let plan = Plan::by_name(business, of.filter()?);
+        let (sum, _) = self.count_part(&plan, &plan.parts[0]).await?;
+        Ok(sum)
+    }
+
+    /// Every client of a location whose entry changed at `since` or later, each once. `None` when they are too many to
+    /// put together, or lie among too many others.
+    pub async fn clients_of_changed(
+        &self,
+        business: BusinessId,
+        shards: Shards,
+        (of, since): (ClientsOf, Timestamp),
+    ) -> Result<Option<Vec<ClientView>>> {
+        let mut filter = of.filter()?;
+        filter.when("updated_at", ">=", s(since.to_string()));
+        let (mut found, mut next) = (BTreeMap::new(), None::<String>);
+        for _ in 0..MOST_READS {
+            let plan = Plan::by_change(business, shards, since, filter.clone());
+            let window = Window { after: next.as_deref(), most: LOOKED_AT_ONCE };
+            let rows = self.read(plan, window, ClientView::out_of).await?;
+            found.extend(rows.rows.into_iter().map(|view| (view.client.client_id, view)));
+            next = rows.next;
+            if next.is_none() {
+                return Ok(Some(found.into_values().collect()));
+            }
+        }
+        Ok(None)
     }
 
     /// Clients who changed at `since` or later, in their entry or their conversation, oldest change first.
@@ -508,6 +576,13 @@ impl Store {
     }
 }
 
+/// Clients as far as the directory named them, or as far as it did not.
+fn named(strangers: bool) -> Result<Filter> {
+    let mut filter = Filter::default();
+    filter.when("provisional", "=", value(&strangers)?);
+    Ok(filter)
+}
+
 fn of_kind(kind: Option<ClientType>) -> Result<Filter> {
     let mut filter = Filter::default();
     if let Some(kind) = &kind {
@@ -538,7 +613,8 @@ fn place(item: &Item, index: (&str, &str, &str)) -> Result<String> {
 /// is one, or else the last digits of some.
 fn search_prefixes(search: &str, country: Country) -> Vec<String> {
     if search.contains('@') {
-        return vec![format!("email#{}", begins(&fold(search)))];
+        // A sender without a number may have one as well, as `sip:alice@example.com`.
+        return ["email", "name"].map(|kind| format!("{kind}#{}", begins(&fold(search)))).into();
     }
     let digits = search.chars().filter(char::is_ascii_digit).count();
     let last_digits = digits >= 3 && !search.chars().any(char::is_alphabetic);
@@ -556,8 +632,8 @@ pub fn activity_place(view: &ClientView) -> Option<String> {
 
 /// When a client changed last, in their entry or their conversation.
 pub fn changed_at(view: &ClientView) -> Timestamp {
-    // What there is no conversation with changes with the entry alone.
-    view.conversation.as_ref().map_or(view.client.updated_at, |head| head.changed_at)
+    // A client without any message changes with the entry alone.
+    view.head().map_or(view.client.updated_at, |head| head.changed_at)
 }
 
 /// Where a client stands in a list by last change.

@@ -6,6 +6,7 @@
 
 use domain::address::Address;
 use domain::conversation::ConversationStatus;
+use domain::delivered::{LONGEST_ID, shortened};
 use domain::email::Email;
 use domain::inbox::Cell;
 use domain::message::{Channel, MessageRef, Provider};
@@ -124,6 +125,8 @@ pub mod span {
     pub const HISTORY: (&str, &str) = ("HISTORY#", "HISTORY#~");
     /// Messages and notes of a client.
     pub const MESSAGES: (&str, &str) = ("MSG#", "MSG#~");
+    /// What is kept aside for a number or a mailbox.
+    pub const LOST: (&str, &str) = ("LOST#", "LOST#~");
     /// All of a partition.
     pub const EVERYTHING: (&str, &str) = ("!", "~");
     /// Counts of the first part.
@@ -185,8 +188,10 @@ pub fn message(at: MessageRef) -> Key {
     key(client_pk(at.business, at.client), format!("{MESSAGES}{}", at.message.key()))
 }
 
-/// One line of a message's timeline. `identity` is what makes a repeated report the same one.
+/// One line of a message's timeline. `identity` is what makes a repeated report the same one. A provider chooses parts of
+/// it, so it may be too long for a key.
 pub fn event(at: MessageRef, identity: &str) -> Key {
+    let identity = shortened(identity, LONGEST_ID);
     key(client_pk(at.business, at.client), format!("{}{identity}", event_prefix(at.message)))
 }
 
@@ -235,9 +240,9 @@ pub fn idempotency(scope: Option<BusinessId>, hash: &str) -> Key {
     }
 }
 
-/// Whether somebody opted out of texts from `sender`. `address_hash` is a keyed hash of their address.
-pub fn opt_out(business: BusinessId, address_hash: &str, sender: &Address) -> Key {
-    key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), format!("sms#{}", sender.key()))
+/// Whether somebody opted out of a business's texts. `address_hash` is a keyed hash of their address.
+pub fn opt_out(business: BusinessId, address_hash: &str) -> Key {
+    key(format!("BIZ#{}#OPTOUT#{address_hash}", business.key()), "sms")
 }
 
 /// Whether mail to an address is suppressed. `address_hash` is a keyed hash of it.
@@ -252,27 +257,53 @@ pub fn discarded(business: BusinessId, message: MessageId) -> Key {
 
 /// From one of our mailboxes to the business it belongs to.
 pub fn mailbox(email: &Email) -> Key {
-    key(format!("MAILBOX#{}", email.key()), "MAILBOX")
+    key(mailbox_pk(email), "MAILBOX")
 }
 
-/// A mail to a mailbox that belongs to nobody: kept for a person to look at. `digest` is of the mail.
-pub fn quarantined_email(digest: &str) -> Key {
+/// From a domain that mail is sent from to the business that claims it.
+pub fn mail_domain(domain: &str) -> Key {
+    key(format!("MAILDOMAIN#{}", domain.to_lowercase()), "MAILDOMAIN")
+}
+
+/// A mail to a mailbox that belongs to nobody: kept until the mailbox is somebody's, or its time is over. `digest` is of the
+/// mail.
+pub fn quarantined_email(mailbox: &Email, digest: &str) -> Key {
+    key(mailbox_pk(mailbox), format!("{}{digest}", span::LOST.0))
+}
+
+/// A mail of which nobody can tell to whom it is or who wrote it: kept for a person to look at.
+pub fn unreadable_email(digest: &str) -> Key {
     key(format!("MAILBOX#LOST#{digest}"), "LOST")
+}
+
+/// The partition of a mailbox: whom it leads to, and what is kept aside for it.
+pub fn mailbox_pk(mailbox: &Email) -> String {
+    format!("MAILBOX#{}", mailbox.key())
 }
 
 /// From one of our numbers to the business it belongs to.
 pub fn number(phone: &Phone) -> Key {
-    key(format!("NUM#{}", phone.as_str()), "NUM")
+    number_of(&Address::Phone(phone.clone()))
 }
 
-/// A text to a number that belongs to nobody: kept for a person to look at.
-pub fn quarantined(to: &str, provider_id: &str) -> Key {
-    key(format!("NUM#{to}"), format!("LOST#{provider_id}"))
+/// The same, of an address of ours as a provider delivered it. Only a number leads anywhere today.
+pub fn number_of(address: &Address) -> Key {
+    key(number_pk(address), "NUM")
 }
 
-/// From a provider's message id to our message.
+/// The partition of one of our numbers: whom it leads to, and what is kept aside for it.
+pub fn number_pk(address: &Address) -> String {
+    format!("NUM#{}", address.key())
+}
+
+/// A text to a number that belongs to nobody: kept until the number is somebody's, or its time is over.
+pub fn quarantined(to: &Address, provider_id: &str) -> Key {
+    key(number_pk(to), format!("{}{}", span::LOST.0, shortened(provider_id, LONGEST_ID)))
+}
+
+/// From a provider's message id to our message. A provider chooses the id, so it may be too long for a key.
 pub fn provider_message(provider: Provider, id: &str) -> Key {
-    key(format!("SID#{}#{id}", provider.as_str()), "SID")
+    key(format!("SID#{}#{}", provider.as_str(), shortened(id, LONGEST_ID)), "SID")
 }
 
 /// A credential, under the hash of its secret.
@@ -432,13 +463,15 @@ mod tests {
             request_message(b, r, 3),
             idempotency(Some(b), "h"),
             idempotency(None, "h"),
-            opt_out(b, "h", &address),
+            opt_out(b, "h"),
             number(&phone),
-            quarantined("+14155550101", "SM1"),
+            quarantined(&address, "SM1"),
             super::address(b, &Address::Email(email.clone())),
             suppression(b, "h"),
             mailbox(&email),
-            quarantined_email("d"),
+            mail_domain(email.domain()),
+            quarantined_email(&email, "d"),
+            unreadable_email("d"),
             discarded(b, m),
             provider_message(Provider::Twilio, "SM1"),
             credential("h"),
@@ -481,12 +514,14 @@ mod tests {
                 "BIZ#0000000000001001#REQ#6f9619ff-8b86-4d01-b42d-00cf4fc964ff | REQ#0003",
                 "BIZ#0000000000001001#IDEM#h | IDEM",
                 "PLATFORM#IDEM#h | IDEM",
-                "BIZ#0000000000001001#OPTOUT#h | sms#+14155550101",
+                "BIZ#0000000000001001#OPTOUT#h | sms",
                 "NUM#+14155550101 | NUM",
                 "NUM#+14155550101 | LOST#SM1",
                 "BIZ#0000000000001001#ADDR#email#ada@example.com | ADDR",
                 "BIZ#0000000000001001#OPTOUT#h | email",
                 "MAILBOX#ada@example.com | MAILBOX",
+                "MAILDOMAIN#example.com | MAILDOMAIN",
+                "MAILBOX#ada@example.com | LOST#d",
                 "MAILBOX#LOST#d | LOST",
                 "BIZ#0000000000001001#DISCARDED#0370000000000001 | DISCARDED",
                 "SID#twilio#SM1 | SID",
@@ -506,6 +541,32 @@ mod tests {
                 "DUE#05 | 2026-01-31T12:00:00.000Z#0000000000001001#501",
                 "DUE#COUNT#07 | 2026-01-31T12:00:00.000Z#0000000000001001#000a",
             ]
+        );
+    }
+
+    /// DynamoDB takes partition keys of 2 048 bytes and sort keys of 1 024.
+    #[test]
+    fn no_delivered_value_makes_a_key_too_long() {
+        let (b, c) = (BusinessId::new(u64::MAX >> 11).unwrap(), ClientId::new(u64::MAX >> 11).unwrap());
+        let at = MessageRef { business: b, client: c, message: MessageId::new(u64::MAX >> 11).unwrap() };
+        for long in ["x".repeat(5_000), "#".repeat(5_000), "\u{10FFFF}".repeat(2_000)] {
+            let sender = Address::delivered(&long, Country::default());
+            let keys = [
+                provider_message(Provider::Postmark, &long),
+                event(at, &long),
+                super::address(b, &sender),
+                opt_out(b, &"f".repeat(64)),
+                quarantined(&sender, &long),
+                number_of(&sender),
+            ];
+            for key in keys {
+                assert!(key.pk.len() <= 2_048 && key.sk.len() <= 1_024, "{} {}", key.pk.len(), key.sk.len());
+            }
+        }
+        let longer = "x".repeat(5_001);
+        assert_ne!(
+            provider_message(Provider::Twilio, &longer[1..]),
+            provider_message(Provider::Twilio, &longer)
         );
     }
 

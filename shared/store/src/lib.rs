@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use domain::business::{Business, InboundRoute};
-use domain::{BusinessId, Clock, Result};
+use domain::{BusinessId, Clock, Result, StaffId};
 
 mod businesses;
 pub mod calls;
@@ -30,6 +30,7 @@ mod ids;
 mod inbound;
 pub mod inbox;
 mod item;
+pub mod kept;
 pub mod keys;
 mod locations;
 pub mod merging;
@@ -78,6 +79,7 @@ pub struct Store {
     ids: Arc<Ids>,
     routes: Arc<Recent<String, InboundRoute>>,
     businesses: Arc<Recent<BusinessId, Business>>,
+    members: Arc<Recent<(BusinessId, StaffId), ()>>,
     clock: Clock,
 }
 
@@ -97,6 +99,7 @@ impl Store {
             ids: Arc::new(Ids::default()),
             routes: Arc::default(),
             businesses: Arc::default(),
+            members: Arc::default(),
             clock,
         }
     }

@@ -146,7 +146,7 @@ const CHANGING: [&str; 20] = [
 ];
 
 /// The attributes of a client's item that are the conversation's, but those of its lists.
-const HEAD_FIELDS: [&str; 19] = [
+const HEAD_FIELDS: [&str; 22] = [
     "inbox_status",
     "snoozed_until",
     "assigned_to",
@@ -166,6 +166,9 @@ const HEAD_FIELDS: [&str; 19] = [
     "label",
     "mail_thread",
     "reopened_at",
+    "written_to",
+    "written_id",
+    "texted_from",
 ];
 
 impl Store {
@@ -364,14 +367,24 @@ impl Store {
     ) -> Result<Vec<TransactWriteItem>> {
         let (business, now) = (merge.business_id, self.clock().now());
         let mut parts = load.parts;
-        let Some(strangers) = self.assigned_to_active(business, from.conversation.clone()).await? else {
+        let Some(mut strangers) = self.assigned_to_active(business, from.head().cloned()).await? else {
             if load.is_last {
                 self.leave_alias(merge, from, &mut parts)?;
             }
             return Ok(parts);
         };
         let client = merge.into_client_id;
-        let own = into.conversation.as_ref();
+        let mut own = into.head().cloned();
+        // A side that never had a conversation says nothing of its status. If neither had one, there is none after it.
+        let opened = from.conversation.is_some() || into.conversation.is_some();
+        if let Some(own) = &mut own {
+            match (&from.conversation, &into.conversation) {
+                (None, _) => strangers.inbox_status = own.inbox_status,
+                (Some(_), None) => own.inbox_status = strangers.inbox_status,
+                (Some(_), Some(_)) => {}
+            }
+        }
+        let own = own.as_ref();
         let mut head = joined(client, own, &strangers, &load.moved);
         let told = changes(own, &head);
         if !told.is_empty() {
@@ -393,8 +406,10 @@ impl Store {
         if before.snoozed_until != head.snoozed_until {
             self.snooze_parts(&before, &head, &asked, &mut parts)?;
         }
-        let write = self.head_write(merge, into, &head, &mut parts, now)?;
-        let write = write.set_once("began_at", began.unwrap_or_else(|| s(now.to_string())));
+        let mut write = self.head_write(merge, into, (&head, opened), &mut parts, now)?;
+        if opened {
+            write = write.set_once("began_at", began.unwrap_or_else(|| s(now.to_string())));
+        }
         parts.push(self.tx_update(keys::profile(business, client), write)?);
         if load.is_last {
             self.leave_alias(merge, from, &mut parts)?;
@@ -403,7 +418,8 @@ impl Store {
                 parts.push(self.tx_delete(keys::snooze(business, merge.from_client_id), Write::new())?);
             }
             let left = left_behind(&strangers, &load.moved);
-            let write = self.head_write(merge, from, &left, &mut parts, now)?;
+            let left = (&left, from.conversation.is_some());
+            let write = self.head_write(merge, from, left, &mut parts, now)?;
             parts.push(self.tx_update(keys::profile(business, merge.from_client_id), write)?);
         }
         Ok(parts)
@@ -423,12 +439,13 @@ impl Store {
         Ok(Some(conversation))
     }
 
-    /// The write of a whole head, refused when the conversation is not as it was seen.
+    /// The write of a whole head, refused when the conversation is not as it was seen. One that is not `opened` is in no
+    /// list of conversations.
     fn head_write(
         &self,
         merge: &DueMerge,
         seen: &ClientView,
-        head: &Conversation,
+        (head, opened): (&Conversation, bool),
         rest: &mut Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<Write> {
@@ -436,12 +453,15 @@ impl Store {
         let mut write = as_seen(Write::new(), seen);
         let item: Item = encode(keys::profile(business, client), "Client", head)?;
         for field in HEAD_FIELDS {
-            write = write.put(field, item.get(field).cloned());
+            let value = item.get(field).filter(|_| opened || field != "inbox_status");
+            write = write.put(field, value.cloned());
         }
-        let write =
-            changed(placed(write, business, client, &head.standing(), shards), business, client, shards, now)
+        let mut write = changed(write, business, client, shards, now);
+        if opened {
+            write = placed(write, business, client, &head.standing(), shards)
                 .set(GSI1.2, s(keys::activity(head.activity_at, client)));
-        let cell = Cell { standing: Some(head.standing()), ..seen.cell() };
+        }
+        let cell = Cell { standing: opened.then(|| head.standing()), ..seen.cell() };
         self.recounted(write, rest, (business, client, shards), Some(&seen.cell()), Some(&cell))
     }
 
@@ -473,9 +493,9 @@ impl Store {
 
 /// A write that is refused when the conversation changed since it was seen.
 pub(crate) fn as_seen(write: Write, seen: &ClientView) -> Write {
-    match &seen.conversation {
+    match seen.head() {
         Some(head) => write.when("version", "=", n(head.version)),
-        None => write.when_absent("inbox_status"),
+        None => write.when_absent("inbox_status").when_absent("messages_count"),
     }
 }
 

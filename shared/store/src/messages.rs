@@ -2,9 +2,11 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::conversation::Effect;
+use domain::delivery::Failure;
 use domain::inbox::Shards;
 use domain::job::{LONGEST_DELAY, Recording};
 use domain::message::{Channel, Message, MessageRef};
+use domain::sender::Sender;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clients::{ClientView, being_erased};
+use crate::consent::Objection;
 use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
 use crate::counts::kind;
 use crate::expression::Write;
@@ -76,8 +79,12 @@ pub enum Accepted {
     Stored(MessageId),
     /// The same one was stored before, under this id: a repeated call.
     AlreadyStored(MessageId),
-    /// The client opted out of texts from this sender. Nothing is stored.
+    /// The client opted out of texts, or mail to them is suppressed. Nothing is stored.
     OptedOut,
+    /// Twilio blocks texts from this sender to the client, since then. Nothing is stored.
+    SenderBlocked(Timestamp),
+    /// Twilio blocks texts to the client from every number that the text could leave from. Nothing is stored.
+    NoSenderLeft,
 }
 
 impl Accepted {
@@ -85,7 +92,17 @@ impl Accepted {
     pub fn id(&self) -> Option<MessageId> {
         match self {
             Accepted::Stored(id) | Accepted::AlreadyStored(id) => Some(*id),
-            Accepted::OptedOut => None,
+            Accepted::OptedOut | Accepted::SenderBlocked(_) | Accepted::NoSenderLeft => None,
+        }
+    }
+
+    /// Why it is not stored, if it is not.
+    pub fn refusal(&self, channel: Channel) -> Option<Failure> {
+        match self {
+            Accepted::Stored(_) | Accepted::AlreadyStored(_) => None,
+            Accepted::OptedOut => Some(Failure::unwanted(channel)),
+            Accepted::SenderBlocked(since) => Some(Failure::sender_blocked(*since)),
+            Accepted::NoSenderLeft => Some(Failure::no_sender_left()),
         }
     }
 }
@@ -108,12 +125,16 @@ impl Store {
     /// The first message to a client takes one transaction more: the first one finds out that there is none. The id in
     /// `message` is a proposal: when another message of the conversation took a larger one first, a larger one is
     /// chosen, so that ids go up in the order of acceptance. `provisional` says that the id of a new client is ours.
+    ///
+    /// A text whose sender nobody named comes with the numbers it may leave from, the first of which is in `message`. A
+    /// number that Twilio blocks for the client is passed over.
     pub async fn accept(
         &self,
         message: &mut Message,
         request: RequestId,
         index: usize,
         (shards, provisional): (Shards, bool),
+        senders: &[Sender],
     ) -> Result<Accepted> {
         let effect = Effect::of(message.direction, message.category, false);
         let mut head = Head::Usual;
@@ -140,7 +161,24 @@ impl Store {
                 return Ok(Accepted::AlreadyStored(message_in(&stored)?));
             }
             if refused.failed(4) {
-                return Ok(Accepted::OptedOut);
+                let item = refused.item(4);
+                let since = match Store::objection_of(message, item.as_ref()) {
+                    Objection::Unwanted => return Ok(Accepted::OptedOut),
+                    Objection::Blocked(since) => since,
+                };
+                let free = |sender: &&Sender| {
+                    item.as_ref().is_none_or(|item| Objection::of(item, &sender.address).is_none())
+                };
+                match senders.iter().find(free) {
+                    Some(sender) => {
+                        message.from_address = sender.address.clone();
+                        message.from_reason = Some(sender.reason);
+                    }
+                    None if senders.is_empty() => return Ok(Accepted::SenderBlocked(since)),
+                    None => return Ok(Accepted::NoSenderLeft),
+                }
+                placing.after_a_look().await?;
+                continue;
             }
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {
@@ -255,7 +293,7 @@ impl Store {
     /// What to assume of a conversation that was just seen, and where message `id` stands in it.
     fn seen(view: Option<ClientView>, at: MessageRef) -> (ClientId, Order, Head) {
         let client = view.as_ref().map_or(at.client, |view| view.client.client_id);
-        let shown = view.as_ref().and_then(|view| view.conversation.as_ref()?.last_message_id);
+        let shown = view.as_ref().and_then(|view| view.head()?.last_message_id);
         let order = if shown.is_some_and(|shown| shown >= at.message) { Order::Hidden } else { Order::Shown };
         (client, order, Head::Seen(view.map(Box::new)))
     }

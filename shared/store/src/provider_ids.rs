@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::Result;
+use domain::delivery::ErrorClass;
 use domain::email_event::EmailEventKind;
 use domain::message::{Channel, Message, MessageRef, Provider, Report};
 use serde::{Deserialize, Serialize};
@@ -176,7 +177,11 @@ impl Store {
         for Waiting { report, kind } in waiting.parked {
             let report =
                 Report { provider_message_id: Some(id.to_owned()), attempt: Some(attempt), ..report };
-            let consent = self.consent_by_parked(id, &report, kind)?;
+            let refused = report.failure.as_ref().is_some_and(|failure| failure.class == ErrorClass::Consent);
+            let consent = match channel {
+                Channel::Sms if refused => self.refusal(at, id).await?,
+                _ => self.consent_by_parked(id, &report, kind)?,
+            };
             self.advance(at, channel, &report, consent.as_ref()).await?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source}
 use domain::status::Status;
 use domain::{MessageId, Result, Timestamp};
 
-use crate::consent::{ConsentChange, TextConsent};
+use crate::consent::{ConsentChange, Heard, TextConsent};
 use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{decode, n, s, value};
@@ -21,6 +21,8 @@ use crate::{Store, keys};
 
 /// How long a message waits for the one before it to be handed over.
 const BEHIND: Duration = Duration::from_secs(1);
+/// How old a claim may be when its text is handed over without another look at consent.
+const FRESH_CLAIM: Duration = Duration::from_secs(1);
 /// How many messages before this one are looked at for order.
 const NEIGHBOURS: i32 = 20;
 
@@ -53,7 +55,7 @@ pub enum Claim {
     Ours,
     /// Somebody else has it, or it went on already.
     NotOurs,
-    /// The client opted out meanwhile. The message is blocked.
+    /// The client opted out meanwhile, or Twilio blocks the sender for them. The message is blocked.
     OptedOut,
 }
 
@@ -149,7 +151,9 @@ impl Store {
     /// Claims a queued message for one attempt, unless the client opted out. The claim is one conditional write: two
     /// senders, or one job delivered twice, get one claim between them. It ends with its lease; a message that is
     /// still being sent then is of unknown outcome, never claimed again by itself.
-    pub async fn claim(&self, message: &Message, attempt: u32) -> Result<Claim> {
+    ///
+    /// The message is as stored afterwards: it last changed when it was claimed.
+    pub async fn claim(&self, message: &mut Message, attempt: u32) -> Result<Claim> {
         let (at, now) = (message.at, self.clock().now());
         let lease = now.plus(LEASE);
         let write = moved(at, Status::Sending, now)?
@@ -166,16 +170,42 @@ impl Store {
             false => write.set("recipients", value(&message.recipients)?),
         };
         let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_consent_check(message)?];
-        let refused = match self.transact(parts).await? {
-            Ok(()) => return Ok(Claim::Ours),
+        let mut refused = match self.transact(parts).await? {
+            Ok(()) => {
+                message.updated_at = now;
+                return Ok(Claim::Ours);
+            }
             Err(refused) => refused,
         };
         if refused.failed(0) {
             return Ok(Claim::NotOurs);
         }
-        let failure = Failure::unwanted(message.channel);
+        let failure = Store::objection_of(message, refused.item(1).as_ref()).failure(message);
         self.end_unsent(message, attempt, Status::Blocked, failure).await?;
         Ok(Claim::OptedOut)
+    }
+
+    /// Whether a claimed text may still be handed over. The claim saw that it is wanted; when the claim is older than
+    /// [`FRESH_CLAIM`], consent is read once more, and a text that is not wanted any more ends blocked.
+    pub async fn is_still_wanted(&self, message: &Message, attempt: u32) -> Result<bool> {
+        let (at, now) = (message.at, self.clock().now());
+        if now.since(message.updated_at) <= FRESH_CLAIM {
+            return Ok(true);
+        }
+        let Some(objection) = self.objection(message).await? else { return Ok(true) };
+        let failure = objection.failure(message);
+        let event = own_event(attempt, Some(Status::Blocked), Some(&failure), now);
+        let write = moved(at, Status::Blocked, now)?
+            .set("failure", value(&failure)?)
+            .remove("lease_until")
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when("status_rank", "=", n(Status::Sending.rank()))
+            .when("attempt", "=", n(attempt));
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+        // Refused means that the lease ended and the sweeper moved the message on: it is not ours to send either way.
+        self.transact(parts).await?.map_or(Ok(false), |()| Ok(false))
     }
 
     /// Ends a message that was never handed to the provider: blocked or expired.
@@ -360,7 +390,7 @@ impl Store {
             let change = ConsentChange::Texts(TextConsent {
                 address: message.to_address.clone(),
                 sender: message.from_address.clone(),
-                opted_out: true,
+                heard: Heard::Refusal(message.updated_at),
                 evidence: format!("refused {}", message.at.message),
             });
             parts.push(self.tx_consent_change(at.business, &change, now)?);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::access::{Acting, Role};
 use domain::conversation::{Actor, Cause, Conversation};
 use domain::inbox::{Assignment, ConversationFilter, Shards};
-use domain::staff::{Staff, StaffChanges};
-use domain::{BusinessId, Result, StaffId, Timestamp};
-use futures_util::future::try_join_all;
+use domain::staff::{Staff, StaffChanges, last_owner};
+use domain::{BusinessId, Error, Result, StaffId, Timestamp};
+use futures_util::future::{try_join, try_join_all};
 
 use crate::expression::Write;
 use crate::handling::{Asked, Seen};
@@ -54,6 +56,20 @@ impl Store {
         self.get(keys::staff(business, staff), true).await?.map(decode).transpose()
     }
 
+    /// Whether a member is there and active, as it was read within the last five seconds. Who was not there is looked up
+    /// anew each time, so that a member can be named as soon as the directory has it.
+    pub async fn works_here(&self, business: BusinessId, staff: StaffId) -> Result<bool> {
+        let now = self.clock().now();
+        if self.members.get(&(business, staff), now).is_some() {
+            return Ok(true);
+        }
+        let is_active = self.staff_member(business, staff).await?.is_some_and(|member| member.active);
+        if is_active {
+            self.members.put((business, staff), now, ());
+        }
+        Ok(is_active)
+    }
+
     /// Members of the staff by id: one read for a hundred. Those that are not there are left out.
     pub async fn staff_members(&self, business: BusinessId, staff: &[StaffId]) -> Result<Vec<Staff>> {
         let mut found = Vec::with_capacity(staff.len());
@@ -77,17 +93,40 @@ impl Store {
 
     /// Creates or changes a member of the staff as the directory says. Who goes is due in the same write, so that the
     /// sweeper takes the conversations from them that this call does not get to.
+    ///
+    /// The role of a member who asks is read anew, and the write is refused when it changed: a role lasts longer than the
+    /// seconds for which a process believes a session.
+    ///
+    /// # Errors
+    /// `Forbidden` when `by` may not make this change. `Conflict` when no active owner would be left.
     pub async fn upsert_staff(
         &self,
         business: BusinessId,
         staff: StaffId,
         changes: &StaffChanges,
+        by: Acting,
     ) -> Result<Staff> {
         let mut placing = Placing::begin();
         loop {
-            let old = self.staff_member(business, staff).await?;
+            let (old, acting) =
+                try_join(self.staff_member(business, staff), self.acting_member(business, by)).await?;
+            let role = match (by.staff, &acting) {
+                (None, _) => by.role,
+                (Some(_), Some(member)) => member.staff_role,
+                (Some(_), None) => return Err(Error::Forbidden),
+            };
             let new = changes.applied_to(old.as_ref(), business, staff, self.clock().now());
-            if self.update(keys::staff(business, staff), entry(&new, old.as_ref())?).await?.is_ok() {
+            if !new.may_come_from(old.as_ref(), role) {
+                return Err(Error::Forbidden);
+            }
+            // A member who changes their own entry is checked by the condition on that entry.
+            let mut still: Vec<Staff> =
+                acting.into_iter().filter(|member| member.staff_id != staff).collect();
+            let owner_goes = old.as_ref().is_some_and(Staff::is_active_owner) && !new.is_active_owner();
+            if owner_goes && !still.iter().any(Staff::is_active_owner) {
+                still.push(self.another_owner(business, staff).await?);
+            }
+            if self.write_entry(&new, old.as_ref(), &still).await? {
                 if old.is_some_and(|old| old.active) && !new.active {
                     // They are gone, whatever becomes of this.
                     let _ = self.take_all_from(&new, MOST_AT_ONCE).await;
@@ -98,11 +137,58 @@ impl Store {
         }
     }
 
+    /// The member who asks for a change, if they still work here; `None` for a program.
+    async fn acting_member(&self, business: BusinessId, by: Acting) -> Result<Option<Staff>> {
+        let Some(staff) = by.staff else { return Ok(None) };
+        Ok(self.staff_member(business, staff).await?.filter(|member| member.active))
+    }
+
+    /// An active owner besides `staff`.
+    ///
+    /// # Errors
+    /// `Conflict` when there is none.
+    async fn another_owner(&self, business: BusinessId, staff: StaffId) -> Result<Staff> {
+        let everybody = self.staff_by_name(business).await?;
+        let owner = everybody.into_iter().find(|other| other.staff_id != staff && other.is_active_owner());
+        owner.ok_or_else(|| last_owner(staff))
+    }
+
+    /// Writes a directory entry if the stored one is `old`, and if every member in `still` is active and has the role
+    /// they are shown with. `false` when something changed meanwhile.
+    async fn write_entry(&self, new: &Staff, old: Option<&Staff>, still: &[Staff]) -> Result<bool> {
+        let (key, write) = (keys::staff(new.business_id, new.staff_id), entry(new, old)?);
+        if still.is_empty() {
+            return Ok(self.update(key, write).await?.is_ok());
+        }
+        let mut parts = vec![self.tx_update(key, write)?];
+        for member in still {
+            parts.push(self.tx_check_member(member.business_id, member.staff_id, member.staff_role)?);
+        }
+        Ok(self.transact(parts).await?.is_ok())
+    }
+
+    /// A part of a transaction: the member is active and has this role.
+    pub(crate) fn tx_check_member(
+        &self,
+        business: BusinessId,
+        staff: StaffId,
+        role: Role,
+    ) -> Result<TransactWriteItem> {
+        let same = Write::new().when("active", "=", value(&true)?).when("staff_role", "=", value(&role)?);
+        self.tx_check(keys::staff(business, staff), same)
+    }
+
     /// Ends every session of a member of the staff that has begun. `false` when there is no such member.
-    pub async fn end_sessions(&self, business: BusinessId, staff: StaffId) -> Result<bool> {
+    ///
+    /// # Errors
+    /// `Forbidden` when `by` may not end sessions of this member.
+    pub async fn end_sessions(&self, business: BusinessId, staff: StaffId, by: Acting) -> Result<bool> {
         let mut placing = Placing::begin();
         loop {
             let Some(old) = self.staff_member(business, staff).await? else { return Ok(false) };
+            if !by.may_end_session_of(Some(staff), old.staff_role) {
+                return Err(Error::Forbidden);
+            }
             // A change of the directory's that was made from before this one is refused, and made again.
             let now = self.clock().now().max(old.updated_at.plus(Duration::from_millis(1)));
             let new = Staff { sessions_ended_at: Some(now), updated_at: now, ..old.clone() };
@@ -206,7 +292,6 @@ fn due_place(staff: &Staff, at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::access::Role;
     use domain::client::Personal;
     use domain::phone::Phone;
 

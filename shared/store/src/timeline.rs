@@ -442,7 +442,10 @@ impl Store {
         let mut placing = Placing::begin();
         loop {
             let view = self.client_view(at.business, at.client).await?;
-            let Some(ClientView { client, conversation: Some(head) }) = view else { return Ok(None) };
+            let Some(view) = view else { return Ok(None) };
+            let opened = view.conversation.is_some();
+            let ClientView { client, conversation, unopened } = view;
+            let Some(head) = conversation.or(unopened) else { return Ok(None) };
             at.client = client.client_id;
             let now = self.clock().now();
             let message = Write::new()
@@ -459,7 +462,7 @@ impl Store {
             let cells = |standing| Cell {
                 client_type: client.client_type,
                 location: client.location_id,
-                standing: Some(standing),
+                standing: opened.then_some(standing),
             };
             let write = Write::new()
                 .set("messages_flagged_count", n(count))
@@ -561,7 +564,7 @@ impl Store {
         shards: Shards,
     ) -> Result<Option<Vec<TransactWriteItem>>> {
         let Some(view) = self.client_view(at.business, at.client).await? else { return Ok(None) };
-        let ClientView { client, conversation: Some(head) } = view else { return Ok(None) };
+        let ClientView { client, conversation: Some(head), .. } = view else { return Ok(None) };
         if head.client_id != at.client {
             return Ok(None);
         }
@@ -590,7 +593,9 @@ impl Store {
         let mut placing = Placing::begin();
         'anew: loop {
             let view = self.client_view(business, conversation).await?;
-            let Some(ClientView { client, conversation: Some(mut head) }) = view else { return Ok(changes) };
+            let Some(ClientView { client, conversation: Some(mut head), .. }) = view else {
+                return Ok(changes);
+            };
             let (found, left) = self.to_be_marked(business, &head, marking).await?;
             for (n_chunk, chunk) in found.chunks(AT_ONCE).enumerate() {
                 let now = self.clock().now();

@@ -28,10 +28,21 @@ pub struct Hooks {
     pub sms: Hook,
     /// For a text whose first address failed.
     pub sms_fallback: Hook,
-    /// For a call that comes in.
-    pub voice: Hook,
-    /// For what becomes of a call.
-    pub voice_status: Hook,
+    /// For a call that comes in. `None` among those to set: what is set stays.
+    pub voice: Option<Hook>,
+    /// For what becomes of a call. `None` among those to set: what is set stays.
+    pub voice_status: Option<Hook>,
+}
+
+impl Hooks {
+    /// Whether all that are wanted are set.
+    pub fn include(&self, wanted: &Hooks) -> bool {
+        let is_set = |set: &Option<Hook>, wanted: &Option<Hook>| wanted.is_none() || set == wanted;
+        self.sms == wanted.sms
+            && self.sms_fallback == wanted.sms_fallback
+            && is_set(&self.voice, &wanted.voice)
+            && is_set(&self.voice_status, &wanted.voice_status)
+    }
 }
 
 /// One address, and how it is called.
@@ -94,8 +105,8 @@ impl From<Configured> for Hooks {
         Hooks {
             sms: hook(unless(set.sms_application_sid, set.sms_url), set.sms_method),
             sms_fallback: hook(set.sms_fallback_url, set.sms_fallback_method),
-            voice: hook(unless(set.voice_application_sid, set.voice_url), set.voice_method),
-            voice_status: hook(set.status_callback, set.status_callback_method),
+            voice: Some(hook(unless(set.voice_application_sid, set.voice_url), set.voice_method)),
+            voice_status: Some(hook(set.status_callback, set.status_callback_method)),
         }
     }
 }
@@ -159,17 +170,22 @@ fn looking_for(phone: &Phone) -> String {
     Serializer::new(String::new()).append_pair("PhoneNumber", phone.as_str()).finish()
 }
 
-/// The form that sets where Twilio calls. An application would take the place of the addresses, so there is none.
+/// The form that sets where Twilio calls. An application would take the place of the addresses, so there is none. What
+/// the form does not name stays as it is.
 fn form(hooks: &Hooks) -> String {
     let mut form = Serializer::new(String::new());
-    for (name, hook) in [("Sms", &hooks.sms), ("SmsFallback", &hooks.sms_fallback), ("Voice", &hooks.voice)] {
-        form.append_pair(&format!("{name}Url"), &hook.url);
-        form.append_pair(&format!("{name}Method"), &hook.method);
+    for (name, hook) in [("Sms", &hooks.sms), ("SmsFallback", &hooks.sms_fallback)] {
+        form.append_pair(&format!("{name}Url"), &hook.url)
+            .append_pair(&format!("{name}Method"), &hook.method);
     }
-    form.append_pair("StatusCallback", &hooks.voice_status.url)
-        .append_pair("StatusCallbackMethod", &hooks.voice_status.method)
-        .append_pair("SmsApplicationSid", "")
-        .append_pair("VoiceApplicationSid", "");
+    form.append_pair("SmsApplicationSid", "");
+    if let Some(hook) = &hooks.voice {
+        form.append_pair("VoiceUrl", &hook.url).append_pair("VoiceMethod", &hook.method);
+        form.append_pair("VoiceApplicationSid", "");
+    }
+    if let Some(hook) = &hooks.voice_status {
+        form.append_pair("StatusCallback", &hook.url).append_pair("StatusCallbackMethod", &hook.method);
+    }
     form.finish()
 }
 
@@ -214,7 +230,7 @@ mod tests {
         assert_eq!((shown.sid.as_str(), shown.capabilities.sms), ("PN1", true));
         let sms = Hook { url: "https://example.com/sms".to_owned(), method: "GET".to_owned() };
         assert_eq!(shown.hooks.sms, sms);
-        assert_eq!(shown.hooks.voice, Hook::post(""));
+        assert_eq!(shown.hooks.voice, Some(Hook::post("")));
         assert_ne!(shown.hooks.sms, Hook::post("https://example.com/sms"), "another method is another hook");
     }
 
@@ -231,6 +247,24 @@ mod tests {
         let page = page.unwrap_or_else(|error| panic!("{error}"));
         assert!(!page.incoming_phone_numbers[0].capabilities.sms);
         assert_eq!(page.incoming_phone_numbers[0].hooks.sms.url, "");
+    }
+
+    #[test]
+    fn voice_addresses_that_are_not_wanted_are_neither_compared_nor_set() {
+        let hook = |name: &str| Hook::post(format!("https://example.com/{name}"));
+        let texts =
+            Hooks { sms: hook("sms"), sms_fallback: hook("fallback"), voice: None, voice_status: None };
+        let calls = Hooks { voice: Some(hook("voice")), voice_status: Some(hook("status")), ..texts.clone() };
+        let others = Hooks { voice: Some(hook("theirs")), ..calls.clone() };
+        assert!(others.include(&texts) && calls.include(&calls) && !others.include(&calls));
+        assert!(!calls.include(&Hooks { sms: hook("other"), ..texts.clone() }));
+        let names = |hooks: &Hooks| -> Vec<String> {
+            form_urlencoded::parse(form(hooks).as_bytes()).map(|(name, _)| name.into_owned()).collect()
+        };
+        assert!(!names(&texts).iter().any(|name| name.contains("Voice") || name.contains("Status")));
+        assert!(
+            ["VoiceUrl", "StatusCallback"].iter().all(|name| names(&calls).contains(&(*name).to_owned()))
+        );
     }
 
     #[test]

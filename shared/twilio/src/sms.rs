@@ -47,8 +47,8 @@ impl Client {
         if !message.body.0.is_empty() {
             form.append_pair("Body", &message.body.0);
         }
-        for url in &message.media_urls {
-            form.append_pair("MediaUrl", url);
+        for media in &message.media_urls {
+            form.append_pair("MediaUrl", &media.url);
         }
         form.finish()
     }

@@ -226,6 +226,10 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/omega/twilio/voice/status", Access::TwilioSigned, "twilioVoiceStatus"),
     route(Method::GET, "/omega/businesses/{business_id}/voice-calls/token", PEOPLE, "getVoiceToken"),
     route(Method::POST, "/omega/voice-calls/twiml", Access::TwilioSigned, "handleTwimlCall"),
+    route(Method::GET, "/api/info", Access::Public, "rocketchatServerInfo"),
+    route(Method::GET, "/api/v1/info", Access::Public, "rocketchatServerInfoOfVersion1"),
+    route(Method::GET, "/api/v1/me", EVERYBODY, "rocketchatMe"),
+    route(Method::GET, "/api/v1/users.info", EVERYBODY, "rocketchatUserInfo"),
     route(Method::POST, "/api/v1/login", Access::SignsIn, "rocketchatLogIn"),
     route(Method::POST, "/api/v1/logout", EVERYBODY, "rocketchatLogOut"),
     route(Method::GET, "/api/v1/logout", EVERYBODY, "rocketchatLogOutByGet"),
@@ -255,6 +259,12 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/api/v1/omnichannel/contacts.delete", OFFICE, "rocketchatDeleteContact"),
     route(Method::POST, "/authenticates", Access::SignsIn, "nexhealthAuthenticate"),
     route(Method::GET, "/conversations", EVERYBODY, "nexhealthListConversations"),
+    route(Method::GET, "/institutions", EVERYBODY, "nexhealthListInstitutions"),
+    route(Method::GET, "/institutions/{id}", EVERYBODY, "nexhealthGetInstitution"),
+    route(Method::GET, "/locations", EVERYBODY, "nexhealthListLocations"),
+    route(Method::GET, "/locations/{id}", EVERYBODY, "nexhealthGetLocation"),
+    route(Method::GET, "/patients", EVERYBODY, "nexhealthListPatients"),
+    route(Method::GET, "/patients/{id}", EVERYBODY, "nexhealthGetPatient"),
 ];
 
 /// The entry of a route, by method and path template. `HEAD` is the `GET` it leaves the body out of.

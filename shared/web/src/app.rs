@@ -3,17 +3,16 @@
 
 use std::time::Instant;
 
-use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::HeaderValue;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use axum::response::Response;
 use tracing::Instrument;
 
 use crate::access;
 use crate::read::LARGEST_BODY;
+use crate::surface::Surface;
 
 /// The id of a call: `X-Request-Id` as the caller sent it, or one of ours. It is on the answer, on every log line and
 /// on every job the call causes.
@@ -78,13 +77,9 @@ fn is_sane(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
 }
 
-/// 405 with the methods that exist, where only the method is wrong; else 404. Answered from the table of all routes,
-/// so that it is right in whichever function the call ends up.
+/// A request that no route takes, refused as the interface refuses that its path belongs to. Answered from the table of
+/// all routes, so that it is right in whichever function the request ends up.
 async fn nothing_here(request: Request) -> Response {
-    let methods = access::methods_of(request.uri().path());
-    if methods.is_empty() {
-        return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))).into_response();
-    }
-    let allow = [(header::ALLOW, methods.join(", "))];
-    (StatusCode::METHOD_NOT_ALLOWED, allow, Json(json!({"detail": "Method Not Allowed"}))).into_response()
+    let path = request.uri().path();
+    Surface::of(path).no_route(&access::methods_of(path))
 }

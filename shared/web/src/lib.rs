@@ -20,6 +20,8 @@ mod origin;
 pub mod paging;
 pub mod read;
 pub mod schemas;
+mod speaker;
+pub mod surface;
 mod tenant;
 pub mod twilio;
 
@@ -27,6 +29,7 @@ pub use app::{Correlation, app};
 pub use caller::{Caller, Member, PlatformKey, Usage};
 pub use error::{ApiError, ApiResult, unprocessable};
 pub use idempotency::{AnsweredAnew, Call, idempotent, shown_once};
+pub use speaker::Speaker;
 pub use tenant::{Platform, Tenant};
 
 use caller::Known;

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRef, FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
-use domain::access::Role;
+use domain::access::{Acting, Role};
 use domain::business::Business;
 use domain::conversation::Actor;
 use domain::inbox::Shards;
@@ -46,6 +46,11 @@ impl Tenant {
     /// The member of the staff who is calling; `None` for a program.
     pub fn staff_id(&self) -> Option<StaffId> {
         self.0.credential.staff_id
+    }
+
+    /// Who asks for a change, and with which role.
+    pub fn acting(&self) -> Acting {
+        Acting { role: self.role(), staff: self.staff_id() }
     }
 
     /// The session that the call came with; `None` for a key.

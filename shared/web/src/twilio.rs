@@ -2,9 +2,10 @@
 
 use axum::extract::{FromRef, FromRequest, Request};
 use domain::Error;
+use domain::delivered::{LONGEST_ID, MOST_MEDIA, media_type, shortened};
 use domain::id::Id;
 use domain::job::InboundSms;
-use domain::message::{MessageRef, Text};
+use domain::message::{Media, MessageRef, Text};
 use signature::twilio::{AuthTokens, verify_form};
 
 use crate::ApiError;
@@ -106,24 +107,32 @@ impl Form {
         self.field(name).ok_or_else(|| missing(name))
     }
 
-    /// The text that an incoming-message form tells of.
+    /// The text that an incoming-message form tells of, whatever the length of its fields.
     ///
     /// # Errors
-    /// `Invalid` when it names no text or no numbers.
+    /// `Invalid` when it names no text, no receiver, or lacks a sender. A sender that is there and empty is withheld.
     pub fn inbound_sms(&self) -> Result<InboundSms, ApiError> {
-        let media = self.field("NumMedia").and_then(|count| count.parse().ok()).unwrap_or(0usize).min(10);
-        Ok(InboundSms {
+        if !self.has("From") {
+            return Err(missing("From"));
+        }
+        let media = self.field("NumMedia").and_then(|count| count.parse().ok()).unwrap_or(0usize);
+        let sms = InboundSms {
             account_sid: self.required("AccountSid")?.to_owned(),
             message_sid: self.required("MessageSid")?.to_owned(),
-            from: Text(self.required("From")?.to_owned()),
+            from: Text(self.field("From").unwrap_or_default().to_owned()),
             to: Text(self.required("To")?.to_owned()),
             body: Text(self.field("Body").unwrap_or_default().to_owned()),
-            media_urls: (0..media)
-                .filter_map(|index| self.field(&format!("MediaUrl{index}")).map(str::to_owned))
-                .collect(),
+            media_urls: (0..media.min(MOST_MEDIA)).filter_map(|index| self.media(index)).collect(),
             opt_out_type: self.field("OptOutType").map(str::to_owned),
             sent_at: None,
-        })
+        };
+        Ok(sms.fitting())
+    }
+
+    fn media(&self, index: usize) -> Option<Media> {
+        let url = self.field(&format!("MediaUrl{index}"))?.to_owned();
+        let content_type = self.field(&format!("MediaContentType{index}")).and_then(media_type);
+        Some(Media { url, content_type })
     }
 }
 
@@ -133,8 +142,23 @@ pub fn missing(field: &'static str) -> ApiError {
     crate::error::field_error(vec!["body".into(), field.into()], problem)
 }
 
+/// The refusal of a request that is not known to be Twilio's. An alarm counts these lines: a wrong token or a wrong
+/// public address keeps every text and report away, and Twilio does not repeat a request that got 403.
+fn refused(reason: &'static str) -> ApiError {
+    tracing::warn!(provider = "twilio", metric = "webhook_refused", reason, "webhook request refused");
+    Error::Forbidden.into()
+}
+
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+}
+
+/// A field in a length that the table takes as an id or a word. What makes a text is fitted as a whole by
+/// [`InboundSms::fitting`], and an address when it is read.
+fn fitting((name, value): (String, String)) -> (String, String) {
+    let whole = ["Body", "From", "To"].contains(&name.as_str()) || name.starts_with("MediaUrl");
+    let value = if whole { value } else { shortened(&value, LONGEST_ID).into_owned() };
+    (name, value)
 }
 
 fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
@@ -155,23 +179,23 @@ where
             tracing::error!(
                 "Twilio's webhooks are refused: auth token, account or public address is not set"
             );
-            return Err(Error::Forbidden.into());
+            return Err(refused("not_set_up"));
         };
         let signature = parts.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
-        let signature = signature.ok_or(Error::Forbidden)?;
+        let signature = signature.ok_or_else(|| refused("no_signature"))?;
         let bytes = collect(body, None).await?;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", settings.public_base_url);
-        verify_form(tokens, &url, &bytes, signature).map_err(|_| Error::Forbidden)?;
+        verify_form(tokens, &url, &bytes, signature).map_err(|_| refused("wrong_signature"))?;
         let token = parts.headers.get("i-twilio-idempotency-token").and_then(|value| value.to_str().ok());
         let form = Form {
-            fields: pairs(&bytes),
+            fields: pairs(&bytes).into_iter().map(fitting).collect(),
             query: pairs(parts.uri.query().unwrap_or("").as_bytes()),
             token: token.filter(|token| token.len() <= 64).map(str::to_owned),
         };
         // The token is this account's, so a form signed with it that names another one is not for us.
         if form.field("AccountSid").is_some_and(|sid| sid != settings.account_sid) {
-            return Err(Error::Forbidden.into());
+            return Err(refused("other_account"));
         }
         Ok(Verified(form))
     }

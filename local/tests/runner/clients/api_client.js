@@ -20,6 +20,18 @@ async function main() {
 	assert.strictEqual(login.status, 'success');
 	client.setCredentials({ 'X-User-Id': login.data.userId, 'X-Auth-Token': login.data.authToken });
 
+	// What every client asks first.
+	const me = await client.get('/v1/me');
+	assert.deepStrictEqual([me.success, me._id, me.username], [true, login.data.userId, OMEGA_USER]);
+	assert.deepStrictEqual(me.roles, ['admin', 'livechat-manager']);
+	const byName = await client.get('/v1/users.info', { username: OMEGA_USER });
+	const byId = await client.get('/v1/users.info', { userId: me._id });
+	assert.deepStrictEqual(byName, byId);
+	assert.strictEqual(byId.user.name, me.name);
+	await refused(400, 'User not found.', () => client.get('/v1/users.info', { username: 'nobody' }));
+	await refused(404, 'API endpoint does not exist', () => client.get('/v1/rooms.get'));
+	assert.match((await client.get('/info')).version, /^\d+\.\d+/);
+
 	const created = await client.post('/v1/omnichannel/contacts', {
 		name: 'Cleo Client',
 		emails: ['cleo@client.example'],

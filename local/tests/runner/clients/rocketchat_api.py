@@ -34,6 +34,18 @@ chat = RocketChat(USER, KEY, server_url=URL)
 assert by_email.headers["X-User-Id"] == chat.headers["X-User-Id"]
 assert by_email.headers["X-Auth-Token"] != chat.headers["X-Auth-Token"]
 
+# What every client asks first.
+info = chat.info()
+assert info["success"] and info["info"]["version"], info
+me = chat.me()
+assert (me["_id"], me["username"], me["success"]) == (chat.headers["X-User-Id"], USER, True), me
+assert me["emails"] == [{"address": os.environ["OMEGA_EMAIL"], "verified": False}], me
+found = chat.users_info(username=USER)["user"]
+assert found == chat.users_info(user_id=me["_id"])["user"] and found["name"] == me["name"], found
+assert found == chat.users_info(email=os.environ["OMEGA_EMAIL"])["user"], found
+refused(400, "User not found.", lambda: chat.users_info(username="nobody"))
+refused(404, "API endpoint does not exist", lambda: chat.call_api_get("rooms.get"))
+
 made = chat.call_api_post(
     "omnichannel/contact", token="python-token", name="Ana Python", email="Ana@Python.example", phone="+14155550111"
 )

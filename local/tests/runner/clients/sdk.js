@@ -11,6 +11,11 @@ async function main() {
 	assert.strictEqual(api.username, OMEGA_USER);
 	assert.strictEqual(login.me._id, login.userId);
 
+	const me = await api.get('me');
+	assert.deepStrictEqual([me._id, me.username], [login.userId, OMEGA_USER]);
+	assert.strictEqual((await api.get('users.info', { userId: login.userId })).user._id, login.userId);
+	assert.match((await api.get('info')).info.version, /^\d+\.\d+/);
+
 	const { contact } = await api.post('omnichannel/contact', { token: 'sdk-token', name: 'Dee Sdk', phone: '+14155550113' });
 	const found = await api.get('omnichannel/contact', { contactId: contact });
 	assert.strictEqual(found.contact.name, 'Dee Sdk');

@@ -79,6 +79,7 @@ fn received(value: &Value) -> Result<Notice, Unreadable> {
             recipients: list(&receipt["recipients"]).filter_map(text).map(|to| Text(to.to_owned())).collect(),
             spam: failed("spamVerdict"),
             virus: failed("virusVerdict"),
+            kept_at: None,
         },
     })
 }

@@ -347,7 +347,7 @@ fn kinds_of_address() {
             Address::Phone(_) => ("phone", address.key().into_owned()),
             Address::ShortCode(_) => ("short", address.key().into_owned()),
             Address::Alphanumeric(_) => ("name", address.key().into_owned()),
-            Address::Email(_) => unreachable!(),
+            Address::Email(_) | Address::Literal(_) => unreachable!(),
         })
     };
     let table = [

@@ -183,17 +183,44 @@ fn who_withholds_their_number_is_one_caller() {
     assert_eq!(Address::from_key(anonymous.as_str()), Some(anonymous.clone()));
     for withheld in [
         "",
+        " ",
         "anonymous",
         "Anonymous",
-        "Restricted",
+        "RESTRICTED",
+        "Unavailable",
+        "Blocked",
+        "unknown",
+        "Private",
+        "+anonymous",
         "+266696687",
+        "266696687",
         "+7378742833",
         "+2562533",
         "+8656696",
-        "sip:x@y.z",
+        "+86282452253",
+        "sip:anonymous@anonymous.invalid",
+        "sip:Anonymous@198.51.100.7:5060",
+        "sips:restricted@unknown.invalid;transport=tls",
     ] {
         assert_eq!(caller(withheld, us), anonymous, "{withheld}");
     }
+}
+
+#[test]
+fn caller_without_a_number_is_not_anonymous() {
+    let us = Country::default();
+    for literal in [
+        "sip:alice@example.com",
+        "sip:bob@example.com",
+        "sip:private@example.com",
+        "whatsapp:+14155550123",
+        "12",
+    ] {
+        assert_eq!(caller(literal, us).as_str(), literal);
+        assert_ne!(caller(literal, us), Address::anonymous());
+    }
+    assert_eq!(caller("68849", us).as_str(), "68849");
+    assert_eq!(caller("+22507070707", us), Address::Phone(Phone::from_e164("+22507070707").unwrap()));
 }
 
 fn report(part: Part, word: &str) -> CallReport {

@@ -51,8 +51,9 @@ impl ClientDetails {
 
     /// The record of a client. `staff` is whoever the conversation is assigned to.
     pub fn new(view: ClientView, staff: Option<&Staff>) -> Self {
-        let ClientView { client, conversation } = view;
+        let ClientView { client, conversation, .. } = view;
         let client_name = client.display_name();
+        let client_phone_number = client.phone_to_show().map(str::to_owned);
         let base = ClientDetails {
             client_id: client.client_id,
             conversation_id: None,
@@ -60,7 +61,7 @@ impl ClientDetails {
             client_gender: client.gender.map(|gender| gender.0),
             client_image_url: client.image_url.map(|url| url.0),
             client_email: client.email.map(|email| email.0),
-            client_phone_number: client.phone.map(|phone| phone.as_str().to_owned()),
+            client_phone_number,
             status: None,
             updated_by: None,
             unread_messages_count: 0,
@@ -119,6 +120,7 @@ pub struct ClientRow {
 impl From<ListedClient> for ClientRow {
     fn from(listed: ListedClient) -> Self {
         let ListedClient { client, has_conversation } = listed;
+        let client_phone_number = client.phone_to_show().map(str::to_owned);
         ClientRow {
             client_id: client.client_id,
             conversation_id: has_conversation.then_some(client.client_id),
@@ -126,7 +128,7 @@ impl From<ListedClient> for ClientRow {
             client_gender: client.gender.map(|gender| gender.0),
             client_image_url: client.image_url.map(|url| url.0),
             client_email: client.email.map(|email| email.0),
-            client_phone_number: client.phone.map(|phone| phone.as_str().to_owned()),
+            client_phone_number,
             client_type: client.client_type,
         }
     }

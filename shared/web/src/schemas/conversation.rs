@@ -88,6 +88,10 @@ pub fn handled(handled: Handled, done: &str, staff: Value) -> ApiResult<Response
             let why = "Value error, there is no active member of the staff with this id";
             return Err(unprocessable(&["query", "staff_id"], staff, why));
         }
+        Handled::Elsewhere => {
+            let why = "Value error, this member of the staff works at other locations than the client's";
+            return Err(unprocessable(&["query", "staff_id"], staff, why));
+        }
     };
     let message = if applied { done } else { "It was so already" };
     let body = UpdateResponse {

@@ -9,6 +9,7 @@ use domain::message::{
     UserType,
 };
 use domain::note::Note;
+use domain::sender::FromReason;
 use domain::status::Status;
 use domain::voice::{Call, CallResult};
 use domain::{ClientId, MessageId, RequestId, StaffId, Timestamp};
@@ -42,6 +43,8 @@ pub struct MessageResponse {
     pub provider_metadata: Option<Metadata>,
     pub direction: Direction,
     pub from_address: Option<String>,
+    /// Why a text that omega sends leaves from there.
+    pub from_reason: Option<FromReason>,
     pub to_address: Option<String>,
     pub provider_message_id: Option<String>,
     pub provider_status: Option<String>,
@@ -114,8 +117,11 @@ pub struct Attachment {
 
 /// What came with a message, in the order in which it is counted.
 fn attachments(message: &Message) -> Vec<Attachment> {
-    let media =
-        message.media_urls.iter().map(|url| Attachment { url: Some(url.clone()), ..Attachment::default() });
+    let media = message.media_urls.iter().map(|media| Attachment {
+        url: Some(media.url.clone()),
+        content_type: media.content_type.clone(),
+        ..Attachment::default()
+    });
     let of_mail = message.mail.iter().flat_map(|mail| mail.attachments.iter().enumerate());
     let of_mail = of_mail.map(|(n, attachment)| Attachment {
         content: attachment.content.as_ref().map(|content| content.0.clone()),
@@ -189,6 +195,7 @@ impl From<Message> for MessageResponse {
             created_at: message.created_at,
             provider_metadata: message.provider_metadata,
             direction: message.direction,
+            from_reason: message.from_reason,
             from_address: Some(message.from_address.as_str().to_owned()),
             to_address: Some(message.to_address.as_str().to_owned()),
             provider_message_id: message.provider_message_id,
@@ -234,6 +241,7 @@ impl From<Note> for MessageResponse {
             provider_metadata: None,
             direction: Direction::Internal,
             from_address: None,
+            from_reason: None,
             to_address: None,
             provider_message_id: None,
             provider_status: None,
@@ -322,14 +330,11 @@ impl AcceptedItem {
 
     /// What became of a message that was to be queued; one that is stored is `waiting`.
     pub fn queued(index: usize, channel: Channel, accepted: &Accepted, waiting: Status) -> AcceptedItem {
-        match accepted.id() {
-            Some(id) => AcceptedItem { index, message_id: Some(id), status: waiting, error: None },
-            None => AcceptedItem {
-                index,
-                message_id: None,
-                status: Status::Blocked,
-                error: Some(Failure::unwanted(channel).reason),
-            },
+        match accepted.refusal(channel) {
+            None => AcceptedItem { index, message_id: accepted.id(), status: waiting, error: None },
+            Some(Failure { reason, .. }) => {
+                AcceptedItem { index, message_id: None, status: Status::Blocked, error: Some(reason) }
+            }
         }
     }
 }

@@ -6,8 +6,9 @@ use domain::draft::Envelope;
 use domain::message::{Category, UserType};
 use domain::{StaffId, Timestamp};
 
-use crate::read::{Object, Problem, id, instant, integer};
-use crate::schemas::words::{CATEGORY, USER_TYPE, notification_type};
+use crate::Speaker;
+use crate::read::{Object, Problem, instant};
+use crate::schemas::words::{CATEGORY, notification_type};
 
 /// What is the same for all messages of a call, but for where they come from.
 #[derive(Clone, Debug)]
@@ -23,12 +24,12 @@ pub struct Terms {
 
 impl Terms {
     /// Reads them off the body, with every problem.
-    pub fn read(object: &Object<'_>) -> Option<Terms> {
+    pub fn read(object: &Object<'_>, speaker: Speaker) -> Option<Terms> {
         let category = object.required("category", CATEGORY);
         let notification_type = object.optional("notification_type", notification_type);
-        let staff_id = object.optional("staff_id", id);
-        let sent_by = object.optional("sent_by", integer);
-        let sender_type = object.optional("sender_type", USER_TYPE);
+        let staff_id = speaker.staff_id(object);
+        let sent_by = speaker.sent_by(object);
+        let sender_type = speaker.sender_type(object);
         let send_at = object.optional("send_at", instant);
         let expires_at = object.optional("expires_at", instant);
         if let (Some(from), Some(until)) = (send_at, expires_at)

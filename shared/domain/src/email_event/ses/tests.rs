@@ -404,6 +404,7 @@ fn a_mail_that_came_in() {
             .into(),
         spam: false,
         virus: false,
+        kept_at: None,
     };
     assert_eq!(notice, Notice::Received { bucket: "mail".to_owned(), email });
 }
