@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::delivery::{ErrorClass, Failure, Outcome};
 use domain::message::{Message, MessageRef};
-use domain::sms_error;
+use domain::sms_error::{self, TOO_MANY_REQUESTS};
 use domain::webhook::OF_A_MESSAGE;
 use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
@@ -29,6 +29,7 @@ impl Client {
         match self.call(Method::POST, &path, Some(self.form(text))).await {
             Ok((status, retry_after, body)) => answered(status, retry_after, &body),
             Err(Lost::NotSent(why)) => Outcome::Later {
+                provider_id: None,
                 failure: Failure::new(ErrorClass::Transient, format!("Twilio could not be reached: {why}.")),
                 retry_after: None,
             },
@@ -84,7 +85,7 @@ fn answered(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> O
                     format!("Twilio reported the text as {provider_status} at once and gave no reason."),
                 ),
             };
-            return ended(failure, retry_after);
+            return ended(Some(sid), failure, retry_after);
         }
         return Outcome::Accepted {
             provider_id: sid,
@@ -92,30 +93,39 @@ fn answered(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> O
             segments: number(&body, "num_segments"),
         };
     }
+    let code = number(&body, "code").or_else(|| number(&body, "error_code")).filter(|code| *code != 0);
     match status.as_u16() {
-        429 => Outcome::Later { failure: sms_error::failure(20429, None), retry_after },
+        429 => Outcome::Later {
+            provider_id: None,
+            failure: code
+                .map(|code| sms_error::failure(code, None))
+                .filter(|failure| failure.class == ErrorClass::Throttle)
+                .unwrap_or_else(|| sms_error::failure(TOO_MANY_REQUESTS, None)),
+            retry_after,
+        },
         // An intermediary gave up waiting: the request may have gone through behind it.
         408 | 502 | 504 => unknown(format!("A gateway answered {status}. It may have been sent.")),
         500..=599 => Outcome::Later {
+            provider_id: None,
             failure: Failure::new(ErrorClass::Transient, format!("Twilio answered {status}.")),
             retry_after,
         },
         _ => {
-            let failure = match number(&body, "code").or_else(|| number(&body, "error_code")) {
+            let failure = match code {
                 Some(code) => sms_error::failure(code, word(&body, "message").as_deref()),
                 None => Failure::new(ErrorClass::Configuration, format!("Twilio answered {status}.")),
             };
-            ended(failure, retry_after)
+            ended(None, failure, retry_after)
         }
     }
 }
 
-/// Outcome of a failure that Twilio is sure of.
-fn ended(failure: Failure, retry_after: Option<Duration>) -> Outcome {
+/// Outcome of a failure that Twilio is sure of. It has an id when Twilio made the message before it gave up.
+fn ended(provider_id: Option<String>, failure: Failure, retry_after: Option<Duration>) -> Outcome {
     if failure.class.retries_by_itself() {
-        Outcome::Later { failure, retry_after }
+        Outcome::Later { provider_id, failure, retry_after }
     } else {
-        Outcome::Refused { failure }
+        Outcome::Refused { provider_id, failure }
     }
 }
 
@@ -128,7 +138,7 @@ mod tests {
             Outcome::Accepted { .. } => ("accepted", None),
             Outcome::Later { failure, .. } => ("later", Some(failure.class)),
             Outcome::Unknown { failure } => ("unknown", Some(failure.class)),
-            Outcome::Refused { failure } => ("refused", Some(failure.class)),
+            Outcome::Refused { failure, .. } => ("refused", Some(failure.class)),
         }
     }
 
