@@ -30,10 +30,10 @@ async fn retry(studio: &Business<'_>, message: &Value) -> u16 {
 #[tokio::test]
 async fn refusals_have_the_class_and_the_advice_of_the_table_and_address_errors_stay_refused() {
     for (code, class, retried) in [
-        (21635, "address", 409),
-        (21265, "address", 409),
-        (21211, "address", 409),
-        (21610, "consent", 409),
+        (21635, "address", 422),
+        (21265, "address", 422),
+        (21211, "address", 422),
+        (21610, "consent", 422),
         (14103, "content", 200),
         (21617, "content", 200),
         (21659, "configuration", 200),
@@ -58,7 +58,7 @@ async fn refusals_have_the_class_and_the_advice_of_the_table_and_address_errors_
 #[tokio::test]
 async fn reports_have_the_class_and_the_advice_of_the_table() {
     for (code, class, retried) in [
-        (30006, "address", 409),
+        (30006, "address", 422),
         (30007, "content", 200),
         (30032, "configuration", 200),
         (30035, "configuration", 200),
