@@ -84,4 +84,5 @@ mod sweeping;
 mod sync;
 mod tenancy;
 mod timeline;
+mod twilio_answers;
 mod voice;
