@@ -197,7 +197,7 @@ mod tests {
         let text = std::fs::read_to_string(page).unwrap();
         let (before, rest) = text.split_once(MARKERS[0]).expect("a first marker");
         let (found, after) = rest.split_once(MARKERS[1]).expect("a second marker");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
+        if option_env!("UPDATE_DOCS").is_some() {
             std::fs::write(page, [before, MARKERS[0], expected, MARKERS[1], after].concat()).unwrap();
         } else {
             assert_eq!(found, expected, "{}: run this test with UPDATE_DOCS=1", page.display());
