@@ -1,6 +1,6 @@
 //! Meaning of Twilio's error codes for texts: the class decides the retry; reason and advice are for staff.
 //!
-//! [`rows`] holds Twilio's published reference; a code that is not in it is judged by its range.
+//! `rows` holds Twilio's published reference; a code that is not in it is judged by its range.
 
 mod rows;
 

@@ -186,7 +186,7 @@ impl Store {
     }
 
     /// Whether a claimed text may still be handed over. The claim saw that it is wanted; when the claim is older than
-    /// [`FRESH_CLAIM`], consent is read once more, and a text that is not wanted any more ends blocked.
+    /// a second, consent is read once more, and a text that is not wanted any more ends blocked.
     pub async fn is_still_wanted(&self, message: &Message, attempt: u32) -> Result<bool> {
         let (at, now) = (message.at, self.clock().now());
         if now.since(message.updated_at) <= FRESH_CLAIM {
