@@ -48,7 +48,7 @@ async fn each_change_is_a_line_that_says_who_made_it_and_why() {
     by(Some(&max), "r-5", "status?status=resolved").await;
     assert_eq!(studio.client(7).await["resolved_by"], "13");
     by(None, "r-6", "assign?staff_id=").await;
-    by(None, "r-7", "label?label=").await;
+    by(None, "r-7", "label").await;
 
     let history = studio.history(7).await;
 
