@@ -1,4 +1,4 @@
-//! What requests ask for: how parameters are read, and those of `GET /conversations`.
+//! Request parameters: how they are read, and the parameters of `GET /conversations`.
 
 use domain::{LocationId, Timestamp};
 
@@ -85,7 +85,7 @@ pub(crate) struct Reader {
     given: Vec<(String, String)>,
     /// All that is wrong so far.
     pub problems: Vec<String>,
-    /// What the response says of parameters that are not known.
+    /// The message of the response about unknown parameters.
     pub unknown: Vec<String>,
 }
 

@@ -16,7 +16,7 @@ const OWN_USERS: &str = "wl_user";
 pub(crate) struct OptedOut(HashSet<String>);
 
 impl OptedOut {
-    /// Those among the phones of some clients: one read for each hundred.
+    /// Reads which phones of some clients opted out: one read for each hundred.
     pub async fn among(
         store: &Store,
         tenant: &Tenant,

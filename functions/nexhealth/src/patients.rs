@@ -52,7 +52,7 @@ enum Order {
     Updated,
 }
 
-/// What is asked for.
+/// The filters and the page of a request.
 struct Wanted {
     location: Option<LocationId>,
     page: Page,

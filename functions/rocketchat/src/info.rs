@@ -1,4 +1,4 @@
-//! What the server says of itself, to anybody: most clients ask this first.
+//! The server's version, for anybody: most clients request it first.
 
 use axum::response::IntoResponse;
 use serde::Serialize;

@@ -90,7 +90,7 @@ fn read_pairs(text: &[u8]) -> Option<Parameters> {
     Some(read)
 }
 
-/// What a name stands for after one more value was said for it, or for what `path` names inside of it.
+/// The value of a name after one more value was added to it, or to the field inside it that `path` names.
 fn joined(before: Option<Value>, path: &[&str], value: Value) -> Value {
     match (path, before) {
         ([], None) => value,

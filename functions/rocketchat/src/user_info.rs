@@ -69,7 +69,7 @@ pub(crate) async fn user_info(
     Ok(success(Found { user: member(tenant.id(), &staff, &own) }))
 }
 
-/// What the published validator says of a request that names nobody.
+/// The published validator's error for a request that names nobody.
 fn names_nobody() -> Refused {
     let missing =
         ["userId", "username", "importId"].map(|name| format!("must have required property '{name}'"));

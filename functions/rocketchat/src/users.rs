@@ -30,7 +30,7 @@ pub(crate) fn emails(staff: &Staff) -> Vec<Address> {
     staff.email.iter().map(address).collect()
 }
 
-/// What a program is called: like its business.
+/// The display name of a program: its business's name.
 pub(crate) fn program_name(tenant: &Tenant) -> String {
     tenant.business().business_name.clone().unwrap_or_else(|| PROGRAM.to_owned())
 }

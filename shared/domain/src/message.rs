@@ -327,7 +327,7 @@ pub struct Listed {
 }
 
 impl Message {
-    /// What orders it in its conversation.
+    /// The rank by which the message stands in its conversation.
     pub fn rank(&self) -> Rank {
         let sent_at = self.sent_at.as_deref().filter(|_| self.listed.is_some());
         let time = sent_at.and_then(Timestamp::parse).filter(|at| *at <= self.created_at);

@@ -11,7 +11,7 @@
 use crate::id::{ClientId, MessageId, RequestId};
 use crate::time::Timestamp;
 
-/// What orders the messages of a conversation: the smaller one stands first.
+/// The order of the messages of a conversation: the smaller rank stands first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     /// The time that gives it its place: when it was sent or received elsewhere, or else when omega took it.
@@ -35,7 +35,7 @@ pub const REACH_MS: i64 = 1_000;
 pub struct Neighbour {
     /// Its id.
     pub id: MessageId,
-    /// What it is ordered by.
+    /// Its rank.
     pub rank: Rank,
 }
 

@@ -137,7 +137,7 @@ struct Hidden {
 /// A link that is open.
 struct Link {
     address: String,
-    /// What was written since it began.
+    /// The text that was written since the link began.
     text: String,
 }
 
@@ -149,7 +149,7 @@ struct Line {
     is_literal: bool,
 }
 
-/// What was read so far.
+/// The document as far as it was read.
 #[derive(Default)]
 struct Page {
     /// Whether elements that are hidden by their attributes are left out.
@@ -165,7 +165,7 @@ struct Page {
     space: bool,
     /// A tab before the next character.
     tab: bool,
-    /// What stands before the next character of a list item.
+    /// The mark before the next character of a list item.
     marker: Option<String>,
     /// The open lists: the number of the next item, if they are numbered.
     lists: Vec<Option<i64>>,

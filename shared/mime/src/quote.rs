@@ -11,7 +11,7 @@ const ATTRIBUTIONS: [(&[&str], &[&str]); 7] = [
     (&["em ", "a "], &["escreveu"]),
     (&["op "], &["schreef"]),
 ];
-/// What Outlook writes between dashes above the mail that it quotes.
+/// Words that Outlook writes between dashes above the mail that it quotes.
 const SEPARATORS: [&str; 9] = [
     "original message",
     "ursprüngliche nachricht",
@@ -23,7 +23,7 @@ const SEPARATORS: [&str; 9] = [
     "mensagem original",
     "oorspronkelijk bericht",
 ];
-/// What stands above a mail that is forwarded.
+/// Words above a mail that is forwarded.
 const FORWARDS: [&str; 7] = [
     "forwarded message",
     "weitergeleitete nachricht",
@@ -157,7 +157,7 @@ fn is_header(rest: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    /// What is left of a text when its quoted history is folded.
+    /// The part of a text before its quoted history.
     fn folded(text: &str) -> String {
         match quote_starts_at(text) {
             Some(at) => text.chars().take(at).collect::<String>().trim_end().to_owned(),

@@ -374,7 +374,7 @@ fn mails_of_every_shape_are_read_as_they_were_meant() {
     }
 }
 
-/// What Python's `email` package reads of some mails; `None` where there is no Python.
+/// Some mails as Python's `email` package reads them; `None` where there is no Python.
 fn python_reads(mails: &[Vec<u8>]) -> Option<Vec<Value>> {
     let script = include_str!("python_email.py");
     let python =

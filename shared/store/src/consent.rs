@@ -53,7 +53,7 @@ pub enum ConsentChange {
     Mail(MailConsent),
 }
 
-/// What was heard about consent to texts.
+/// An event that changes consent to texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// STOP, from the client.
@@ -72,7 +72,7 @@ pub struct TextConsent {
     pub address: Address,
     /// Our number.
     pub sender: Address,
-    /// What was heard.
+    /// The event.
     pub heard: Heard,
     /// The provider's id of the text, or the refused message.
     pub evidence: String,
@@ -88,7 +88,7 @@ pub(crate) enum Objection {
 }
 
 impl Objection {
-    /// What the stored item says of texts from `sender`. `None` when such a text is allowed.
+    /// The objection of the stored item to texts from `sender`. `None` when such a text is allowed.
     pub(crate) fn of(item: &Item, sender: &Address) -> Option<Objection> {
         if is_out(item) {
             return Some(Objection::Unwanted);
@@ -183,7 +183,7 @@ impl Store {
         self.tx_check(self.opt_out_key(business, address)?, condition)
     }
 
-    /// What the item that failed [`Store::tx_consent_check`] objects to.
+    /// The objection of the item that failed [`Store::tx_consent_check`].
     pub(crate) fn objection_of(message: &Message, item: Option<&Item>) -> Objection {
         let item = item.filter(|_| message.to_address.email().is_none());
         item.and_then(|item| Objection::of(item, &message.from_address)).unwrap_or(Objection::Unwanted)

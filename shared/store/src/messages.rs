@@ -309,7 +309,7 @@ impl Store {
         self.claim_provider_id(message.provider_of_id(), id, message).await
     }
 
-    /// What to assume of a conversation that was just seen, and where message `at` stands in it.
+    /// The head to assume for a conversation that was just read, and where message `at` stands in it.
     fn seen(view: Option<ClientView>, at: MessageRef) -> (Order, Head) {
         let shown = view.as_ref().and_then(|view| view.head()?.last_message_id);
         let order = if shown.is_some_and(|shown| shown >= at.message) { Order::Hidden } else { Order::Shown };
@@ -440,7 +440,7 @@ pub(crate) fn message_in(item: &Item) -> Result<MessageId> {
         .ok_or_else(|| Error::internal("an item names no message"))
 }
 
-/// What of a stored message or note decides its order.
+/// The fields of a stored message or note that decide its order.
 #[derive(Deserialize)]
 struct Placed {
     message_id: MessageId,
