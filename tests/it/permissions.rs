@@ -294,3 +294,16 @@ fn searching_leaves_room_for_everything_else() {
     assert_eq!(search["If"][1]["Ref"], "SearchMaxConcurrency");
     assert!(TEMPLATE["Parameters"]["SearchMaxConcurrency"]["Default"].as_u64() > Some(0));
 }
+
+/// Whatever programs and browsers ask for, what providers call has copies of its own.
+#[test]
+fn webhooks_can_have_concurrency_of_their_own_and_a_new_account_needs_none() {
+    for function in ["TwilioWebhooks", "TwilioFallback", "EmailWebhooks", "VoiceCalls"] {
+        let properties = &TEMPLATE["Resources"][format!("{function}Function")]["Properties"];
+        let reserved = &properties["ReservedConcurrentExecutions"]["If"];
+        assert_eq!(reserved[0], "ReservesWebhooks", "{function}");
+        assert_eq!(reserved[1]["Ref"], "WebhookReservedConcurrency", "{function}");
+        assert_eq!(reserved[2]["Ref"], "AWS::NoValue", "{function}");
+    }
+    assert_eq!(TEMPLATE["Parameters"]["WebhookReservedConcurrency"]["Default"], 0);
+}
