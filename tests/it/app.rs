@@ -214,9 +214,9 @@ impl App {
     }
 }
 
-/// Whether a call of the table counts one of a caller's.
+/// Whether a call of the table counts requests of a caller.
 pub fn is_count_of_a_call(call: &local::wire::Call) -> bool {
-    call.operation == "UpdateItem" && String::from_utf8_lossy(&call.request).contains("\"KEY#")
+    call.operation == "UpdateItem" && String::from_utf8_lossy(&call.request).contains("\"#used_calls\"")
 }
 
 /// Sends a call and returns status and body as they came.

@@ -294,3 +294,16 @@ fn searches_at_once_can_be_limited() {
     assert_eq!(search["If"][1]["Ref"], "SearchMaxConcurrency");
     assert!(TEMPLATE["Parameters"]["SearchMaxConcurrency"]["Default"].is_u64());
 }
+
+/// Whatever programs and browsers ask for, what providers call has copies of its own.
+#[test]
+fn webhooks_can_have_concurrency_of_their_own_and_a_new_account_needs_none() {
+    for function in ["TwilioWebhooks", "TwilioFallback", "EmailWebhooks", "VoiceCalls"] {
+        let properties = &TEMPLATE["Resources"][format!("{function}Function")]["Properties"];
+        let reserved = &properties["ReservedConcurrentExecutions"]["If"];
+        assert_eq!(reserved[0], "ReservesWebhooks", "{function}");
+        assert_eq!(reserved[1]["Ref"], "WebhookReservedConcurrency", "{function}");
+        assert_eq!(reserved[2]["Ref"], "AWS::NoValue", "{function}");
+    }
+    assert_eq!(TEMPLATE["Parameters"]["WebhookReservedConcurrency"]["Default"], 0);
+}

@@ -107,7 +107,9 @@ fn refused(error: &Error) -> Response {
         Error::Forbidden => (StatusCode::FORBIDDEN, "Forbidden".to_owned()),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, error.to_string()),
         Error::Conflict { .. } | Error::InProgress { .. } => (StatusCode::CONFLICT, error.to_string()),
-        Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, error.to_string()),
+        Error::TooMany { .. } | Error::TooManyUnknown { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, error.to_string())
+        }
         Error::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
@@ -117,7 +119,9 @@ fn refused(error: &Error) -> Response {
     }
     let mut response = nexhealth_refusal(status, vec![words]);
     let wait = match error {
-        Error::InProgress { retry_after } | Error::TooMany { retry_after, .. } => Some(*retry_after),
+        Error::InProgress { retry_after }
+        | Error::TooMany { retry_after, .. }
+        | Error::TooManyUnknown { retry_after } => Some(*retry_after),
         Error::Unavailable(_) => Some(AGAIN),
         _ => None,
     };

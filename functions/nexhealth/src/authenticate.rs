@@ -8,7 +8,7 @@ use domain::Error;
 use domain::access::{PROGRAM_SESSION, program_session};
 use serde_json::json;
 use signature::{bearer_token, secret};
-use web::Edge;
+use web::{Edge, Source};
 
 use crate::answer::Answer;
 
@@ -17,10 +17,14 @@ const SCOPE: &str = "api_user";
 
 /// `POST /authenticates`: whoever shows an API key, alone in `Authorization`, gets a token that works for an hour, and no
 /// longer than the key. Its `jti` is the id of the session that it is.
-pub(crate) async fn authenticate(State(edge): State<Edge>, headers: HeaderMap) -> Answer<Response> {
+pub(crate) async fn authenticate(
+    State(edge): State<Edge>,
+    source: Source,
+    headers: HeaderMap,
+) -> Answer<Response> {
     let key = headers.get(header::AUTHORIZATION).and_then(|key| key.to_str().ok());
     let key_hash = secret::hash(key.ok_or(Error::Unauthenticated)?.trim());
-    let member = edge.key_holder(key_hash.clone()).await?;
+    let member = edge.key_holder(key_hash.clone(), source).await?;
     let (key, now) = (&member.credential, edge.store().clock().now());
     let token = bearer_token::issue(&key.credential_id, SCOPE, now.as_seconds(), PROGRAM_SESSION.as_secs());
     let token = token.map_err(|error| Error::Internal(error.into()))?;

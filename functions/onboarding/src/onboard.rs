@@ -83,7 +83,7 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
     let now = store.clock().now();
     let secret = Secret::generate(KEY_PREFIX).map_err(|error| Error::Internal(error.into()))?;
     let key = ApiKey::new(secret.id.clone(), secret.hash(), Actor::System, now);
-    let business = Business {
+    let mut business = Business {
         business_id: asked.business,
         business_name: asked.business_name.clone(),
         country: asked.country,
@@ -94,12 +94,16 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         subdomain: asked.subdomain.clone(),
         twilio_account_sid: asked.twilio_account_sid.clone(),
         inbox_shards: asked.inbox_shards.unwrap_or_default(),
-        requests_per_minute: asked.requests_per_minute.unwrap_or_default(),
+        requests_per_minute: Default::default(),
+        business_requests_per_minute: None,
         allowed_origins: asked.allowed_origins.clone().unwrap_or_default(),
         setup: Setup { open: true, ..Setup::default() },
         setup_version: 0,
         created_at: now,
     };
+    if let Some(limit) = asked.requests_per_minute {
+        business.set_limit(limit);
+    }
     if store.insert_business(&business, &key).await? {
         return Ok((business, Some(secret.text)));
     }
@@ -138,7 +142,9 @@ fn change(business: &mut Business, asked: &Request) {
     set(&mut setup.a2p_campaign_sid, &asked.a2p_campaign_sid);
     set(&mut setup.test_phone, &asked.test_phone);
     set(&mut business.subdomain, &asked.subdomain);
-    business.requests_per_minute = asked.requests_per_minute.unwrap_or(business.requests_per_minute);
+    if let Some(limit) = asked.requests_per_minute {
+        business.set_limit(limit);
+    }
     if let Some(origins) = &asked.allowed_origins {
         business.allowed_origins.clone_from(origins);
     }

@@ -9,8 +9,8 @@ use domain::{BusinessId, Error};
 use serde::Serialize;
 use serde_json::Value;
 use signature::secret::{Secret, hash, hash_of_digest};
-use web::Edge;
 use web::dialect::Dialect;
+use web::{Edge, Source};
 
 use crate::dialect::RocketChat;
 use crate::me::Me;
@@ -24,10 +24,10 @@ const DIGEST: usize = 64;
 /// `POST /api/v1/login`: nobody has a password here. In its place stands a key of the business, or the digest of one, and
 /// with it any member of the staff can be named; or a session goes on as it is. Whatever is wrong is the same 401, so that
 /// nobody learns who works here.
-pub(crate) async fn log_in(State(edge): State<Edge>, Body(body): Body) -> Response {
+pub(crate) async fn log_in(State(edge): State<Edge>, source: Source, Body(body): Body) -> Response {
     let begun = match body.text("resume") {
-        Some(token) => resume(&edge, token).await,
-        None => begin(&edge, &body).await,
+        Some(token) => resume(&edge, source, token).await,
+        None => begin(&edge, source, &body).await,
     };
     match begun {
         Ok(answer) => answer,
@@ -37,11 +37,11 @@ pub(crate) async fn log_in(State(edge): State<Edge>, Body(body): Body) -> Respon
     }
 }
 
-async fn begin(edge: &Edge, body: &Parameters) -> Answer<Response> {
+async fn begin(edge: &Edge, source: Source, body: &Parameters) -> Answer<Response> {
     let key = body.get("password").and_then(key_hash).ok_or(Refused::NoSuchLogin)?;
     let named = ["user", "username", "email"].into_iter().find_map(|field| body.text(field));
     let named = named.ok_or(Refused::NoSuchLogin)?;
-    let business = edge.key_holder(key).await?.business.business_id;
+    let business = edge.key_holder(key, source).await?.business.business_id;
     let staff = users::active(edge.store(), business, named).await?.ok_or(Refused::NoSuchLogin)?;
     let secret = Secret::generate(SESSION_PREFIX).map_err(|error| Error::Internal(error.into()))?;
     let session = session(secret.id.clone(), business, staff.staff_id, edge.store().clock().now());
@@ -50,8 +50,8 @@ async fn begin(edge: &Edge, body: &Parameters) -> Answer<Response> {
     Ok(logged_in(business, &staff, &secret.text))
 }
 
-async fn resume(edge: &Edge, token: &str) -> Answer<Response> {
-    let member = edge.session_holder(hash(token)).await?;
+async fn resume(edge: &Edge, source: Source, token: &str) -> Answer<Response> {
+    let member = edge.session_holder(hash(token), source).await?;
     let business = member.business.business_id;
     let staff = match member.credential.staff_id {
         Some(staff) => edge.store().staff_member(business, staff).await?,

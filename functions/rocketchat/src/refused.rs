@@ -118,7 +118,7 @@ fn refused(error: &Error) -> Response {
         }
         Error::Conflict { why, .. } => (StatusCode::CONFLICT, failed(why.as_str())),
         Error::InProgress { .. } => (StatusCode::CONFLICT, failed(error.to_string())),
-        Error::TooMany { retry_after, .. } => (
+        Error::TooMany { retry_after, .. } | Error::TooManyUnknown { retry_after } => (
             StatusCode::TOO_MANY_REQUESTS,
             failed(format!(
                 "Error, too many requests. Please slow down. You must wait {retry_after} seconds before trying this \

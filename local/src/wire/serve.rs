@@ -85,7 +85,7 @@ pub async fn serve(listener: TcpListener, router: Router) {
 pub async fn serve_within(limits: Limits, listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             // Out of file descriptors, most likely: let some connections end.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             continue;
@@ -96,7 +96,8 @@ pub async fn serve_within(limits: Limits, listener: TcpListener, router: Router)
         let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let router = router.clone();
             let end = Box::pin(sleep_until(Instant::now() + limits.body));
-            let request = request.map(|body| Body::new(Timed { body: Box::pin(body), end }));
+            let mut request = request.map(|body| Body::new(Timed { body: Box::pin(body), end }));
+            request.extensions_mut().insert(web::Source::new(peer.ip()));
             async move {
                 let response =
                     router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});

@@ -96,6 +96,27 @@ impl Credential {
     pub fn is_key(&self) -> bool {
         self.credential_role == Role::Service && self.key_hash.is_none()
     }
+
+    /// Where its requests count: those of a session with those of its member, or of the key it was begun with. More
+    /// sessions are no more requests. `secret_hash` is the hash it is stored under.
+    pub fn bucket(&self, secret_hash: &str) -> Bucket {
+        match (self.staff_id, &self.key_hash) {
+            (Some(staff), _) => Bucket::Member(self.business_id, staff),
+            (None, Some(key)) => Bucket::Key(key.clone()),
+            (None, None) => Bucket::Key(secret_hash.to_owned()),
+        }
+    }
+}
+
+/// Whose requests are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Bucket {
+    /// A key and the sessions begun with it, by the hash that the key is stored under.
+    Key(String),
+    /// All sessions of a member of the staff.
+    Member(BusinessId, StaffId),
+    /// All credentials of a business.
+    Business(BusinessId),
 }
 
 /// What API keys begin with.
@@ -265,8 +286,8 @@ impl ApiKeys {
     }
 }
 
-/// How many calls a minute one credential of a business may make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How many requests a minute are allowed in a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RateLimit(u32);
 
@@ -301,6 +322,11 @@ impl RateLimit {
     /// `None` for none at all and for more than the highest.
     pub fn new(per_minute: u64) -> Option<RateLimit> {
         u32::try_from(per_minute).ok().filter(|calls| (1..=RateLimit::MOST).contains(calls)).map(RateLimit)
+    }
+
+    /// The limit of a business for which none was set, where each of its credentials has this one.
+    pub fn of_a_business(self) -> RateLimit {
+        RateLimit(self.0.saturating_mul(10))
     }
 
     /// Calls a minute.

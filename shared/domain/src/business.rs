@@ -113,9 +113,12 @@ pub struct Business {
     /// In how many parts its lists are spread.
     #[serde(default)]
     pub inbox_shards: Shards,
-    /// How many calls a minute each of its credentials may make.
+    /// How many requests a minute each of its keys and members may make.
     #[serde(default)]
     pub requests_per_minute: RateLimit,
+    /// How many all of them may make together, where onboarding set it: see [`Business::limit_of_all`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_requests_per_minute: Option<RateLimit>,
     /// Where its web pages are, whose calls with the cookie are believed: `https://inbox.example.com`.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
@@ -130,6 +133,17 @@ pub struct Business {
 }
 
 impl Business {
+    /// How many requests a minute all credentials of the business may make together: as onboarding set it, else ten times
+    /// as many as one credential.
+    pub fn limit_of_all(&self) -> RateLimit {
+        self.business_requests_per_minute.unwrap_or_else(|| self.requests_per_minute.of_a_business())
+    }
+
+    /// Sets the limit of the business. Any of its credentials may use all of it.
+    pub fn set_limit(&mut self, limit: RateLimit) {
+        (self.requests_per_minute, self.business_requests_per_minute) = (limit, Some(limit));
+    }
+
     /// One of its numbers.
     pub fn number(&self, phone: &Phone) -> Option<&BusinessNumber> {
         self.phone_numbers.iter().find(|number| number.phone == *phone)

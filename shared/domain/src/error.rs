@@ -77,6 +77,12 @@ pub enum Error {
         /// Seconds until the next call may be made.
         retry_after: u32,
     },
+    /// More unknown credentials than one network address may show.
+    #[error("too many unknown credentials from this address")]
+    TooManyUnknown {
+        /// Seconds until the next one is looked at.
+        retry_after: u32,
+    },
     /// Larger than a limit. The text names field and limit.
     #[error("{0}")]
     TooLarge(String),
@@ -93,9 +99,11 @@ impl Error {
     /// one forces the decision.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Unavailable(_) | Error::InProgress { .. } | Error::TooMany { .. } | Error::Internal(_) => {
-                true
-            }
+            Error::Unavailable(_)
+            | Error::InProgress { .. }
+            | Error::TooMany { .. }
+            | Error::TooManyUnknown { .. }
+            | Error::Internal(_) => true,
             Error::NotFound(_)
             | Error::Invalid(_)
             | Error::Conflict { .. }

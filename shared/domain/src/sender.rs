@@ -134,6 +134,7 @@ mod tests {
             twilio_account_sid: None,
             inbox_shards: Default::default(),
             requests_per_minute: Default::default(),
+            business_requests_per_minute: None,
             allowed_origins: Vec::new(),
             setup: Default::default(),
             setup_version: 0,

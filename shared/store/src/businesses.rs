@@ -80,6 +80,10 @@ impl Store {
             .put("subdomain", business.subdomain.as_ref().map(|name| s(name.as_str())))
             .set("inbox_shards", value(&business.inbox_shards)?)
             .set("requests_per_minute", n(business.requests_per_minute.per_minute()))
+            .put(
+                "business_requests_per_minute",
+                business.business_requests_per_minute.map(|all| n(all.per_minute())),
+            )
             .set("allowed_origins", value(&business.allowed_origins)?)
             .set("setup", value(&business.setup)?)
             .add("setup_version", 1)

@@ -1,37 +1,42 @@
-//! Credentials: what a secret stands for, found by the hash of the secret, and how often it was used.
+//! Credentials: what a secret stands for, found by the hash of the secret; and how many requests were made.
+
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::access::{Acting, ApiKey, ApiKeys, Credential, Minute, Role};
+use domain::access::{Acting, ApiKey, ApiKeys, Bucket, Credential, Minute, Role};
 use domain::{BusinessId, Error, Result, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Write;
-use crate::item::{Item, decode, encode, n, s, until, value};
+use crate::item::{decode, encode, n, s, until, value};
 use crate::messages::Placing;
 use crate::{Store, keys};
 
-/// How often the counting of a use is tried: once, once more when a minute has begun or another process began it, and again
-/// while minutes begin in between.
+/// How often counting is tried: once, once more when a minute has begun or another process began it, and again while
+/// minutes begin in between.
 const TRIES: usize = 10;
+/// How long the count of a member or a business is kept after the last request.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// A credential that was used.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Used {
-    /// What it stands for.
-    pub credential: Credential,
-    /// The minute in which its calls are counted.
+/// Requests that were counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Counted {
+    /// The minute that they were counted in.
     pub minute: Minute,
-    /// How many calls were counted in it, these included.
-    pub calls: u64,
+    /// How many were counted in it, these included.
+    pub requests: u64,
 }
 
-/// As much of a credential's item as counts.
+/// What an item holds of a count.
 #[derive(Debug, Deserialize)]
-struct Counted {
+struct Count {
     #[serde(default)]
     used_minute: Option<Minute>,
     #[serde(default)]
     used_calls: u64,
+    /// Of a key.
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
 }
 
 /// Where a session is kept.
@@ -52,50 +57,51 @@ pub enum Ended {
 }
 
 impl Store {
-    /// Reads a credential and counts `calls` of it, in one write: how often it was used in this minute, and when last.
-    /// `None` when no secret has this hash, or it is over. `begun` is the minute of which the caller knows that it is
-    /// being counted in.
-    pub async fn use_credential(
+    /// Counts requests in a bucket, in one write; of a key also when it was last used. `None` when the key is not there
+    /// any more. `begun` is the minute of which the caller knows that the bucket is counted in.
+    pub async fn count_requests(
         &self,
-        secret_hash: &str,
-        calls: u64,
+        bucket: &Bucket,
+        requests: u64,
         begun: Option<Minute>,
-    ) -> Result<Option<Used>> {
+    ) -> Result<Option<Counted>> {
         let now = self.clock().now();
         let mut minute = Minute::of(now);
         let mut counting = begun == Some(minute);
         for _ in 0..TRIES {
-            let write = Write::new().set("last_used_at", s(now.to_string())).if_exists().when_absent_or(
-                "expires_at",
-                ">",
-                s(now.to_string()),
-            );
-            let write = if counting {
-                write.add("used_calls", calls as i64).when("used_minute", "=", n(minute.0))
+            let write = if let Bucket::Key(_) = bucket {
+                let live = Write::new().set("last_used_at", s(now.to_string())).if_exists();
+                live.when_absent_or("expires_at", ">", s(now.to_string()))
             } else {
-                write.set("used_calls", n(calls)).set("used_minute", n(minute.0)).when_absent_or(
+                Write::new().stamp("Requests").set("ttl", n(now.plus(KEPT).as_seconds()))
+            };
+            let write = if counting {
+                write.add("used_calls", requests as i64).when("used_minute", "=", n(minute.0))
+            } else {
+                write.set("used_calls", n(requests)).set("used_minute", n(minute.0)).when_absent_or(
                     "used_minute",
                     "<",
                     n(minute.0),
                 )
             };
-            let refused = match self.update(keys::credential(secret_hash), write).await? {
-                Ok(item) => return used(item, minute).map(Some),
+            let refused = match self.update(keys::bucket(bucket), write).await? {
+                Ok(item) => return Ok(Some(Counted { minute, requests: decode::<Count>(item)?.used_calls })),
                 Err(refused) => refused,
             };
-            let Some(item) = refused else { return Ok(None) };
-            if !decode::<Credential>(item.clone())?.is_live(now) {
+            let stored = refused.map(decode::<Count>).transpose()?;
+            let is_over = |count: &Count| count.expires_at.is_some_and(|end| end <= now);
+            if matches!(bucket, Bucket::Key(_)) && stored.as_ref().is_none_or(is_over) {
                 return Ok(None);
             }
-            // The clock of another process may be ahead: then its minute counts.
-            let stored = decode::<Counted>(item)?.used_minute;
+            // The clock of another process may be ahead: then its minute counts. A count that is gone begins anew.
+            let stored = stored.and_then(|count| count.used_minute);
             minute = stored.map_or(minute, |stored| stored.max(minute));
             counting = stored == Some(minute);
         }
-        Err(Error::Unavailable("a credential is counted by too many at once".into()))
+        Err(Error::Unavailable("a bucket is counted by too many at once".into()))
     }
 
-    /// What a secret stands for, without counting it as used. `None` when no secret has this hash, or it is over.
+    /// What a secret stands for. `None` when no secret has this hash, or it is over.
     pub async fn credential(&self, secret_hash: &str) -> Result<Option<Credential>> {
         let item = self.get(keys::credential(secret_hash), true).await?;
         let found = item.map(decode::<Credential>).transpose()?;
@@ -252,9 +258,4 @@ impl Store {
         let item = credential.expires_at.map_or(item.clone(), |end| until(item, end));
         self.tx_put(item, Write::new().if_new())
     }
-}
-
-fn used(item: Item, minute: Minute) -> Result<Used> {
-    let calls = decode::<Counted>(item.clone())?.used_calls;
-    Ok(Used { credential: decode(item)?, minute, calls })
 }

@@ -4,6 +4,7 @@
 //! partition but the global look-ups (credential, our number, a provider's message id) and the due index, which only
 //! our own sweeper reads. `docs/access-patterns.md` says who reads what; a test here prints the whole map.
 
+use domain::access::Bucket;
 use domain::address::Address;
 use domain::conversation::ConversationStatus;
 use domain::delivered::{LONGEST_ID, shortened};
@@ -311,6 +312,17 @@ pub fn credential(hash: &str) -> Key {
     key(format!("KEY#{hash}"), "KEY")
 }
 
+/// Where the requests of a bucket are counted. A key's are in its own item, which says when it was last used.
+pub fn bucket(bucket: &Bucket) -> Key {
+    match bucket {
+        Bucket::Key(hash) => credential(hash),
+        Bucket::Member(business, staff) => {
+            key(format!("{}#REQUESTS#{}", business_pk(*business), staff.key()), "REQUESTS")
+        }
+        Bucket::Business(business) => key(format!("{}#REQUESTS", business_pk(*business)), "REQUESTS"),
+    }
+}
+
 /// The keys of a business's programs, all in one item: how many work is a condition on it.
 pub fn api_keys(business: BusinessId) -> Key {
     key(business_pk(business), "APIKEYS")
@@ -475,6 +487,8 @@ mod tests {
             discarded(b, m),
             provider_message(Provider::Twilio, "SM1"),
             credential("h"),
+            super::bucket(&Bucket::Member(b, StaffId::new(12).unwrap())),
+            super::bucket(&Bucket::Business(b)),
             api_keys(b),
             session(b, "0011223344556677"),
             key(inbox(b, open, 0), activity(noon, c)),
@@ -526,6 +540,8 @@ mod tests {
                 "BIZ#0000000000001001#DISCARDED#0370000000000001 | DISCARDED",
                 "SID#twilio#SM1 | SID",
                 "KEY#h | KEY",
+                "BIZ#0000000000001001#REQUESTS#0000000000000012 | REQUESTS",
+                "BIZ#0000000000001001#REQUESTS | REQUESTS",
                 "BIZ#0000000000001001 | APIKEYS",
                 "BIZ#0000000000001001#SESSION#0011223344556677 | SESSION",
                 "BIZ#0000000000001001#INBOX#open#00 | 2026-01-31T12:00:00.000Z#0000000000000501",

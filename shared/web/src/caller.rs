@@ -2,20 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use domain::access::{Credential, Minute, RateLimit, Role};
+use domain::access::{Bucket, Credential, Minute, RateLimit, Role};
 use domain::business::Business;
 use domain::{Error, Timestamp};
 use signature::secret;
-use store::credentials::Used;
 use subtle::ConstantTimeEq;
 
 use crate::dialect::Dialect;
-use crate::{ApiError, Edge, origin};
+use crate::source::Unknown;
+use crate::tally::{Allowed, Tallies, Turn};
+use crate::{ApiError, Edge, Source, origin};
 
 /// How long a process trusts what it read of a credential: the longest that a revoked one still works.
 pub(crate) const TRUST: Duration = Duration::from_secs(5);
@@ -77,28 +78,32 @@ impl fmt::Debug for PlatformKey {
 
 /// What a process remembers of credentials it has seen.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<HashMap<String, Seen>>);
+pub(crate) struct Known {
+    credentials: Mutex<HashMap<String, Seen>>,
+    /// The requests that it let pass.
+    tallies: Tallies,
+    /// Those that nobody holds.
+    unknown: Unknown,
+}
 
-/// A credential, as it was last read, and its calls since.
+/// A credential, as it was last read.
 #[derive(Clone, Debug)]
 struct Seen {
     read_at: Timestamp,
     member: Arc<Member>,
-    /// The minute that is being counted, the calls in it that the table knows of, and those that it does not.
-    minute: Minute,
-    counted: u64,
-    uncounted: u32,
 }
 
-/// What is to be done about a call.
-enum Turn {
-    /// Nothing more: the credential is known, and the call may be counted later.
-    Known(Arc<Member>, Usage),
-    /// The table is to count so many calls. What is known beside the credential may still be believed.
-    Count { calls: u64, begun: Option<Minute>, member: Option<Arc<Member>> },
+/// What a process knows of a credential.
+enum Found {
+    /// Who holds it.
+    Fresh(Arc<Member>),
+    /// Somebody held it some time ago.
+    Stale,
+    /// Nothing.
+    Nothing,
 }
 
-/// How much of its limit a credential has used.
+/// How much of a limit is used: of the credential's own, or of the business's where less of that is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Calls a minute.
@@ -112,6 +117,11 @@ pub struct Usage {
 impl Usage {
     fn new(limit: RateLimit, calls: u64, minute: Minute, now: Timestamp) -> Usage {
         Usage { limit: limit.per_minute(), calls, reset: minute.seconds_left(now) }
+    }
+
+    /// The one of which less is left.
+    fn tighter(self, other: Usage) -> Usage {
+        if other.remaining() <= self.remaining() { other } else { self }
     }
 
     /// Nothing is left.
@@ -152,49 +162,34 @@ impl Usage {
 }
 
 impl Known {
-    /// Takes a call's turn.
-    fn turn(&self, hash: &str, now: Timestamp) -> Turn {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(seen) = known.get_mut(hash) else {
-            return Turn::Count { calls: 1, begun: None, member: None };
-        };
-        let begun = Some(seen.minute);
-        if seen.minute != Minute::of(now) {
-            (seen.minute, seen.counted, seen.uncounted) = (Minute::of(now), 0, 0);
+    fn find(&self, hash: &str, now: Timestamp) -> Found {
+        match self.lock().get(hash) {
+            Some(seen) if now >= seen.read_at && now.since(seen.read_at) < TRUST => {
+                Found::Fresh(seen.member.clone())
+            }
+            Some(_) => Found::Stale,
+            None => Found::Nothing,
         }
-        seen.uncounted = seen.uncounted.saturating_add(1);
-        let limit = seen.member.business.requests_per_minute;
-        let fresh = now >= seen.read_at && now.since(seen.read_at) < TRUST;
-        let usage = Usage::new(limit, seen.counted + u64::from(seen.uncounted), seen.minute, now);
-        if fresh && (seen.uncounted <= limit.uncounted() || usage.is_over()) {
-            return Turn::Known(seen.member.clone(), usage);
-        }
-        let calls = u64::from(std::mem::take(&mut seen.uncounted));
-        Turn::Count { calls, begun, member: fresh.then(|| seen.member.clone()) }
     }
 
-    fn put(&self, hash: String, now: Timestamp, member: Arc<Member>, used: &Used) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn put(&self, hash: String, now: Timestamp, member: Arc<Member>) {
+        let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();
         }
-        let before = known.get(&hash);
-        let same = before.filter(|seen| Arc::ptr_eq(&seen.member, &member));
-        let read_at = same.map_or(now, |seen| seen.read_at);
-        // Other calls may have gone on while these were counted.
-        let meanwhile = before.filter(|seen| seen.minute == used.minute);
-        let counted = meanwhile.map_or(used.calls, |seen| seen.counted.max(used.calls));
-        let uncounted = meanwhile.map_or(0, |seen| seen.uncounted);
-        known.insert(hash, Seen { read_at, member, minute: used.minute, counted, uncounted });
+        known.insert(hash, Seen { read_at: now, member });
     }
 
     fn peek(&self, hash: &str) -> Option<Arc<Member>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).map(|seen| seen.member.clone())
+        self.lock().get(hash).map(|seen| seen.member.clone())
     }
 
     fn forget(&self, hash: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        self.lock().remove(hash);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+        self.credentials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,6 +210,7 @@ impl Edge {
     ///
     /// # Errors
     /// `Unauthenticated` without a credential, or with one that is unknown or over. `TooMany` beyond the limit.
+    /// `TooManyUnknown` where too many unknown ones came from.
     /// `Forbidden` for a change that somebody else's page made a browser ask for.
     pub(crate) async fn caller<D: Dialect>(
         &self,
@@ -226,7 +222,7 @@ impl Edge {
         if !shown.by_cookie && self.platform_key.as_ref().is_some_and(|key| key.matches(&hash)) {
             return Ok((Caller::Platform, None));
         }
-        let (member, usage) = self.member_by_hash(hash).await?;
+        let (member, usage) = self.member_by_hash(hash, Source::of(&parts.extensions)).await?;
         let is_program = member.credential.staff_id.is_none();
         if (shown.by_cookie && is_program) || !D::is_theirs(&parts.headers, &member) {
             return Err(Error::Unauthenticated.into());
@@ -241,9 +237,10 @@ impl Edge {
     /// Who holds a key of a business, by the hash under which it is stored: for interfaces that begin sessions with one.
     ///
     /// # Errors
-    /// `Unauthenticated` for what is no key, or over. `TooMany` beyond its limit.
-    pub async fn key_holder(&self, secret_hash: String) -> Result<Arc<Member>, ApiError> {
-        let (member, usage) = self.member_by_hash(secret_hash).await?;
+    /// `Unauthenticated` for what is no key, or over. `TooMany` beyond its limit. `TooManyUnknown` where too many unknown
+    /// ones came from.
+    pub async fn key_holder(&self, secret_hash: String, source: Source) -> Result<Arc<Member>, ApiError> {
+        let (member, usage) = self.member_by_hash(secret_hash, source).await?;
         if !member.credential.is_key() {
             return Err(Error::Unauthenticated.into());
         }
@@ -256,8 +253,8 @@ impl Edge {
     ///
     /// # Errors
     /// As [`Edge::key_holder`].
-    pub async fn session_holder(&self, secret_hash: String) -> Result<Arc<Member>, ApiError> {
-        let (member, usage) = self.member_by_hash(secret_hash).await?;
+    pub async fn session_holder(&self, secret_hash: String, source: Source) -> Result<Arc<Member>, ApiError> {
+        let (member, usage) = self.member_by_hash(secret_hash, source).await?;
         if member.credential.staff_id.is_none() {
             return Err(Error::Unauthenticated.into());
         }
@@ -275,53 +272,88 @@ impl Edge {
         self.known.forget(&secret::hash(secret));
     }
 
-    /// Who holds what is stored under a hash.
-    async fn member_by_hash(&self, hash: String) -> Result<(Arc<Member>, Usage), ApiError> {
+    /// Who holds what is stored under a hash, and how much of their limit they have used with this request.
+    async fn member_by_hash(&self, hash: String, source: Source) -> Result<(Arc<Member>, Usage), ApiError> {
         let now = self.store.clock().now();
-        let (member, usage) = match self.known.turn(&hash, now) {
-            Turn::Known(member, usage) => (member, usage),
-            Turn::Count { calls, begun, member } => self.count(hash, calls, begun, member).await?,
+        let found = self.known.find(&hash, now);
+        if let Found::Nothing = found {
+            self.known.unknown.admit(source, &hash, now)?;
+        }
+        let member = match found {
+            Found::Fresh(member) => member,
+            Found::Stale | Found::Nothing => self.read(&hash, source).await?,
         };
         if !member.credential.is_live(now) {
             return Err(Error::Unauthenticated.into());
         }
+        let usage = self.count(&member, &hash).await?;
         Ok((member, usage))
     }
 
-    /// Reads a credential by counting calls of it, and what it leads to unless that is `known`.
-    async fn count(
-        &self,
-        hash: String,
-        calls: u64,
-        begun: Option<Minute>,
-        known: Option<Arc<Member>>,
-    ) -> Result<(Arc<Member>, Usage), ApiError> {
-        let Some(used) = self.store.use_credential(&hash, calls, begun).await? else {
-            self.known.forget(&hash);
+    /// Reads a credential and what it leads to. Nothing is written for one that does not exist.
+    async fn read(&self, hash: &str, source: Source) -> Result<Arc<Member>, ApiError> {
+        let now = self.store.clock().now();
+        let Some(credential) = self.store.credential(hash).await? else {
+            self.known.forget(hash);
+            self.known.unknown.note(source, hash, now);
             return Err(Error::Unauthenticated.into());
         };
-        let member = match known {
-            Some(member) => member,
-            None => self.member(used.credential.clone()).await?,
+        let member = self.member(credential).await.inspect_err(|_| self.known.forget(hash))?;
+        self.known.put(hash.to_owned(), now, member.clone());
+        Ok(member)
+    }
+
+    /// Counts a request of a credential, and of its business. One that is beyond the credential's limit takes nothing from
+    /// the others of the business.
+    async fn count(&self, member: &Member, hash: &str) -> Result<Usage, ApiError> {
+        let (one, all) = (member.business.requests_per_minute, member.business.limit_of_all());
+        let Some(own) = self.count_in(&member.credential.bucket(hash), Allowed::one(one, all)).await? else {
+            self.known.forget(hash);
+            return Err(Error::Unauthenticated.into());
         };
-        let now = self.store.clock().now();
-        let usage = Usage::new(member.business.requests_per_minute, used.calls, used.minute, now);
-        self.known.put(hash, now, member.clone(), &used);
-        Ok((member, usage))
+        if own.is_over() {
+            return Ok(own);
+        }
+        let business = Bucket::Business(member.business.business_id);
+        let shared = self.count_in(&business, Allowed::all(all)).await?;
+        Ok(shared.map_or(own, |shared| own.tighter(shared)))
+    }
+
+    /// Counts a request in a bucket. `None` when that is of a key that is gone.
+    async fn count_in(&self, bucket: &Bucket, allowed: Allowed) -> Result<Option<Usage>, ApiError> {
+        let (tallies, clock) = (&self.known.tallies, self.store.clock());
+        let now = clock.now();
+        let (requests, begun) = match tallies.turn(bucket, allowed, now) {
+            Turn::Known { requests, minute } => {
+                return Ok(Some(Usage::new(allowed.limit, requests, minute, now)));
+            }
+            Turn::Count { requests, begun } => (requests, begun),
+        };
+        let counted = self.store.count_requests(bucket, requests, begun).await;
+        let now = clock.now();
+        tallies.told(bucket, requests, counted.as_ref().ok().copied().flatten(), now);
+        Ok(counted?.map(|counted| Usage::new(allowed.limit, counted.requests, counted.minute, now)))
     }
 
     async fn member(&self, mut credential: Credential) -> Result<Arc<Member>, ApiError> {
-        let business = self.store.business(credential.business_id).await?.ok_or(Error::Unauthenticated)?;
-        if let Some(id) = credential.staff_id {
+        let business_id = credential.business_id;
+        let business = async { self.store.business(business_id).await?.ok_or(Error::Unauthenticated) };
+        let role = async {
+            let Some(id) = credential.staff_id else { return Ok::<_, Error>(credential.credential_role) };
             // A session is as good as the member of the staff it belongs to, and may what they may now.
-            let staff = self.store.staff_member(business.business_id, id).await?;
+            let staff = self.store.staff_member(business_id, id).await?;
             let staff = staff.filter(|staff| staff.keeps_session(credential.created_at));
-            credential.credential_role = staff.ok_or(Error::Unauthenticated)?.staff_role;
-        }
-        if let Some(key) = &credential.key_hash {
+            Ok(staff.ok_or(Error::Unauthenticated)?.staff_role)
+        };
+        let key = async {
             // And one of a program as good as the key it was begun with.
-            self.store.credential(key).await?.ok_or(Error::Unauthenticated)?;
-        }
+            match &credential.key_hash {
+                Some(key) => self.store.credential(key).await?.ok_or(Error::Unauthenticated).map(drop),
+                None => Ok(()),
+            }
+        };
+        let (business, role, ()) = tokio::try_join!(business, role, key)?;
+        credential.credential_role = role;
         Ok(Arc::new(Member { credential, business }))
     }
 }

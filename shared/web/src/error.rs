@@ -53,7 +53,9 @@ impl IntoResponse for ApiError {
             Error::InProgress { .. } => (StatusCode::CONFLICT, json!({"detail": self.0.to_string()})),
             Error::Unauthenticated => (StatusCode::UNAUTHORIZED, json!({"detail": self.0.to_string()})),
             Error::Forbidden => (StatusCode::FORBIDDEN, json!({"detail": self.0.to_string()})),
-            Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, json!({"detail": self.0.to_string()})),
+            Error::TooMany { .. } | Error::TooManyUnknown { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, json!({"detail": self.0.to_string()}))
+            }
             Error::TooLarge(what) => (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": what})),
             Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, json!({"detail": self.0.to_string()})),
             Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, json!({"detail": self.0.to_string()})),
@@ -63,7 +65,9 @@ impl IntoResponse for ApiError {
         }
         let mut response = (status, Json(body)).into_response();
         let wait = match &self.0 {
-            Error::InProgress { retry_after } | Error::TooMany { retry_after, .. } => Some(*retry_after),
+            Error::InProgress { retry_after }
+            | Error::TooMany { retry_after, .. }
+            | Error::TooManyUnknown { retry_after } => Some(*retry_after),
             Error::Unavailable(_) => Some(AGAIN),
             _ => None,
         };
@@ -127,6 +131,12 @@ mod tests {
                 429,
                 Some("12"),
                 json!({"detail": "too many requests: 600 a minute are allowed"}),
+            ),
+            (
+                Error::TooManyUnknown { retry_after: 12 },
+                429,
+                Some("12"),
+                json!({"detail": "too many unknown credentials from this address"}),
             ),
             (
                 Error::TooLarge("body is larger than 6 MB".into()),

@@ -21,8 +21,10 @@ mod origin;
 pub mod paging;
 pub mod read;
 pub mod schemas;
+mod source;
 mod speaker;
 pub mod surface;
+mod tally;
 mod tenant;
 pub mod twilio;
 
@@ -30,6 +32,7 @@ pub use app::{Correlation, app, catch_all};
 pub use caller::{Caller, Member, PlatformKey, Usage};
 pub use error::{ApiError, ApiResult, unprocessable};
 pub use idempotency::{AnsweredAnew, Call, idempotent, shown_once};
+pub use source::Source;
 pub use speaker::Speaker;
 pub use tenant::{Platform, Tenant};
 

@@ -45,6 +45,7 @@ fn business(country: &str) -> Business {
         twilio_account_sid: None,
         inbox_shards: Shards::default(),
         requests_per_minute: Default::default(),
+        business_requests_per_minute: None,
         allowed_origins: Vec::new(),
         setup: Default::default(),
         setup_version: 0,
