@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::{
-    ErrorClass, Failure, LEASE, LOOK_UP_AFTER, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
+    ErrorClass, Failure, LEASE, LostAnswer, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
 };
 use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
 use domain::status::Status;
@@ -243,12 +243,11 @@ impl Store {
                 self.settle_later(message, attempt, failure, *asked).await
             }
             Outcome::Unknown { failure } => {
-                let due = self.clock().now().plus(LOOK_UP_AFTER);
-                self.settle_ended(message, attempt, Status::UnknownOutcome, failure, Some(due)).await?;
+                self.settle_ended(message, attempt, Status::UnknownOutcome, failure).await?;
                 Ok(Settled::Done)
             }
             Outcome::Refused { failure } => {
-                self.settle_ended(message, attempt, Status::Failed, failure, None).await?;
+                self.settle_ended(message, attempt, Status::Failed, failure).await?;
                 Ok(Settled::Done)
             }
         }
@@ -308,9 +307,12 @@ impl Store {
             // An unknown outcome is known now.
             let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
             match stored.map(|message| message.delivery_status) {
-                Some(Status::UnknownOutcome) => silent(accepted(moved(at, Status::Sent, now)?)?)
-                    .remove("failure")
-                    .when("status_rank", "=", n(Status::UnknownOutcome.rank())),
+                Some(unknown @ (Status::UnknownOutcome | Status::DeliveryUnknown)) => {
+                    silent(accepted(moved(at, Status::Sent, now)?)?)
+                        .remove("failure")
+                        .remove("lost_answer")
+                        .when("status_rank", "=", n(unknown.rank()))
+                }
                 _ => accepted(touched())?,
             }
         } else {
@@ -345,7 +347,7 @@ impl Store {
         let (at, now) = (message.at, self.clock().now());
         let tries = Tries { retries: message.retries, throttled: message.throttled };
         let Some(delay) = retry_after(failure, tries, asked, fastrand::f64()) else {
-            self.settle_ended(message, attempt, Status::Failed, failure, None).await?;
+            self.settle_ended(message, attempt, Status::Failed, failure).await?;
             return Ok(Settled::Done);
         };
         // Throttling is the provider's word that it took nothing, so no attempt is charged for it.
@@ -371,11 +373,18 @@ impl Store {
         attempt: u32,
         status: Status,
         failure: &Failure,
-        due: Option<Timestamp>,
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
+        // A claimed message last changed when it was claimed.
+        let lost = (status == Status::UnknownOutcome).then_some(LostAnswer {
+            claimed_at: message.updated_at,
+            since: now,
+            asked: 0,
+        });
+        let due = lost.and_then(|lost| lost.next_look(message.channel, now));
         let write = moved(at, status, now)?
             .set("failure", value(failure)?)
+            .put("lost_answer", lost.as_ref().map(value).transpose()?)
             .remove("lease_until")
             .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message.get())))))
             .put(GSI1.2, due.map(|due| s(keys::due_at(due, at))))
@@ -399,7 +408,7 @@ impl Store {
         self.transact(parts).await?.map_or(Ok(()), Ok)
     }
 
-    /// Starts a failed message over as a new attempt, because a person asked for it. `Err` of the inner result is the
+    /// Starts a message over as a new attempt that failed or whose delivery is unknown, because a person asked for it. `Err` of the inner result is the
     /// message as it is instead.
     pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
         let (mut at, now) = (message.at, self.clock().now());
@@ -425,7 +434,7 @@ impl Store {
                 .set("retries", n(0))
                 .set("throttled", n(0))
                 .remove("failure")
-                .when("status_rank", "=", n(Status::Failed.rank()))
+                .when("status_rank", "=", n(message.delivery_status.rank()))
                 .when("delivery_status", "=", value(&message.delivery_status)?)
                 .when("attempt", "=", n(message.attempt));
             let event = crate::events::applied(source, next, Status::Queued, now);
@@ -452,10 +461,16 @@ impl Store {
         }
     }
 
-    /// Takes a retry back that could not be queued: the message is as it was before, original error included.
+    /// Takes a retry back that could not be queued: the message is as it was before, original error included. So is its
+    /// attempt: nothing was handed over for the new one, and a late report of the old one still counts.
     pub async fn undo_retry(&self, before: &Message, attempt: u32) -> Result<()> {
         let (at, now) = (before.at, self.clock().now());
+        let text = |text: &Option<String>| text.as_ref().map(|text| s(text.clone()));
         let write = moved(at, before.delivery_status, now)?
+            .set("attempt", n(before.attempt))
+            .put("provider_message_id", text(&before.provider_message_id))
+            .put("provider_status", text(&before.provider_status))
+            .put("lost_answer", before.lost_answer.as_ref().map(value).transpose()?)
             .put("failure", before.failure.as_ref().map(value).transpose()?)
             .put(
                 "recipients",
@@ -484,6 +499,7 @@ pub(crate) fn requeued(
         .set("attempt", n(attempt))
         .set("send_at", s(send_at.to_string()))
         .remove("lease_until")
+        .remove("lost_answer")
         .remove("provider_message_id")
         .remove("provider_status")
         .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))
