@@ -80,4 +80,5 @@ mod sweeping;
 mod sync;
 mod tenancy;
 mod timeline;
+mod unknown_outcome;
 mod voice;
