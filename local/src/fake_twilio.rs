@@ -177,6 +177,9 @@ pub struct Message {
     pub updated_at: i64,
     /// Unix milliseconds; once it has left for, or come from, a carrier.
     pub sent_at: Option<i64>,
+    /// Fields that the script sets in every response about it.
+    #[serde(skip)]
+    pub fields: serde_json::Map<String, serde_json::Value>,
 }
 
 /// How one request is answered; most are sends. In JSON, only what differs from a plain acceptance: `{"refuse": 21211}`,
@@ -188,6 +191,11 @@ pub struct Answer {
     pub refuse: Option<u32>,
     /// Not accepted, with this HTTP status: 429, 500, …
     pub status: Option<u16>,
+    /// Accepted, and these fields of the message are others in every response: `{"num_segments": 1}`. `null` leaves one
+    /// out.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Accepted, and this is the whole body of the response.
+    pub body: Option<String>,
     /// Accepted, but the connection is closed without an answer.
     pub drop: bool,
     /// Not accepted, and the connection is closed without an answer.
@@ -214,6 +222,17 @@ impl Answer {
     /// Not accepted, with this HTTP status.
     pub fn status(status: u16) -> Answer {
         Answer { status: Some(status), ..Answer::default() }
+    }
+
+    /// Accepted, and these fields of the message are others in every response. `null` leaves one out.
+    pub fn with_fields(fields: serde_json::Value) -> Answer {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        Answer { fields, ..Answer::default() }
+    }
+
+    /// Accepted, and this is the whole body of the response.
+    pub fn with_body(body: &str) -> Answer {
+        Answer { body: Some(body.to_owned()), ..Answer::default() }
     }
 
     /// Accepted, but the connection is closed without an answer.

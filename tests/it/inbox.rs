@@ -282,7 +282,7 @@ async fn what_has_no_conversation_is_not_found() {
             stranger.get(&path("messages?filter=unread")).await,
             stranger.get(&path("messages?updated_since=2026-01-01T00:00:00Z")).await,
             stranger.get(&path("history")).await,
-            stranger.act(&path("assign")).await,
+            stranger.act(&path("assign?staff_id=")).await,
             stranger.act(&path("status?status=resolved")).await,
             stranger.act(&path("label?label=x")).await,
             stranger.post(&path("notes"), json!({"note": "x"})).await,

@@ -563,7 +563,10 @@ async fn call(app: &App, studio: &Business<'_>, dice: &mut Dice) {
             }
         }
         11 => drop(
-            studio.act(&of(dice.one_of(&["assign?staff_id=1", "assign?staff_id=2", "assign"]))).await.ok(),
+            studio
+                .act(&of(dice.one_of(&["assign?staff_id=1", "assign?staff_id=2", "assign?staff_id="])))
+                .await
+                .ok(),
         ),
         12 => {
             // Later than the others can move the clock meanwhile.

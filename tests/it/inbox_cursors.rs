@@ -57,7 +57,7 @@ async fn disturb(studio: &Business<'_>, n: u64, what: u64) {
         1 => drop(studio.act(&format!("/conversations/{client}/status?status=resolved")).await.ok()),
         2 => drop(studio.act(&format!("/conversations/{client}/status?status=open")).await.ok()),
         3 => drop(studio.act(&format!("/conversations/{client}/assign?staff_id=13")).await.ok()),
-        4 => drop(studio.act(&format!("/conversations/{client}/assign")).await.ok()),
+        4 => drop(studio.act(&format!("/conversations/{client}/assign?staff_id=")).await.ok()),
         _ => drop(studio.marks(json!({"conversation_id": client, "is_read": what.is_multiple_of(2)})).await),
     }
 }

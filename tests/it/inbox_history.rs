@@ -47,8 +47,8 @@ async fn each_change_is_a_line_that_says_who_made_it_and_why() {
     studio.receives(ADA, "Hello").await;
     by(Some(&max), "r-5", "status?status=resolved").await;
     assert_eq!(studio.client(7).await["resolved_by"], "13");
-    by(None, "r-6", "assign").await;
-    by(None, "r-7", "label").await;
+    by(None, "r-6", "assign?staff_id=").await;
+    by(None, "r-7", "label?label=").await;
 
     let history = studio.history(7).await;
 

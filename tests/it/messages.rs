@@ -9,7 +9,7 @@ use crate::app::{App, Business, names, send, send_raw};
 const ADA: &str = "+14155550123";
 
 /// The fields of a message, sorted.
-const MESSAGE: [&str; 43] = [
+const MESSAGE: [&str; 44] = [
     "attachments",
     "attempt",
     "automated",
@@ -24,6 +24,7 @@ const MESSAGE: [&str; 43] = [
     "created_at",
     "delivered_at",
     "direction",
+    "error_advice",
     "error_class",
     "error_code",
     "error_reason",

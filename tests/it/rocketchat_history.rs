@@ -54,7 +54,7 @@ async fn a_room_is_closed_each_time_a_conversation_is_resolved() {
     app.clock.advance(MINUTE);
     let path = "/conversations/7/status?status=resolved";
     studio.as_session(&session, reqwest::Method::POST, path, json!({})).await.ok();
-    studio.act("/conversations/7/assign").await.ok();
+    studio.act("/conversations/7/assign?staff_id=").await.ok();
     app.clock.advance(MINUTE);
     studio.queue(7, ADA, "between").await;
     app.drain().await;

@@ -73,7 +73,7 @@ async fn change(studio: &Business<'_>, dice: &mut Dice) {
         0 | 1 => studio.receives(&number(client), "Hello").await,
         2 => drop(studio.queue(client, &number(client), "Hi").await),
         3 => drop(studio.act(&of(dice.one_of(&["status?status=resolved", "status?status=open"]))).await.ok()),
-        4 => drop(studio.act(&of(dice.one_of(&["assign?staff_id=12", "assign"]))).await.ok()),
+        4 => drop(studio.act(&of(dice.one_of(&["assign?staff_id=12", "assign?staff_id="]))).await.ok()),
         5 => drop(studio.act(&of(&format!("label?label={}", dice.roll(1_000)))).await.ok()),
         6 => drop(studio.notes(client, "psst").await),
         7 => drop(studio.marks(json!({"conversation_id": client, "is_read": dice.roll(3) > 0})).await),

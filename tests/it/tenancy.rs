@@ -124,6 +124,7 @@ fn query(operation: &str, business: u64, thing: u64) -> String {
         "rocketchatFindVisitor" => "?email=eve@example.com",
         "updateConversationStatus" => "?status=pending",
         "labelConversation" => "?label=mine",
+        "assignConversation" => "?staff_id=",
         "searchMessages" | "searchMessagesLegacy" => "?query=secret",
         "getEmailSuppression" => "?email=eve@example.com",
         _ => "",

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use domain::access::Role;
 use domain::{Error, StaffId};
 use serde::Serialize;
@@ -9,6 +11,8 @@ use serde_json::json;
 use store::credentials::Ended;
 use web::read::{JsonBody, Object, filled, id};
 use web::{ApiResult, Edge, Tenant, unprocessable};
+
+use crate::token::{SESSION_COOKIES, cookie};
 
 const LONGEST_ID: usize = 64;
 /// In place of a session's id: every session of a member of the staff.
@@ -30,11 +34,7 @@ struct Asked {
 /// `POST /omega/session/expire`: ends one session, or with `all` those of a member of the staff that have begun. Staff end
 /// their own, managers also those of managers and staff, owners and programs of the business anybody's. A session that is over already, was never there
 /// or is another business's is over: the answer is the same.
-pub(crate) async fn expire(
-    tenant: Tenant,
-    State(edge): State<Edge>,
-    body: JsonBody,
-) -> ApiResult<Json<SuccessResponse>> {
+pub(crate) async fn expire(tenant: Tenant, State(edge): State<Edge>, body: JsonBody) -> ApiResult<Response> {
     let asked = body.read(read)?;
     let own = tenant.staff_id().filter(|_| tenant.role() == Role::Staff);
     if own.is_some() && asked.staff.is_some_and(|staff| Some(staff) != own) {
@@ -45,7 +45,20 @@ pub(crate) async fn expire(
     } else {
         end_one(&tenant, &edge, &asked, own).await?
     };
-    Ok(Json(SuccessResponse { success: true, message }))
+    let mut response = Json(SuccessResponse { success: true, message }).into_response();
+    if ends_own(&tenant, &asked) {
+        for name in SESSION_COOKIES {
+            response.headers_mut().append(header::SET_COOKIE, cookie(name, "", 0)?);
+        }
+    }
+    Ok(response)
+}
+
+/// Whether the session that asks is one of those that end: then the browser forgets it.
+fn ends_own(tenant: &Tenant, asked: &Asked) -> bool {
+    let Some(me) = tenant.staff_id() else { return false };
+    let all_of_mine = asked.session_id == ALL && asked.staff.is_none_or(|staff| staff == me);
+    all_of_mine || tenant.session_id() == Some(asked.session_id.as_str())
 }
 
 async fn end_all(tenant: &Tenant, edge: &Edge, asked: &Asked) -> ApiResult<&'static str> {

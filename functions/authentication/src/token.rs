@@ -81,13 +81,20 @@ fn read(object: &Object<'_>) -> Option<Asked> {
 
 /// The cookie, which no script can read and which no other site's page sends along; and that nobody keeps the answer.
 fn headers(secret: &Secret) -> ApiResult<HeaderMap> {
-    let cookie = format!(
-        "session={}; Max-Age={}; Path=/; HttpOnly; Secure; SameSite=Strict",
-        secret.text,
-        SESSION.as_secs()
-    );
+    let mut headers = HeaderMap::new();
+    for name in SESSION_COOKIES {
+        headers.append(header::SET_COOKIE, cookie(name, &secret.text, SESSION.as_secs())?);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(headers)
+}
+
+/// The names under which a browser keeps a session. No other host can set the second.
+pub(crate) const SESSION_COOKIES: [&str; 2] = ["session", "__Host-session"];
+
+pub(crate) fn cookie(name: &str, token: &str, seconds: u64) -> ApiResult<HeaderValue> {
+    let cookie = format!("{name}={token}; Max-Age={seconds}; Path=/; HttpOnly; Secure; SameSite=Strict");
     let mut cookie = HeaderValue::from_str(&cookie).map_err(|error| Error::Internal(error.into()))?;
     cookie.set_sensitive(true);
-    let no_store = HeaderValue::from_static("no-store");
-    Ok(HeaderMap::from_iter([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, no_store)]))
+    Ok(cookie)
 }

@@ -55,6 +55,9 @@ pub fn read(object: &Object<'_>, me: Option<StaffId>) -> Option<ConversationFilt
             None => Err(Problem::one_of(&ASSIGNMENTS)),
         }
     });
+    if object.raw("label").is_some() {
+        object.refuse("label", Problem::value("conversations are not filtered by label"));
+    }
     let filter = ConversationFilter {
         assignment: assigned.unwrap_or_default(),
         status: object.optional("status", CONVERSATION_STATUS),

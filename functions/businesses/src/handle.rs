@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::conversation::{Cause, ConversationStatus};
+use domain::visible::shows;
 use domain::{StaffId, Timestamp};
 use serde_json::Value;
 use store::handling::Asked;
-use web::read::{Object, PathParams, Problem, QueryParams, id, if_match, instant, text};
+use web::read::{Decision, Object, PathParams, Problem, id, if_match, instant, text, together};
 use web::schemas::conversation::handled;
 use web::schemas::words::CONVERSATION_STATUS;
 use web::{ApiResult, Correlation, Edge, Tenant};
@@ -22,28 +23,30 @@ fn asked(
     headers: &HeaderMap,
     Correlation(request_id): Correlation,
 ) -> ApiResult<Asked> {
+    let (conversation, seen) = together(path.id("conversation_id"), if_match(headers))?;
     Ok(Asked {
         business: tenant.id(),
-        conversation: path.id("conversation_id")?,
+        conversation,
         shards: tenant.shards(),
-        seen: if_match(headers)?,
+        seen,
         actor: tenant.actor(),
         cause: Cause::Request { request_id },
     })
 }
 
-/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/assign`: to `staff_id`, or to nobody without
-/// one. The same assignee again changes nothing. Somebody inactive or unknown is 422.
+/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/assign`: to `staff_id`, in the query or a JSON body, or to
+/// nobody where it is `null` or empty. The same assignee again changes nothing. Somebody inactive or unknown is 422.
 pub async fn assign(
     tenant: Tenant,
     path: PathParams,
     headers: HeaderMap,
     Extension(correlation): Extension<Correlation>,
     State(edge): State<Edge>,
-    query: QueryParams,
+    decision: Decision,
 ) -> ApiResult<Response> {
-    let asked = asked(&tenant, &path, &headers, correlation)?;
-    let staff: Option<StaffId> = query.read(|object| Some(object.optional("staff_id", id)))?;
+    let asked = asked(&tenant, &path, &headers, correlation);
+    let staff = decision.read(&["staff_id"], |object| object.required("staff_id", or_nobody));
+    let (asked, staff) = together(asked, staff)?;
     let became = edge.store().assign(&asked, staff).await?;
     let done = if staff.is_some() { "Assigned" } else { "Unassigned" };
     handled(became, done, staff.map_or(Value::Null, |staff| staff.get().into()))
@@ -57,13 +60,29 @@ pub async fn status(
     headers: HeaderMap,
     Extension(correlation): Extension<Correlation>,
     State(edge): State<Edge>,
-    query: QueryParams,
+    decision: Decision,
 ) -> ApiResult<Response> {
-    let asked = asked(&tenant, &path, &headers, correlation)?;
+    let asked = asked(&tenant, &path, &headers, correlation);
     let now = edge.store().clock().now();
-    let (status, until) = query.read(|object| read_status(object, now))?;
+    let status = decision.read(&["status", "snoozed_until"], |object| read_status(object, now));
+    let (asked, (status, until)) = together(asked, status)?;
     let became = edge.store().set_status(&asked, status, until).await?;
     handled(became, "Status changed", Value::Null)
+}
+
+/// A member of the staff; `null` or an empty value is nobody.
+fn or_nobody(value: &Value) -> Result<Option<StaffId>, Problem> {
+    let nobody = value.is_null() || value.as_str().is_some_and(str::is_empty);
+    if nobody { Ok(None) } else { id(value).map(Some) }
+}
+
+/// A label; `null` or one that shows nothing is none.
+fn or_no_label(value: &Value) -> Result<Option<String>, Problem> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let label = text(LONGEST_LABEL)(value)?;
+    Ok(shows(&label).then(|| label.trim().to_owned()))
 }
 
 fn read_status(object: &Object<'_>, now: Timestamp) -> Option<(ConversationStatus, Option<Timestamp>)> {
@@ -85,19 +104,19 @@ fn read_status(object: &Object<'_>, now: Timestamp) -> Option<(ConversationStatu
     }
 }
 
-/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/label`: sets the label, or clears it without
-/// one.
+/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/label`: sets the label, or clears it where it
+/// is `null` or empty.
 pub async fn label(
     tenant: Tenant,
     path: PathParams,
     headers: HeaderMap,
     Extension(correlation): Extension<Correlation>,
     State(edge): State<Edge>,
-    query: QueryParams,
+    decision: Decision,
 ) -> ApiResult<Response> {
-    let asked = asked(&tenant, &path, &headers, correlation)?;
-    let label = query.read(|object| Some(object.optional("label", text(LONGEST_LABEL))))?;
-    let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
+    let asked = asked(&tenant, &path, &headers, correlation);
+    let label = decision.read(&["label"], |object| object.required("label", or_no_label));
+    let (asked, label) = together(asked, label)?;
     let done = if label.is_some() { "Labelled" } else { "Label cleared" };
     handled(edge.store().set_label(&asked, label).await?, done, Value::Null)
 }

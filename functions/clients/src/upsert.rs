@@ -10,7 +10,6 @@ use web::schemas::client::ClientDetails;
 use web::{ApiResult, Edge, Tenant};
 
 const LONGEST_NAME: usize = 200;
-const LONGEST_URL: usize = 2048;
 
 /// `PUT /omega/businesses/{business_id}/clients/{client_id}`: absent fields keep their value, `null` clears. A phone
 /// number is stored in E.164, and beside it as it was given.
@@ -44,14 +43,14 @@ fn read(object: &Object<'_>, country: Country) -> ClientChanges {
         middle_name: object.change("middle_name", personal(LONGEST_NAME)),
         last_name: object.change("last_name", personal(LONGEST_NAME)),
         gender: object.change("client_gender", personal(64)),
-        image_url: object.change("client_image_url", personal(LONGEST_URL)),
+        image_url: object.change("client_image_url", web::read::image_url),
         email: object.change("client_email", email),
         phone,
         phone_as_given,
         client_type: object.change("client_type", choice(&["client", "lead"])),
         wl_user_id: object.change("wl_user_id", integer),
         location_id: object.change("location_id", id),
-        time_zone: object.change("timezone", text(64)),
+        time_zone: object.change("timezone", web::read::time_zone),
         inactive: object.change("inactive", boolean),
         ..ClientChanges::default()
     }

@@ -7,7 +7,7 @@ use domain::job::InboundEmail;
 use domain::mail::{Attachment, Automated, Mail, Recipients, Suspicion};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::status::Status;
-use domain::{BusinessId, ClientId, Error, Result};
+use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 use mime::{Incoming, Sender, body_of};
 use objects::keys;
 use sha2::{Digest, Sha256};
@@ -164,7 +164,7 @@ async fn arrival(
         effect,
         consent: None,
         name: from.name.clone(),
-        kept_at: email.kept_at,
+        kept_at: received_at(deps, email),
     })
 }
 
@@ -191,6 +191,11 @@ fn effect(automated: Option<Automated>, email: &InboundEmail) -> Effect {
         Some(Automated::List | Automated::Precedence) => Effect { reopens: false, ..usual },
         Some(_) => Effect::NONE,
     }
+}
+
+/// When the provider took the mail in. Its clock may be ahead of ours.
+fn received_at(deps: &Deps, email: &InboundEmail) -> Option<Timestamp> {
+    email.received_at.map(|at| at.min(deps.store.clock().now()))
 }
 
 /// Keeps attachments under keys that are the same however often the mail comes.
@@ -253,6 +258,7 @@ fn message(
         staff_id: None,
         wl_user_id: None,
         request_id: None,
+        listed: None,
         external_id: None,
         from_address: Address::Email(from.email.clone()),
         from_reason: None,
@@ -272,7 +278,7 @@ fn message(
         failure: None,
         segments: None,
         sent_at: mail.date.map(|date| date.to_string()),
-        created_at: email.kept_at.unwrap_or(now),
+        created_at: received_at(deps, email).unwrap_or(now),
         updated_at: now,
         delivered_at: None,
         send_at: None,

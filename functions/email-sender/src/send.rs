@@ -44,7 +44,7 @@ pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation:
         // Tried again like a call of SES that failed, as often and no more.
         Err(NotComposed::ForNow(reason)) => {
             let failure = Failure::new(ErrorClass::Transient, reason);
-            Err(Outcome::Later { failure, retry_after: None })
+            Err(Outcome::Later { provider_id: None, failure, retry_after: None })
         }
     };
     match deps.store.claim(&mut message, attempt).await? {

@@ -51,7 +51,7 @@ pub(crate) async fn inbound(
         recipients: mail.recipients.into_iter().filter(short).take(MOST_RECIPIENTS).map(Text).collect(),
         spam: mail.spam,
         virus: false,
-        kept_at: None,
+        received_at: None,
     };
     state.received.send(&[Job::new("webhook", Work::ReceiveEmail(email))]).await?;
     Ok(Json(json!({})))

@@ -47,12 +47,13 @@ pub(crate) async fn record(
     let entries =
         body.read(|object| read(object, (tenant.business(), Speaker::recording(&tenant)), request, now))?;
     let (mut items, mut recordings, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
+    let count = entries.len();
     for (index, entry) in entries.into_iter().enumerate() {
         match entry {
             Ok(checked) => {
                 let status = checked.recording.message.delivery_status;
                 items.push(AcceptedItem { index, message_id: None, status, error: None });
-                recordings.push(checked.into_recorded(request, index, &mut uploads)?);
+                recordings.push(checked.into_recorded(request, (index, count), &mut uploads)?);
             }
             Err(problems) => items.push(AcceptedItem::refused(index, &problems)),
         }
@@ -76,7 +77,7 @@ impl Checked {
     fn into_recorded(
         self,
         request: RequestId,
-        index: usize,
+        (index, count): (usize, usize),
         uploads: &mut Vec<Upload>,
     ) -> domain::Result<Recorded> {
         let Checked { mut recording, mut body, mut mail, contents } = self;
@@ -88,7 +89,7 @@ impl Checked {
         uploads.extend(outsourced(&mut body, &mut mail, keys::outbound_body(business, request, index))?);
         recording.message.body = body;
         recording.message.mail = Some(Box::new(mail));
-        recording.index = index;
+        let recording = recording.listed(index, count);
         let whole = serde_json::to_vec(&recording).map_err(|error| Error::Internal(error.into()))?;
         if whole.len() <= LONGEST_JOB {
             return Ok(Recorded::Whole(Box::new(recording)));
@@ -160,6 +161,7 @@ fn read(
             staff_id,
             wl_user_id,
             request_id: Some(request),
+            listed: None,
             external_id,
             from_address: Address::Email(from.clone()?),
             from_reason: None,

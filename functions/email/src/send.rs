@@ -194,6 +194,7 @@ fn sender(object: &Object<'_>, business: &Business) -> Option<Email> {
 }
 
 fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
+    web::schemas::terms::refuse_own_time(entry);
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
     let to = entry.required("to_email", receiver);
@@ -203,7 +204,7 @@ fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
     let cc = entry.list("cc_email", MOST_RECIPIENTS, receiver);
     let bcc = entry.list("bcc_email", MOST_RECIPIENTS, receiver);
     let attachments = entry.every("attachments", MOST_ATTACHMENTS, |object| attachment(object, origins));
-    let is_blank = |text: &String| text.trim().is_empty();
+    let is_blank = |text: &String| !domain::visible::shows(text);
     if body.as_ref().is_some_and(is_blank) && html.as_ref().is_none_or(is_blank) {
         entry.refuse("message", Problem::value("an empty mail cannot be sent"));
     }

@@ -3,6 +3,7 @@
 use runtime::Config;
 use runtime::aws::sdk_config;
 use store::Store;
+use web::Edge;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -14,5 +15,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         health::State { store: store.clone(), twilio_webhooks: config.optional("TWILIO_WEBHOOKS").is_some() };
     config.check()?;
     store.warm().await;
-    lambda_http::run(web::app(health::routes(state))).await
+    lambda_http::run(web::catch_all(health::routes(state), Edge::new(store, None))).await
 }

@@ -84,7 +84,7 @@ fn read(body: &Object<'_>, speaker: Speaker) -> Option<Request> {
     let provider = body.optional("provider", PROVIDER);
     let longest = if is_mail { LONGEST_STORED_BODY } else { MAX_CHARACTERS };
     let text = body.required("message", |value| match text(longest)(value)? {
-        empty if empty.trim().is_empty() => Err(Problem::value("an empty message cannot be sent")),
+        empty if !domain::visible::shows(&empty) => Err(Problem::value("an empty message cannot be sent")),
         // What the table takes is counted in bytes.
         long if is_mail && long.len() > LONGEST_STORED_BODY => {
             Err(Problem::new("string_too_long", format!("String should have at most {longest} bytes")))

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use domain::Error;
 use domain::access::Role;
+use domain::delivery::{ErrorClass, Failure};
 use domain::message::{Message, Source, retry_refusal};
 use domain::status::Status;
 use outbox::Outbox;
@@ -28,7 +29,9 @@ pub async fn retry(
 ) -> ApiResult<Json<Value>> {
     let message = find(&outbox.store, tenant.id(), &path).await?;
     check(&message)?;
-    let is_risky = message.delivery_status == Status::DeliveryUnknown;
+    let is_ambiguous = |failure: &Failure| failure.class == ErrorClass::Ambiguous;
+    let is_risky = message.delivery_status == Status::DeliveryUnknown
+        || message.failure.as_ref().is_some_and(is_ambiguous);
     let source = if tenant.role() == Role::Service { Source::Api } else { Source::Staff };
     match outbox.retry(&message, source, &correlation).await? {
         Ok(attempt) => Ok(Json(json!({

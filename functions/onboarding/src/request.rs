@@ -74,7 +74,7 @@ pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &Twilio
     Some(Request {
         business_name: object.optional("business_name", text(200)),
         from_email: object.optional("from_email", sender),
-        time_zone: object.optional("timezone", text(64)),
+        time_zone: object.optional("timezone", web::read::time_zone),
         subdomain: object.optional("subdomain", text(63)),
         inbox_shards: object.optional("inbox_shards", shards),
         requests_per_minute: object.optional("requests_per_minute", requests),

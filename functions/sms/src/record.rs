@@ -36,9 +36,12 @@ pub async fn record(
     let entries =
         body.read(|object| read(object, (tenant.business(), Speaker::recording(&tenant)), request, now))?;
     let items = entries.iter().enumerate().map(|(index, entry)| item(index, entry)).collect();
-    let place = |(index, entry): (usize, Result<Recording, _>)| Some(Recording { index, ..entry.ok()? });
-    let recordings =
-        entries.into_iter().enumerate().filter_map(place).map(|one| Recorded::Whole(Box::new(one))).collect();
+    let count = entries.len();
+    let recordings = entries.into_iter().enumerate().filter_map(|(index, entry)| {
+        let recording: Recording = entry.ok()?;
+        Some(Recorded::Whole(Box::new(recording.listed(index, count))))
+    });
+    let recordings = recordings.collect();
     outbox.queue_recordings(recordings, &correlation).await?;
     Ok(Json(AcceptedResponse { message: "Queued for recording", request_id: request, items }))
 }
@@ -98,6 +101,7 @@ fn read(
             staff_id,
             wl_user_id,
             request_id: Some(request),
+            listed: None,
             external_id,
             from_address: from.clone()?,
             from_reason: None,

@@ -162,7 +162,8 @@ fn draft(
     let wl_user_id = entry.optional("wl_user_id", integer);
     let to = entry.required("to_phone_number", receiver(business.country, writers));
     let body = entry.required("message", text(MAX_CHARACTERS));
-    if body.as_ref().is_some_and(|body| body.trim().is_empty()) && !has_media {
+    web::schemas::terms::refuse_own_time(entry);
+    if body.as_ref().is_some_and(|body| !domain::visible::shows(body)) && !has_media {
         entry.refuse("message", Problem::value("an empty text needs media"));
         return None;
     }

@@ -12,7 +12,6 @@ use web::{ApiResult, Edge, Tenant};
 
 const LONGEST_NAME: usize = 200;
 const LONGEST_GENDER: usize = 64;
-const LONGEST_URL: usize = 2048;
 const MOST_LOCATIONS: usize = 100;
 
 /// `PUT /omega/businesses/{business_id}/staffs/{staff_id}`: absent fields keep their value, `null` clears. Who is not
@@ -35,7 +34,7 @@ fn read(object: &Object<'_>, country: Country) -> Option<StaffChanges> {
     let full_name = object.required("staff_name", filled(LONGEST_NAME));
     Some(StaffChanges {
         gender: object.change("staff_gender", personal(LONGEST_GENDER)),
-        image_url: object.change("staff_image_url", personal(LONGEST_URL)),
+        image_url: object.change("staff_image_url", web::read::image_url),
         email: object.change("staff_email", email),
         phone: object.change("staff_phone_number", phone(country)),
         staff_role: object.change("role", choice(&["owner", "manager", "staff"])),

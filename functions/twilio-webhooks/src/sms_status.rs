@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
+use domain::delivery::ErrorClass;
 use domain::message::{Channel, MessageRef, Provider, Report};
 use domain::phone::Country;
-use domain::sms_error::OPTED_OUT;
 use serde_json::{Value, json};
 use store::Store;
 use store::consent::{ConsentChange, Heard, TextConsent};
@@ -20,7 +20,7 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
     let form = form.into_inner();
     let sid = form.required("MessageSid")?;
     let word = form.field("MessageStatus").or_else(|| form.field("SmsStatus")).unwrap_or("unknown");
-    let code = form.field("ErrorCode").and_then(|code| code.parse::<u32>().ok());
+    let code = form.field("ErrorCode").and_then(|code| code.trim().parse::<u32>().ok());
     let report = Report::from_twilio(word, code, Some(sid.to_owned()), None);
     let (at, attempt) = match addressed(&form) {
         Some(addressed) => addressed,
@@ -33,9 +33,10 @@ pub async fn status(State(store): State<Store>, form: Verified<Form>) -> ApiResu
         },
     };
     let report = Report { attempt: Some(attempt), ..report };
-    let consent = match code {
-        Some(OPTED_OUT) => store.refusal(at, sid).await?.or_else(|| refusal(&form, at, sid)),
-        _ => None,
+    let refused = report.failure.as_ref().is_some_and(|failure| failure.class == ErrorClass::Consent);
+    let consent = match refused {
+        true => store.refusal(at, sid).await?.or_else(|| refusal(&form, at, sid)),
+        false => None,
     };
     match store.advance(at, Channel::Sms, &report, consent.as_ref()).await? {
         Advance::Applied(status) => {
@@ -59,7 +60,7 @@ fn addressed(form: &Form) -> Option<(MessageRef, u32)> {
     Some((form.message()?, form.query("attempt")?.parse().ok()?))
 }
 
-/// What error 21610 means about a text that is not there any more: Twilio's report names the pair.
+/// What a refusal for lack of consent means about a text that is not there any more: Twilio's report names the pair.
 fn refusal(form: &Form, at: MessageRef, sid: &str) -> Option<ConsentChange> {
     Some(ConsentChange::Texts(TextConsent {
         address: Address::delivered(form.field("To")?, Country::default()),

@@ -190,6 +190,7 @@ impl FakeTwilio {
                 created_at: now,
                 updated_at: now,
                 sent_at: Some(now),
+                fields: serde_json::Map::new(),
             };
             push(&mut state.messages, message);
         }

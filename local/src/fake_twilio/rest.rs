@@ -148,7 +148,7 @@ async fn create(
     if let Some(response) = turned_away(&fake, &request, &answer) {
         return response;
     }
-    let message = match accept(&fake, &form) {
+    let message = match accept(&fake, &form, &answer) {
         Ok(message) => message,
         Err(refusal) => return finish(&fake, request, Err(refusal)),
     };
@@ -191,7 +191,10 @@ pub(super) async fn give(
         return std::future::pending().await;
     }
     // Logged before the delay: the caller may hang up in the meantime, which drops this future.
-    let response = finish(fake, request, answered);
+    let mut response = finish(fake, request, answered);
+    if let Some(body) = &answer.body {
+        *response.body_mut() = body.clone().into();
+    }
     tokio::time::sleep(Duration::from_millis(answer.delay_ms.unwrap_or(0))).await;
     response
 }
@@ -200,7 +203,7 @@ fn scripted_refusal(answer: &Answer) -> Option<Refusal> {
     answer.refuse.map(Refusal::of_code).or_else(|| answer.status.map(Refusal::of_status))
 }
 
-fn accept(fake: &FakeTwilio, form: &[(String, String)]) -> Result<Message, Refusal> {
+fn accept(fake: &FakeTwilio, form: &[(String, String)], answer: &Answer) -> Result<Message, Refusal> {
     let to = value(form, "To").ok_or_else(|| Refusal::of_code(21604))?;
     let from = value(form, "From").ok_or_else(|| Refusal::of_code(21603))?;
     let body = value(form, "Body").unwrap_or_default();
@@ -245,6 +248,7 @@ fn accept(fake: &FakeTwilio, form: &[(String, String)]) -> Result<Message, Refus
         created_at: now,
         updated_at: now,
         sent_at: None,
+        fields: answer.fields.clone(),
     };
     push(&mut state.messages, message.clone());
     Ok(message)
@@ -382,7 +386,7 @@ pub(super) fn date(at: i64) -> String {
 fn json_of(fake: &FakeTwilio, message: &Message) -> Value {
     let account_sid = &fake.0.account_sid;
     let uri = format!("/{API_VERSION}/Accounts/{account_sid}/Messages/{}", message.sid);
-    json!({
+    let mut described = json!({
         "account_sid": account_sid,
         "api_version": API_VERSION,
         "body": message.body,
@@ -403,5 +407,12 @@ fn json_of(fake: &FakeTwilio, message: &Message) -> Value {
         "subresource_uris": {"media": format!("{uri}/Media.json")},
         "to": message.to,
         "uri": format!("{uri}.json"),
-    })
+    });
+    for (name, value) in &message.fields {
+        match (value, described.as_object_mut()) {
+            (Value::Null, Some(described)) => drop(described.remove(name)),
+            (value, _) => described[name] = value.clone(),
+        }
+    }
+    described
 }

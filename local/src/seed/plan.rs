@@ -236,7 +236,13 @@ fn person(rng: &mut Rng, place: usize, people: usize) -> Person {
     let share = (place * place) as f64 / (people * people) as f64;
     let last = FRESH + LONGEST.mul_f64(share) + MINUTE * rng.u32(0..15);
     let writes = place % 30 != 29;
-    let steps = if writes { steps(rng, tongue, given, last) } else { Vec::new() };
+    let mut steps = if writes { steps(rng, tongue, given, last) } else { Vec::new() };
+    if location == Some(2) {
+        // Number 11 works at the first location only.
+        let others =
+            steps.iter_mut().filter(|step| matches!(step.what, What::Assign(staff) if staff.get() == 11));
+        others.for_each(|step| step.what = What::Assign(id(GUIDE)));
+    }
     Person { entry: Some((client, entry)), theirs, ours: ours(location), steps }
 }
 

@@ -43,6 +43,22 @@ impl ErrorClass {
         !matches!(self, ErrorClass::Address | ErrorClass::Consent)
     }
 
+    /// What staff can do about a failure whose code says no more.
+    pub fn advice(self) -> &'static str {
+        match self {
+            ErrorClass::Throttle | ErrorClass::Transient => {
+                "Nothing needs to be done: omega sends it again by itself. If it fails in the end, try again later."
+            }
+            ErrorClass::Ambiguous => "Ask the client whether it arrived before you send it again.",
+            ErrorClass::Address => "Check the address with the client, or reach the client another way.",
+            ErrorClass::Consent => "Reach the client another way, or wait until they allow it again.",
+            ErrorClass::Content => "Change the message and send it again.",
+            ErrorClass::Configuration => "Ask an administrator to correct the configuration, then try again.",
+            ErrorClass::Expiry => "Send it again if it still matters.",
+            ErrorClass::Schedule => "Nothing needs to be done: it is sent when its time comes.",
+        }
+    }
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,6 +114,17 @@ impl Failure {
         Failure::new(ErrorClass::Consent, reason)
     }
 
+    /// What staff can do now. Codes of Twilio have advice of their own.
+    pub fn advice(&self) -> &'static str {
+        let code = self.code.as_deref().and_then(|code| code.parse().ok());
+        code.map_or_else(|| self.class.advice(), |code| crate::sms_error::meaning(code).advice)
+    }
+
+    /// Whether the sender's daily limit was used up.
+    pub fn is_daily_limit(&self) -> bool {
+        self.code.as_deref().is_some_and(crate::sms_error::is_daily_limit)
+    }
+
     /// A failure that no provider code names.
     pub fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
         Failure { code: None, class, reason: reason.into() }
@@ -116,8 +143,10 @@ pub enum Outcome {
         /// How many segments the provider bills, when it says.
         segments: Option<u32>,
     },
-    /// The provider certainly does not have it, and may take it later.
+    /// It was not sent, and the provider may take it later.
     Later {
+        /// The provider's id, when the provider took the message and gave it up in the same response.
+        provider_id: Option<String>,
         /// Why not now.
         failure: Failure,
         /// What the provider asked us to wait.
@@ -130,6 +159,8 @@ pub enum Outcome {
     },
     /// The provider refused it.
     Refused {
+        /// The provider's id, when the provider took the message and gave it up in the same response.
+        provider_id: Option<String>,
         /// Why.
         failure: Failure,
     },
@@ -212,13 +243,18 @@ pub struct Tries {
 ///
 /// `jitter` is a random number from 0 to 1. Throttling waits 2 s doubled each time up to 15 min, at random within the
 /// upper half, so that a jam does not return as a jam. Transient trouble waits 30 s, 5 min and 30 min, ±20 %; a phone
-/// that cannot be reached (30003) waits at least 30 min. A longer wait that the provider asked for wins.
+/// that cannot be reached (30003) waits at least 30 min. A sender's daily limit waits until the next day in Pacific time,
+/// at most [`MAX_RETRIES`] times. A longer wait that the provider asked for wins.
 pub fn retry_after(
     failure: &Failure,
     tries: Tries,
     asked: Option<Duration>,
+    now: Timestamp,
     jitter: f64,
 ) -> Option<Duration> {
+    if failure.is_daily_limit() {
+        return (tries.retries < MAX_RETRIES).then(|| next_pacific_day(now, jitter));
+    }
     let scheduled = match failure.class {
         ErrorClass::Throttle if tries.throttled < THROTTLED_TRIES => {
             let full = Duration::from_secs(2 << tries.throttled.min(9)).min(Duration::from_secs(900));
@@ -251,10 +287,58 @@ pub fn retry_after(
     Some(scheduled.max(asked.unwrap_or_default().min(Duration::from_secs(3600))))
 }
 
+/// How long it is until 5 to 30 minutes after the next 08:00 UTC, which is midnight Pacific time, or an hour later in
+/// summer.
+fn next_pacific_day(now: Timestamp, jitter: f64) -> Duration {
+    const DAY: i64 = 24 * 3600;
+    let into_the_day = (now.as_seconds() - 8 * 3600).rem_euclid(DAY);
+    let until = Duration::from_secs((DAY - into_the_day).unsigned_abs());
+    until + Duration::from_secs(300) + Duration::from_secs(1500).mul_f64(jitter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn retry_after(
+        failure: &Failure,
+        tries: Tries,
+        asked: Option<Duration>,
+        jitter: f64,
+    ) -> Option<Duration> {
+        super::retry_after(failure, tries, asked, Timestamp::EARLIEST, jitter)
+    }
+
+    #[test]
+    fn daily_limit_waits_until_the_next_day_in_pacific_time_three_times() {
+        let failure = crate::sms_error::failure(30023, None);
+        for (now, first) in [
+            ("2026-01-31T07:59:59Z", "2026-01-31T08:05:00Z"),
+            ("2026-01-31T08:00:00Z", "2026-02-01T08:05:00Z"),
+            ("2026-07-01T21:30:00Z", "2026-07-02T08:05:00Z"),
+        ] {
+            let now = Timestamp::parse(now).unwrap();
+            let again = |retries, jitter| {
+                let wait = super::retry_after(&failure, tries(retries, 0), None, now, jitter)?;
+                Some(now.plus(wait))
+            };
+            let first = Timestamp::parse(first).unwrap();
+            assert_eq!(again(0, 0.0), Some(first));
+            assert_eq!(again(2, 1.0), Some(first.plus(Duration::from_secs(1500))));
+            assert_eq!(again(3, 0.0), None);
+        }
+    }
+
+    #[test]
+    fn every_class_has_an_advice() {
+        use ErrorClass::*;
+        for class in
+            [Throttle, Transient, Ambiguous, Address, Consent, Content, Configuration, Expiry, Schedule]
+        {
+            assert!(Failure::new(class, "").advice().ends_with('.'), "{class:?}");
+        }
+    }
 
     fn tries(retries: u32, throttled: u32) -> Tries {
         Tries { retries, throttled }

@@ -99,6 +99,7 @@ impl Draft {
             staff_id: envelope.staff_id,
             wl_user_id: self.wl_user_id,
             request_id: Some(request),
+            listed: None,
             external_id: None,
             from_address: chosen.map_or_else(|| envelope.from.clone(), |sender| sender.address.clone()),
             from_reason: chosen.map(|sender| sender.reason).or(named),

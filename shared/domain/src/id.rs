@@ -164,7 +164,7 @@ impl<'de, K> Deserialize<'de> for Id<K> {
 }
 
 /// One call that queued or recorded messages: a UUID, shown to the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestId(pub uuid::Uuid);
 

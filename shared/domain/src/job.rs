@@ -11,7 +11,8 @@ use crate::conversation::Effect;
 use crate::delivered::{self, LONGEST_ADDRESS, LONGEST_ID, LONGEST_MEDIA, LONGEST_TEXT, MOST_MEDIA};
 use crate::id::BusinessId;
 use crate::inbox::Shards;
-use crate::message::{Channel, Media, Message, MessageRef, Provider, Text};
+use crate::message::{Channel, Listed, Media, Message, MessageRef, Provider, Text};
+use crate::place::Rank;
 use crate::time::Timestamp;
 
 /// The version that producers write.
@@ -113,6 +114,14 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// The recording at its place in a list of so many entries.
+    pub fn listed(mut self, index: usize, of: usize) -> Recording {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.index = index;
+        self.message.listed = Some(Listed { index: count(index), rest: count(of.saturating_sub(index + 1)) });
+        self
+    }
+
     /// What storing it does to its conversation.
     pub fn effect(&self) -> Effect {
         Effect::of(self.message.direction, self.message.category, self.historical)
@@ -184,9 +193,10 @@ pub struct InboundEmail {
     /// The provider found a virus.
     #[serde(default)]
     pub virus: bool,
-    /// When it was kept aside, because its mailbox belonged to nobody then.
+    /// When the provider took it in, as far as it tells: the place of the mail in its conversation. Mails are stored in
+    /// any order, and a mail that was kept aside long after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept_at: Option<Timestamp>,
+    pub received_at: Option<Timestamp>,
 }
 
 impl Job {
@@ -195,13 +205,14 @@ impl Job {
         Job { v: VERSION, request: request.into(), work }
     }
 
-    /// The message whose turn it is, for jobs that go in the order of their messages: those to one client.
-    pub fn in_turn(&self) -> Option<MessageRef> {
+    /// The message whose turn it is, and its rank among those of the same id, for jobs that go in the order of their
+    /// messages: those of one client.
+    pub fn in_turn(&self) -> Option<(MessageRef, Option<Rank>)> {
         match &self.work {
-            Work::SendSms { message, .. } | Work::SendEmail { message, .. } => Some(*message),
+            Work::SendSms { message, .. } | Work::SendEmail { message, .. } => Some((*message, None)),
+            Work::Record(recording) => Some((recording.message.at, Some(recording.message.rank()))),
             Work::CheckSms { .. }
             | Work::BackfillInbound {}
-            | Work::Record(_)
             | Work::RecordStored { .. }
             | Work::ReceiveSms(_)
             | Work::ReceiveEmail(_)

@@ -10,6 +10,7 @@ use crate::email::Email;
 use crate::email_event::EmailEvent;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::mail::{Mail, Recipients};
+use crate::place::Rank;
 use crate::sender::FromReason;
 use crate::status::Status;
 use crate::time::Timestamp;
@@ -233,6 +234,9 @@ pub struct Message {
     /// The call that queued or recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+    /// Its place in the list of that call, for messages recorded from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Listed>,
     /// The caller's own id of it, for messages recorded from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<u64>,
@@ -316,7 +320,30 @@ pub struct Message {
     pub provider_metadata: Option<Metadata>,
 }
 
+/// The place of a message in the list of the request that recorded it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Its place, from 0.
+    pub index: u32,
+    /// How many entries follow it.
+    pub rest: u32,
+}
+
 impl Message {
+    /// What orders it in its conversation.
+    pub fn rank(&self) -> Rank {
+        let sent_at = self.sent_at.as_deref().filter(|_| self.listed.is_some());
+        let time = sent_at.and_then(Timestamp::parse).filter(|at| *at <= self.created_at);
+        let listed = self.listed.unwrap_or_default();
+        Rank {
+            time: time.unwrap_or(self.created_at),
+            accepted_at: self.created_at,
+            request: self.request_id,
+            index: listed.index,
+            rest: listed.rest,
+        }
+    }
+
     /// The client's address: the receiver of what goes out, the sender of what came in.
     pub fn client_address(&self) -> &Address {
         match self.direction {

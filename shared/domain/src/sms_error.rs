@@ -1,117 +1,206 @@
-//! What Twilio's error codes for texts mean: the class decides the retry, the reason is for staff.
+//! Meaning of Twilio's error codes for texts: the class decides the retry; reason and advice are for staff.
 //!
-//! Source: Twilio's public error dictionary. Only the codes that texts meet in practice are listed; any other is
-//! judged by [`failure`]'s fallback.
+//! [`rows`] holds Twilio's published reference; a code that is not in it is judged by its range.
+
+mod rows;
 
 use crate::delivery::{ErrorClass, Failure};
+use rows::{OTHER, RANGES, ROWS};
 
-/// The code with which Twilio refuses a text to somebody who opted out.
+/// The code with which Twilio refuses a text to a client who opted out.
 pub const OPTED_OUT: u32 = 21610;
 /// The code with which Twilio gives up a text from a number that is not registered for A2P 10DLC.
 pub const UNREGISTERED: u32 = 30034;
+/// The code of a request that came too fast.
+pub const TOO_MANY_REQUESTS: u32 = 20429;
+/// The codes of daily limits of a sender. They end at midnight Pacific time.
+const DAILY_LIMITS: [u32; 2] = [30023, 30027];
 
-/// Code, class, what staff read: what happened and what to do.
-const CODES: &[(u32, ErrorClass, &str)] = &[
-    (20003, ErrorClass::Configuration, "Twilio refused our credentials. Check account SID and auth token."),
-    (
-        20404,
-        ErrorClass::Configuration,
-        "Twilio does not know the account or number. Check the configuration.",
-    ),
-    (20429, ErrorClass::Throttle, "Twilio asked us to slow down. It is tried again by itself."),
-    (21211, ErrorClass::Address, "The number is not a valid phone number. Correct it."),
-    (21408, ErrorClass::Configuration, "Texts to this country are switched off in the Twilio account."),
-    (21602, ErrorClass::Content, "The text is empty."),
-    (21606, ErrorClass::Configuration, "The sender number cannot send texts. Choose another."),
-    (21610, ErrorClass::Consent, "The client has opted out of texts from this number."),
-    (
-        21611,
-        ErrorClass::Throttle,
-        "The sender number has too many texts waiting. It is tried again by itself.",
-    ),
-    (21612, ErrorClass::Configuration, "The sender number cannot reach this destination. Choose another."),
-    (21614, ErrorClass::Address, "The number cannot receive texts. Use another number or another channel."),
-    (21617, ErrorClass::Content, "The text is longer than 1600 characters. Shorten it."),
-    (21620, ErrorClass::Content, "A media address is not valid. Correct it."),
-    (30001, ErrorClass::Throttle, "Twilio's queue was full. It is tried again by itself."),
-    (30002, ErrorClass::Configuration, "The Twilio account is suspended."),
-    (30003, ErrorClass::Transient, "The phone could not be reached, perhaps switched off."),
-    (30004, ErrorClass::Address, "The client's carrier blocks texts to this number. Use another channel."),
-    (30005, ErrorClass::Address, "The number does not exist any more. Ask the client for a new one."),
-    (30006, ErrorClass::Address, "The number is a landline. Use another number or another channel."),
-    (
-        30007,
-        ErrorClass::Content,
-        "The carrier filtered the text as unwanted. Reword it and avoid short links.",
-    ),
-    (30008, ErrorClass::Transient, "The carrier gave no reason."),
-    (30011, ErrorClass::Content, "The client's carrier takes no media. Send it without."),
-    (30017, ErrorClass::Transient, "The carrier's network was congested."),
-    (
-        30022,
-        ErrorClass::Throttle,
-        "The registered daily or hourly rate was used up. It is tried again by itself.",
-    ),
-    (
-        30034,
-        ErrorClass::Configuration,
-        "The sender number is not registered for texts to the United States (A2P 10DLC). Register it at Twilio.",
-    ),
-    (30036, ErrorClass::Expiry, "The text was not delivered within its validity."),
-    (63038, ErrorClass::Configuration, "The Twilio account has reached its daily limit."),
-];
+/// Meaning of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// Its class. Decides whether it is tried again by itself and whether a person may try it again.
+    pub class: ErrorClass,
+    /// What happened, for staff.
+    pub reason: &'static str,
+    /// What staff can do now.
+    pub advice: &'static str,
+}
 
-/// What a code in a status callback or a refusal means. An unknown code is taken as permanent, because sending again
-/// what was refused for an unknown reason costs money and may annoy a client; staff can still retry it by hand.
-pub fn failure(code: u32, text: Option<&str>) -> Failure {
-    let known = CODES.iter().find(|(known, _, _)| *known == code);
-    Failure {
-        code: Some(code.to_string()),
-        class: known.map_or(ErrorClass::Content, |(_, class, _)| *class),
-        reason: match (known, text) {
-            (Some((_, _, reason)), _) => (*reason).to_owned(),
-            (None, Some(text)) if !text.is_empty() => format!("Twilio refused it: {text}"),
-            (None, _) => format!("Twilio refused it with error {code}."),
-        },
+/// One code of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Twilio's code.
+    pub code: u32,
+    /// Its meaning.
+    pub meaning: Meaning,
+}
+
+impl Row {
+    /// Twilio's page about the code.
+    pub fn page(&self) -> String {
+        page(self.code)
     }
+}
+
+/// The table, sorted by code.
+pub fn table() -> &'static [Row] {
+    ROWS
+}
+
+/// Twilio's page about `code`.
+pub fn page(code: u32) -> String {
+    format!("https://www.twilio.com/docs/api/errors/{code}")
+}
+
+/// Meaning of `code`: its row, or else that of its range.
+pub fn meaning(code: u32) -> Meaning {
+    known(code).unwrap_or_else(|| {
+        let range = RANGES.iter().find(|(first, last, _)| (*first..=*last).contains(&code));
+        range.map_or(OTHER, |(_, _, meaning)| *meaning)
+    })
+}
+
+/// Whether `code` is a sender's daily limit.
+pub fn is_daily_limit(code: &str) -> bool {
+    code.parse().is_ok_and(|code| DAILY_LIMITS.contains(&code))
+}
+
+/// Failure for a code in a delivery report or a refusal. `text` is what Twilio says of it.
+pub fn failure(code: u32, text: Option<&str>) -> Failure {
+    let Meaning { class, reason, .. } = meaning(code);
+    let reason = match (known(code), text) {
+        (Some(_), _) => reason.to_owned(),
+        (None, Some(text)) if !text.is_empty() => format!("Twilio refused it: {text}"),
+        (None, _) => format!("{reason} Twilio's error is {code}, see {}.", page(code)),
+    };
+    Failure { code: Some(code.to_string()), class, reason }
+}
+
+fn known(code: u32) -> Option<Meaning> {
+    let place = ROWS.binary_search_by_key(&code, |row| row.code).ok()?;
+    ROWS.get(place).map(|row| row.meaning)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    const CLASSES: [ErrorClass; 9] = [
+        ErrorClass::Throttle,
+        ErrorClass::Transient,
+        ErrorClass::Ambiguous,
+        ErrorClass::Address,
+        ErrorClass::Consent,
+        ErrorClass::Content,
+        ErrorClass::Configuration,
+        ErrorClass::Expiry,
+        ErrorClass::Schedule,
+    ];
 
     #[test]
-    fn every_class_is_what_the_dictionary_implies() {
+    fn codes_of_every_class_decide_what_comes_next() {
         let class = |code| failure(code, None).class;
-        for code in [20429, 21611, 30001, 30022] {
-            assert_eq!(class(code), ErrorClass::Throttle, "{code}");
-        }
-        for code in [30003, 30008, 30017] {
-            assert_eq!(class(code), ErrorClass::Transient, "{code}");
-        }
-        for code in [21211, 21614, 30004, 30005, 30006] {
-            assert_eq!(class(code), ErrorClass::Address, "{code}");
-        }
-        for code in [30007, 21617, 30011, 21620] {
-            assert_eq!(class(code), ErrorClass::Content, "{code}");
-        }
-        for code in [30002, 30034, 21606, 21612, 63038, 20003] {
-            assert_eq!(class(code), ErrorClass::Configuration, "{code}");
-        }
+        assert_eq!(class(20429), ErrorClass::Throttle);
+        assert_eq!(class(30023), ErrorClass::Throttle);
+        assert_eq!(class(30003), ErrorClass::Transient);
+        assert_eq!(class(30005), ErrorClass::Address);
+        assert_eq!(class(21635), ErrorClass::Address);
         assert_eq!(class(OPTED_OUT), ErrorClass::Consent);
+        assert_eq!(class(30007), ErrorClass::Content);
+        assert_eq!(class(20003), ErrorClass::Configuration);
+        assert_eq!(class(21659), ErrorClass::Configuration);
+        assert_eq!(class(30032), ErrorClass::Configuration);
         assert_eq!(class(30036), ErrorClass::Expiry);
+        assert_eq!(class(30410), ErrorClass::Ambiguous);
+    }
+
+    #[test]
+    fn every_row_has_reason_and_advice_in_short_sentences() {
+        for row in table() {
+            let Meaning { reason, advice, .. } = row.meaning;
+            for sentence in reason.split_inclusive(". ").chain(advice.split_inclusive(". ")) {
+                assert!(sentence.trim_end().ends_with('.'), "{}: {sentence}", row.code);
+                assert!(sentence.split_whitespace().count() <= 25, "{}: {sentence}", row.code);
+            }
+            assert!(row.page().ends_with(&format!("/docs/api/errors/{}", row.code)));
+        }
+    }
+
+    #[test]
+    fn every_row_reaches_its_failure_and_its_advice() {
+        for row in table() {
+            let failure = failure(row.code, Some("words of Twilio"));
+            assert_eq!(failure.code, Some(row.code.to_string()));
+            assert_eq!((failure.class, &*failure.reason), (row.meaning.class, row.meaning.reason));
+            assert_eq!(failure.advice(), row.meaning.advice);
+        }
     }
 
     #[test]
     fn codes_are_listed_once_and_in_order() {
-        assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(ROWS.is_sorted_by(|a, b| a.code < b.code));
     }
 
     #[test]
-    fn an_unknown_code_keeps_its_number_and_is_not_retried() {
-        let unknown = failure(39999, Some("Something new"));
-        assert_eq!(unknown.code.as_deref(), Some("39999"));
-        assert!(!unknown.class.retries_by_itself());
-        assert!(unknown.reason.contains("Something new"));
+    fn unknown_codes_get_the_class_of_their_range() {
+        let class = |code| failure(code, None).class;
+        assert_eq!(class(14150), ErrorClass::Content);
+        assert_eq!(class(20599), ErrorClass::Transient);
+        assert_eq!(class(20199), ErrorClass::Configuration);
+        assert_eq!(class(21269), ErrorClass::Address);
+        for code in [1, 9999, 21299, 21699, 21999, 30099, 30499, 30999, 63999, 99_999, 572_999] {
+            assert_eq!(class(code), ErrorClass::Configuration, "{code}");
+        }
+    }
+
+    #[test]
+    fn unknown_codes_keep_the_words_of_twilio() {
+        assert_eq!(failure(99_999, Some("No such thing")).reason, "Twilio refused it: No such thing");
+        assert!(failure(99_999, None).reason.contains("docs/api/errors/99999"));
+        assert!(failure(99_999, Some("")).reason.contains("99999"));
+    }
+
+    /// The table of docs/twilio-errors.md, and the codes of each class in docs/http-api.md.
+    #[test]
+    fn documentation_lists_the_codes_as_the_table_has_them() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let mut whole = String::from("| Code | Class | Reason | Advice |\n|---|---|---|---|\n");
+        for row in table() {
+            let Meaning { class, reason, advice } = row.meaning;
+            let (code, class) = (row.code, class.as_str());
+            writeln!(whole, "| [{code}]({}) | `{class}` | {reason} | {advice} |", row.page()).unwrap();
+        }
+        whole.push_str("\n| Codes without a row | Class | Reason | Advice |\n|---|---|---|---|\n");
+        for (first, last, Meaning { class, reason, advice }) in RANGES {
+            writeln!(whole, "| {first} to {last} | `{}` | {reason} | {advice} |", class.as_str()).unwrap();
+        }
+        let Meaning { class, reason, advice } = OTHER;
+        writeln!(whole, "| any other | `{}` | {reason} | {advice} |", class.as_str()).unwrap();
+        hold(&docs.join("twilio-errors.md"), &whole);
+
+        let mut classes = String::from("| Class | Twilio's codes |\n|---|---|\n");
+        for class in CLASSES {
+            let codes = table().iter().filter(|row| row.meaning.class == class);
+            let codes: Vec<String> = codes.map(|row| row.code.to_string()).collect();
+            let codes = if codes.is_empty() { "none".to_owned() } else { codes.join(", ") };
+            writeln!(classes, "| `{}` | {codes} |", class.as_str()).unwrap();
+        }
+        hold(&docs.join("http-api.md"), &classes);
+    }
+
+    /// Compares the part between the markers of a page, or writes it when `UPDATE_DOCS` is set.
+    fn hold(page: &Path, expected: &str) {
+        const MARKERS: [&str; 2] = ["<!-- twilio-errors: begin -->\n", "<!-- twilio-errors: end -->"];
+        let text = std::fs::read_to_string(page).unwrap();
+        let (before, rest) = text.split_once(MARKERS[0]).expect("a first marker");
+        let (found, after) = rest.split_once(MARKERS[1]).expect("a second marker");
+        if option_env!("UPDATE_DOCS").is_some() {
+            std::fs::write(page, [before, MARKERS[0], expected, MARKERS[1], after].concat()).unwrap();
+        } else {
+            assert_eq!(found, expected, "{}: run this test with UPDATE_DOCS=1", page.display());
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, civil};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant, in milliseconds since 1970. Its text form has a fixed width, so text order is time order.
@@ -16,7 +17,7 @@ impl Timestamp {
 
     /// From milliseconds since 1970, kept within the years 0000 to 9999.
     pub fn from_millis(ms: i64) -> Self {
-        Timestamp(ms.clamp(-62_167_219_200_000, 253_402_207_200_000))
+        Timestamp(ms.clamp(-62_167_219_200_000, 253_402_300_799_999))
     }
 
     /// Milliseconds since 1970.
@@ -31,8 +32,13 @@ impl Timestamp {
 
     /// Any RFC 3339 text: `2026-01-31T12:00:00Z`, with fractions, with an offset, with a space for the `T`.
     pub fn parse(text: &str) -> Option<Self> {
-        let instant: jiff::Timestamp = text.trim().parse().ok()?;
-        Some(Timestamp::from_millis(instant.as_millisecond()))
+        let text = text.trim();
+        let separated = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
+        let (local, offset) = split_offset(text).filter(|_| separated && !text.contains('['))?;
+        let local: civil::DateTime = local.parse().ok()?;
+        let ms =
+            i64::try_from(local.duration_since(civil::date(1970, 1, 1).at(0, 0, 0, 0)).as_millis()).ok()?;
+        Some(Timestamp::from_millis(ms - offset * 1_000))
     }
 
     /// What [`Timestamp::parse`] reads, and what some programs write instead: a date alone, which is its first instant; an
@@ -44,14 +50,13 @@ impl Timestamp {
         if let Some(space) = text.rfind(' ').filter(|space| *space > "2026-01-31".len()) {
             text.replace_range(space..=space, "+");
         }
-        let instant = text.parse::<jiff::Timestamp>().ok();
-        let instant = instant.or_else(|| {
+        Timestamp::parse(&text).or_else(|| {
             let time = text.get("2026-01-31".len()..).unwrap_or_default();
             let local = !time.contains(['+', '-', 'Z', 'z', '[']);
             let civil: jiff::civil::DateTime = text.parse().ok().filter(|_| local)?;
-            civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-        })?;
-        Some(Timestamp::from_millis(instant.as_millisecond()))
+            let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
+        })
     }
 
     /// A time as mail headers and Twilio's lists write it: `Sat, 31 Jan 2026 12:00:00 +0000`.
@@ -76,11 +81,41 @@ impl Timestamp {
     }
 }
 
+const LAST_DAY: civil::DateTime = civil::date(9999, 12, 30).at(0, 0, 0, 0);
+/// [`LAST_DAY`] in UTC.
+const LAST_DAY_MS: i64 = 253_402_128_000_000;
+
+/// The local part of an instant, and its offset in seconds: `Z`, or `+01:00` at most 23:59 from UTC.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if let Some(local) = text.strip_suffix(['Z', 'z']) {
+        return Some((local, 0));
+    }
+    let at = text.rfind(['+', '-']).filter(|at| *at > 10)?;
+    let (local, offset) = text.split_at(at);
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let digits = offset.get(1..)?;
+    let (hours, minutes) = match digits.len() {
+        2 => (digits, "00"),
+        4 => (digits.get(..2)?, digits.get(2..)?),
+        5 if digits.get(2..3) == Some(":") => (digits.get(..2)?, digits.get(3..)?),
+        _ => return None,
+    };
+    let number = |part: &str, most: i64| {
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<i64>().ok().filter(|number| is_number && *number <= most)
+    };
+    Some((local, sign * (number(hours, 23)? * 3_600 + number(minutes, 59)? * 60)))
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(instant) => write!(f, "{instant:.3}"),
-            Err(_) => write!(f, "{}ms", self.0),
+            // The last 26 hours of the year 9999, which `jiff` keeps for offsets.
+            Err(_) => match LAST_DAY.checked_add(SignedDuration::from_millis(self.0 - LAST_DAY_MS)) {
+                Ok(local) => write!(f, "{local:.3}Z"),
+                Err(_) => write!(f, "{}ms", self.0),
+            },
         }
     }
 }
@@ -137,6 +172,18 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-01-31T13:00:00+01:00"), Some(noon));
         assert_eq!(Timestamp::parse("2026-01-31 12:00:00.0009Z"), Some(noon));
         assert_eq!(Timestamp::parse_rfc2822("Sat, 31 Jan 2026 12:00:00 +0000"), Some(noon));
+        for (text, told) in [
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+            ("2016-12-31t23:59:60z", "2016-12-31T23:59:59.000Z"),
+            ("2026-01-31T12:00:00+23:59", "2026-01-30T12:01:00.000Z"),
+            ("2026-01-31T12:00:00-23:59", "2026-02-01T11:59:00.000Z"),
+            ("2026-01-31T12:00:00.5-00:00", "2026-01-31T12:00:00.500Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).map(|time| time.to_string()).as_deref(), Some(told), "{text}");
+        }
+        for text in ["+25:00", "+24:00", "-24:00", "+01:60", "+1:00", "", "[UTC]", "Z[UTC]", "++1:00"] {
+            assert_eq!(Timestamp::parse(&format!("2026-01-31T12:00:00{text}")), None, "{text}");
+        }
         assert_eq!(Timestamp::parse("string"), None);
         assert_eq!(Timestamp::parse("2026-01-31"), None);
     }

@@ -39,7 +39,9 @@ where
         let id = message.message_id.unwrap_or_default();
         match read(message.body.as_deref().unwrap_or_default()) {
             Ok(job) => match job.in_turn() {
-                Some(at) => in_turn.entry((at.business, at.client)).or_default().push(Record { id, job }),
+                Some((at, _)) => {
+                    in_turn.entry((at.business, at.client)).or_default().push(Record { id, job })
+                }
                 None => at_once.push(vec![Record { id, job }]),
             },
             Err(error) => {
@@ -51,7 +53,7 @@ where
         }
     }
     for turns in in_turn.values_mut() {
-        turns.sort_by_key(|record| record.job.in_turn().map(|at| at.message));
+        turns.sort_by_key(|record| record.job.in_turn().map(|(at, rank)| (at.message, rank)));
     }
     let groups = in_turn.into_values().chain(at_once).map(|records| one_by_one(records, &handle));
     failed.extend(join_all(groups).await.into_iter().flatten());
@@ -169,7 +171,7 @@ mod tests {
         event.records = [3, 1, 2].map(|n| record(&n.to_string(), &send_job(n))).into();
         let order = std::sync::Mutex::new(Vec::new());
         run(event, async |job: Job| {
-            let message = job.in_turn().unwrap().message.get();
+            let message = job.in_turn().unwrap().0.message.get();
             order.lock().unwrap().push(("begins", message));
             tokio::task::yield_now().await;
             order.lock().unwrap().push(("ends", message));

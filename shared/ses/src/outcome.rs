@@ -68,7 +68,7 @@ fn unknown(reason: String) -> Outcome {
 }
 
 fn later(failure: Failure, retry_after: Option<Duration>) -> Outcome {
-    Outcome::Later { failure, retry_after }
+    Outcome::Later { provider_id: None, failure, retry_after }
 }
 
 /// Whether the call ended before there was a connection, so that nothing can have left us: refused, no such name, no
@@ -104,7 +104,11 @@ fn answered(answer: &Answer<'_>) -> Outcome {
     let (class, reason) = meaning(answer);
     let failure =
         Failure { code: answer.code.filter(|code| is_name(code)).map(str::to_owned), class, reason };
-    if class.retries_by_itself() { later(failure, answer.retry_after) } else { Outcome::Refused { failure } }
+    if class.retries_by_itself() {
+        later(failure, answer.retry_after)
+    } else {
+        Outcome::Refused { provider_id: None, failure }
+    }
 }
 
 fn meaning(answer: &Answer<'_>) -> (ErrorClass, String) {
@@ -192,7 +196,7 @@ mod tests {
             Outcome::Accepted { .. } => ("accepted", None),
             Outcome::Later { failure, .. } => ("later", Some(failure.class)),
             Outcome::Unknown { failure } => ("unknown", Some(failure.class)),
-            Outcome::Refused { failure } => ("refused", Some(failure.class)),
+            Outcome::Refused { failure, .. } => ("refused", Some(failure.class)),
         }
     }
 
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn the_code_is_the_name_of_the_exception_and_never_anything_else() {
         let code = |code| match outcome(400, code, "") {
-            Outcome::Refused { failure } => failure.code,
+            Outcome::Refused { failure, .. } => failure.code,
             other => panic!("{other:?}"),
         };
         assert_eq!(code("MessageRejected").as_deref(), Some("MessageRejected"));

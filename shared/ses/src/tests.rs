@@ -117,7 +117,7 @@ fn class(outcome: &Outcome) -> (&'static str, Option<ErrorClass>) {
         Outcome::Accepted { .. } => ("accepted", None),
         Outcome::Later { failure, .. } => ("later", Some(failure.class)),
         Outcome::Unknown { failure } => ("unknown", Some(failure.class)),
-        Outcome::Refused { failure } => ("refused", Some(failure.class)),
+        Outcome::Refused { failure, .. } => ("refused", Some(failure.class)),
     }
 }
 

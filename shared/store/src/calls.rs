@@ -147,6 +147,7 @@ fn message(at: MessageRef, call: &NewCall, now: Timestamp) -> Message {
         staff_id: call.staff,
         wl_user_id: None,
         request_id: None,
+        listed: None,
         external_id: None,
         from_address: call.from.clone(),
         from_reason: None,

@@ -169,6 +169,13 @@ impl Store {
                     rest.push(self.tx_put_term(business, client, &crate::clients::email_term(&email.0))?);
                     write = write.set("email", s(email.0));
                 }
+                if order != Order::Newest {
+                    // The id was chosen between the messages that were seen.
+                    write = match view.head() {
+                        Some(head) => write.when("version", "=", n(head.version)),
+                        None => write.when_absent("version"),
+                    };
+                }
                 let cell = Cell { standing, ..old };
                 let write =
                     self.recounted(write, &mut rest, (business, client, shards), Some(&old), Some(&cell))?;

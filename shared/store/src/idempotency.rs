@@ -41,12 +41,12 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Which call: the business it is for, and a hash of route and key.
+/// Which call: the business it is for, and a hash of caller, route and key.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// The business, or nothing for the platform's calls.
     pub business: Option<BusinessId>,
-    /// Hash of route template and key.
+    /// Hash of caller, route template and key.
     pub key_hash: String,
 }
 

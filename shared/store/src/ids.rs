@@ -13,7 +13,8 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// A new id for `now`: counts up from a random start within the millisecond, and on into the next ones when a
+    /// A new id for `now`: counts up from a random start within the millisecond, so that the ids of two processes seldom
+    /// collide, and on into the next ones when a
     /// millisecond is used up or the clock goes back.
     pub(crate) fn next<K>(&self, now: Timestamp) -> Id<K> {
         let fresh = Id::<K>::at(now, fastrand::u16(0..1024)).get();

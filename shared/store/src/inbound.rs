@@ -251,7 +251,7 @@ impl Store {
 
 /// Where a message that comes late stands in a conversation.
 fn order_of(view: Option<&ClientView>, id: MessageId) -> Order {
-    let shown = view.and_then(|view| view.conversation.as_ref()?.last_message_id);
+    let shown = view.and_then(|view| view.head()?.last_message_id);
     if shown.is_some_and(|shown| shown >= id) { Order::Hidden } else { Order::Shown }
 }
 
@@ -274,6 +274,7 @@ fn inbound_message(
         staff_id: None,
         wl_user_id: None,
         request_id: None,
+        listed: None,
         external_id: None,
         from_address: from.clone(),
         from_reason: None,

@@ -126,8 +126,8 @@ impl Store {
         let read = |item: Item| {
             let key = key_of(&item)?;
             let Kept { received_at, email } = decode(item)?;
-            let kept_at = Some(email.kept_at.unwrap_or(received_at));
-            Ok(KeptMail { email: InboundEmail { kept_at, ..email }, key })
+            let received_at = Some(email.received_at.unwrap_or(received_at));
+            Ok(KeptMail { email: InboundEmail { received_at, ..email }, key })
         };
         items.into_iter().map(read).collect()
     }

@@ -5,10 +5,13 @@ use domain::conversation::Effect;
 use domain::delivery::Failure;
 use domain::inbox::Shards;
 use domain::job::{LONGEST_DELAY, Recording};
-use domain::message::{Channel, Message, MessageRef};
+use domain::message::{Channel, Listed, Message, MessageRef};
+use domain::place::{Neighbour, REACH_MS, Rank, place};
 use domain::sender::Sender;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
+use futures_util::future::try_join;
+use serde::Deserialize;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -197,24 +200,29 @@ impl Store {
         }
     }
 
-    /// Stores a message that another system carried, once for each id of that system, in one transaction. One that
-    /// counts as unread or brings the conversation back is stored after a look at the head.
+    /// Stores a message that another system carried, once for each id of that system, in one transaction. Its id is its
+    /// place among the messages of its time: it is chosen after a look at the head and at the messages of that
+    /// millisecond, and the transaction is refused when the conversation changed since.
     pub async fn record(&self, recording: &Recording) -> Result<Accepted> {
         let mut message = recording.message.clone();
-        message.created_at = self.clock().now();
-        message.updated_at = message.created_at;
+        message.updated_at = self.clock().now();
         let request = message.request_id.ok_or_else(|| Error::internal("a recording names no request"))?;
         let effect = recording.effect();
-        let mut sequence = fastrand::u16(0..4096);
-        message.at.message = MessageId::at(recording.order_at, sequence);
-        let (mut order, mut head) = (Order::Shown, Head::Usual);
-        if effect.unread || effect.reopens {
-            let view = self.client_view(message.at.business, message.at.client).await?;
-            (message.at.client, order, head) = Store::seen(view, message.at);
-        }
         let mut placing = Placing::begin();
+        let mut taken = 0;
         loop {
-            message.at.message = MessageId::at(recording.order_at, sequence);
+            let (business, client) = (message.at.business, message.at.client);
+            let rank = Rank { time: recording.order_at, ..message.rank() };
+            let (view, neighbours) =
+                try_join(self.client_view(business, client), self.neighbours(business, client, rank.time))
+                    .await?;
+            if let Some(moved) = view.as_ref().map(|view| view.client.client_id).filter(|is| *is != client) {
+                message.at.client = moved;
+                placing.after_a_look().await?;
+                continue;
+            }
+            message.at.message = place(client, rank, &neighbours, taken);
+            let (order, head) = Store::seen(view, message.at);
             let at = message.at;
             let stranger = Stranger::default();
             let added = self.add_message(&message, effect, &head, order, (recording.shards, stranger))?;
@@ -262,23 +270,34 @@ impl Store {
                 let _ = self.transact(vec![link]).await?;
                 return Ok(Accepted::AlreadyStored(message));
             }
+            if refused.failed(1) {
+                taken += 1;
+            }
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {
                     Instead::Moved(to) => message.at.client = to,
                     Instead::Erasing => return Err(being_erased()),
-                    Instead::View(view) => {
-                        (message.at.client, order, head) = Store::seen(view.map(|view| *view), at);
-                    }
-                }
-                if refused.failed(1) {
-                    sequence = fastrand::u16(0..4096);
+                    Instead::View(_) => {}
                 }
                 placing.after_a_look().await?;
             } else {
-                sequence = fastrand::u16(0..4096);
                 placing.again().await?;
             }
         }
+    }
+
+    /// The messages and notes of a conversation from a time on, by id, as far as [`place`] looks.
+    async fn neighbours(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        time: Timestamp,
+    ) -> Result<Vec<Neighbour>> {
+        let key = |id: MessageId| keys::message(MessageRef { business, client, message: id });
+        let end = Timestamp::from_millis(time.as_millis() + REACH_MS);
+        let (from, to) = (key(MessageId::at(time, 0)), key(MessageId::at(end, u16::MAX)));
+        let items = self.query_all(from.pk, (&from.sk, &to.sk)).await?;
+        items.into_iter().map(|item| decode::<Placed>(item).map(Neighbour::from)).collect()
     }
 
     /// Lets the provider's id of a mail that was sent elsewhere lead to it, and applies what the provider reported
@@ -290,12 +309,11 @@ impl Store {
         self.claim_provider_id(message.provider_of_id(), id, message).await
     }
 
-    /// What to assume of a conversation that was just seen, and where message `id` stands in it.
-    fn seen(view: Option<ClientView>, at: MessageRef) -> (ClientId, Order, Head) {
-        let client = view.as_ref().map_or(at.client, |view| view.client.client_id);
+    /// What to assume of a conversation that was just seen, and where message `at` stands in it.
+    fn seen(view: Option<ClientView>, at: MessageRef) -> (Order, Head) {
         let shown = view.as_ref().and_then(|view| view.head()?.last_message_id);
         let order = if shown.is_some_and(|shown| shown >= at.message) { Order::Hidden } else { Order::Shown };
-        (client, order, Head::Seen(view.map(Box::new)))
+        (order, Head::Seen(view.map(Box::new)))
     }
 
     /// A part of a transaction that stores a new message, and puts it into the due index when something has to happen
@@ -420,4 +438,29 @@ pub(crate) fn message_in(item: &Item) -> Result<MessageId> {
         .and_then(|digits| digits.parse().ok())
         .and_then(MessageId::new)
         .ok_or_else(|| Error::internal("an item names no message"))
+}
+
+/// What of a stored message or note decides its order.
+#[derive(Deserialize)]
+struct Placed {
+    message_id: MessageId,
+    created_at: Timestamp,
+    #[serde(default)]
+    sent_at: Option<String>,
+    #[serde(default)]
+    request_id: Option<RequestId>,
+    #[serde(default)]
+    listed: Option<Listed>,
+}
+
+impl From<Placed> for Neighbour {
+    fn from(stored: Placed) -> Neighbour {
+        let id = stored.message_id;
+        let accepted_at = stored.created_at;
+        // The id of what was not recorded is its time.
+        let sent_at = stored.sent_at.as_deref().and_then(Timestamp::parse).filter(|at| *at <= accepted_at);
+        let time = if stored.listed.is_some() { sent_at.unwrap_or(accepted_at) } else { id.time() };
+        let Listed { index, rest } = stored.listed.unwrap_or_default();
+        Neighbour { id, rank: Rank { time, accepted_at, request: stored.request_id, index, rest } }
+    }
 }

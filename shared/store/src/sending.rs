@@ -239,15 +239,16 @@ impl Store {
                 self.settle_accepted(message, attempt, provider_id, provider_status, *segments).await?;
                 Ok(Settled::Done)
             }
-            Outcome::Later { failure, retry_after: asked } => {
-                self.settle_later(message, attempt, failure, *asked).await
+            Outcome::Later { provider_id, failure, retry_after: asked } => {
+                self.settle_later(message, attempt, (provider_id.as_deref(), failure), *asked).await
             }
             Outcome::Unknown { failure } => {
-                self.settle_ended(message, attempt, Status::UnknownOutcome, failure).await?;
+                self.settle_ended(message, attempt, (None, failure), Status::UnknownOutcome).await?;
                 Ok(Settled::Done)
             }
-            Outcome::Refused { failure } => {
-                self.settle_ended(message, attempt, Status::Failed, failure).await?;
+            Outcome::Refused { provider_id, failure } => {
+                let ended = (provider_id.as_deref(), failure);
+                self.settle_ended(message, attempt, ended, Status::Failed).await?;
                 Ok(Settled::Done)
             }
         }
@@ -262,8 +263,13 @@ impl Store {
         segments: Option<u32>,
     ) -> Result<()> {
         let (at, provider, now) = (message.at, message.provider_of_id(), self.clock().now());
-        // What SES has taken is sent: its report of that says nothing more. Twilio may still wait with it.
-        let status = if message.channel == Channel::Email { Status::Sent } else { Status::Sending };
+        // What SES has taken is sent: its report of that says nothing more. Twilio may still wait with it, unless its first
+        // word says that it does not. Its reports bring what came after.
+        let status = match Status::from_twilio(provider_status) {
+            _ if message.channel == Channel::Email => Status::Sent,
+            Some(Status::Sent | Status::Delivered | Status::Read) => Status::Sent,
+            _ => Status::Sending,
+        };
         let mut event = own_event(attempt, Some(status), None, now);
         event.provider_status = Some(provider_status.to_owned());
         let touched = || by_itself(Write::new(), at, now);
@@ -341,17 +347,23 @@ impl Store {
         &self,
         message: &Message,
         attempt: u32,
-        failure: &Failure,
+        (provider_id, failure): (Option<&str>, &Failure),
         asked: Option<Duration>,
     ) -> Result<Settled> {
         let (at, now) = (message.at, self.clock().now());
         let tries = Tries { retries: message.retries, throttled: message.throttled };
-        let Some(delay) = retry_after(failure, tries, asked, fastrand::f64()) else {
-            self.settle_ended(message, attempt, Status::Failed, failure).await?;
+        let delay = match provider_id {
+            Some(_) => comes_back(message, Some(failure), now),
+            None => retry_after(failure, tries, asked, now, fastrand::f64()),
+        };
+        let Some(delay) = delay else {
+            self.settle_ended(message, attempt, (provider_id, failure), Status::Failed).await?;
             return Ok(Settled::Done);
         };
-        // Throttling is the provider's word that it took nothing, so no attempt is charged for it.
-        let charged = failure.class != ErrorClass::Throttle;
+        // Throttling is the provider's word that it took nothing, so no attempt is charged for it. What the provider took
+        // and gave up was an attempt, and a daily limit may be met on a few days only.
+        let charged =
+            failure.class != ErrorClass::Throttle || provider_id.is_some() || failure.is_daily_limit();
         let next_attempt = if charged { attempt + 1 } else { attempt };
         let write = requeued(at, next_attempt, now.plus(delay), due_for(Some(now.plus(delay)), now), now)?
             .set("failure", value(failure)?)
@@ -360,7 +372,10 @@ impl Store {
             .when("attempt", "=", n(attempt));
         let mut event = own_event(attempt, Some(Status::Queued), Some(failure), now);
         event.reason = Some(format!("{} Tried again at {}.", failure.reason, now.plus(delay)));
-        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+        let mut parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+        if let Some(id) = provider_id {
+            parts.push(self.tx_put_provider_id(message.provider_of_id(), id, at, attempt, true)?);
+        }
         Ok(match self.transact(parts).await? {
             Ok(()) => Settled::TryAgain { attempt: next_attempt, delay },
             Err(_) => Settled::Done,
@@ -371,8 +386,8 @@ impl Store {
         &self,
         message: &Message,
         attempt: u32,
+        (provider_id, failure): (Option<&str>, &Failure),
         status: Status,
-        failure: &Failure,
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
         // A claimed message last changed when it was claimed.
@@ -382,7 +397,7 @@ impl Store {
             asked: 0,
         });
         let due = lost.and_then(|lost| lost.next_look(message.channel, now));
-        let write = moved(at, status, now)?
+        let mut write = moved(at, status, now)?
             .set("failure", value(failure)?)
             .put("lost_answer", lost.as_ref().map(value).transpose()?)
             .remove("lease_until")
@@ -391,10 +406,16 @@ impl Store {
             .if_exists()
             .when("attempt", "=", n(attempt))
             .when("status_rank", "<", n(status.limit(message.channel)));
+        if let Some(id) = provider_id {
+            write = write.set("provider_message_id", s(id));
+        }
         let mut parts = vec![
             self.tx_update(keys::message(at), write)?,
             self.tx_put_event(at, &own_event(attempt, Some(status), Some(failure), now))?,
         ];
+        if let Some(id) = provider_id {
+            parts.push(self.tx_put_provider_id(message.provider_of_id(), id, at, attempt, true)?);
+        }
         if failure.class == ErrorClass::Consent && message.channel == Channel::Sms {
             let change = ConsentChange::Texts(TextConsent {
                 address: message.to_address.clone(),
@@ -515,11 +536,11 @@ pub(crate) fn moved(at: MessageRef, status: Status, now: Timestamp) -> Result<Wr
 
 /// Whether an asynchronous failure of `message` may be tried again by itself, and when. What Twilio took and then gave
 /// up is charged, even where it was too fast for it: it was an attempt.
-pub(crate) fn comes_back(message: &Message, failure: Option<&Failure>) -> Option<Duration> {
+pub(crate) fn comes_back(message: &Message, failure: Option<&Failure>, now: Timestamp) -> Option<Duration> {
     let failure = failure.filter(|failure| failure.class.retries_by_itself())?;
     let charged = Failure { class: ErrorClass::Transient, ..failure.clone() };
     let tries = Tries { retries: message.retries, throttled: message.throttled };
-    retry_after(&charged, tries, None, fastrand::f64())
+    retry_after(&charged, tries, None, now, fastrand::f64())
 }
 
 /// An event of a sender.

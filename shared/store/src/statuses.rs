@@ -269,7 +269,7 @@ impl Store {
         if !ours || !message.delivery_status.may_become(next, channel) {
             return Ok(None);
         }
-        let Some(delay) = comes_back(&message, report.failure.as_ref()) else {
+        let Some(delay) = comes_back(&message, report.failure.as_ref(), now) else {
             return Ok(None);
         };
         // Nobody here can queue a job, so the sweeper does, on time.

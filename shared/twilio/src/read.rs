@@ -3,7 +3,7 @@
 use domain::{Error, Result, Timestamp};
 use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Client, Lost};
 
@@ -11,7 +11,7 @@ use crate::{Client, Lost};
 const MOST_PAGES: usize = 20;
 
 /// A text as Twilio has it.
-#[derive(Clone, Deserialize)]
+#[derive(Clone)]
 pub struct RemoteMessage {
     /// Twilio's id.
     pub sid: String,
@@ -40,11 +40,34 @@ impl std::fmt::Debug for RemoteMessage {
     }
 }
 
-#[derive(Deserialize)]
-struct Page {
-    messages: Vec<RemoteMessage>,
-    #[serde(default)]
-    next_page_uri: Option<String>,
+impl RemoteMessage {
+    /// A message as Twilio describes it, or `None` without a sid. Fields of another type count as missing.
+    fn read(value: &Value) -> Option<RemoteMessage> {
+        Some(RemoteMessage {
+            sid: word(value, "sid")?,
+            status: word(value, "status").unwrap_or_default(),
+            direction: word(value, "direction").unwrap_or_default(),
+            from: word(value, "from"),
+            to: word(value, "to"),
+            body: word(value, "body"),
+            error_code: number(value, "error_code"),
+            date_created: word(value, "date_created"),
+        })
+    }
+}
+
+/// A string field that is not empty.
+pub(crate) fn word(value: &Value, field: &str) -> Option<String> {
+    value.get(field)?.as_str().filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
+/// A number, or a string of digits.
+pub(crate) fn number(value: &Value, field: &str) -> Option<u32> {
+    match value.get(field)? {
+        Value::Number(number) => number.as_u64()?.try_into().ok(),
+        Value::String(digits) => digits.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 impl Client {
@@ -57,7 +80,10 @@ impl Client {
         if status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        parse(status, &body).map(Some)
+        let value = parse(status, &body)?;
+        RemoteMessage::read(&value)
+            .map(Some)
+            .ok_or_else(|| Error::Unavailable("Twilio's response names no message".into()))
     }
 
     /// Texts that were made since the day of `since`, optionally between two numbers.
@@ -75,9 +101,13 @@ impl Client {
         for _ in 0..MOST_PAGES {
             let Some(path) = next.take() else { break };
             let (status, body) = self.read(&path).await?;
-            let page: Page = parse(status, &body)?;
-            found.extend(page.messages);
-            next = page.next_page_uri;
+            let page = parse(status, &body)?;
+            let rows = page
+                .get("messages")
+                .and_then(Value::as_array)
+                .ok_or_else(|| Error::Unavailable("Twilio's response has no list of messages".into()))?;
+            found.extend(rows.iter().filter_map(RemoteMessage::read));
+            next = word(&page, "next_page_uri");
         }
         Ok(found)
     }
@@ -104,7 +134,7 @@ fn listing(since: Timestamp, from: Option<&str>, to: Option<&str>) -> String {
     query.finish()
 }
 
-fn parse<T: serde::de::DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T> {
+fn parse(status: StatusCode, body: &[u8]) -> Result<Value> {
     if !status.is_success() {
         return Err(Error::Unavailable(format!("Twilio answered {status}").into()));
     }

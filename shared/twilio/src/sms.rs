@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use domain::delivery::{ErrorClass, Failure, Outcome};
 use domain::message::{Message, MessageRef};
-use domain::sms_error;
+use domain::sms_error::{self, TOO_MANY_REQUESTS};
 use domain::webhook::OF_A_MESSAGE;
 use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::read::{number, word};
 use crate::{Client, Lost};
 
 /// One text, ready to be handed over.
@@ -21,20 +22,6 @@ pub struct TextToSend<'a> {
     pub attempt: u32,
 }
 
-#[derive(Deserialize)]
-struct Created {
-    sid: String,
-    status: String,
-    #[serde(default)]
-    num_segments: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    code: Option<u32>,
-    message: Option<String>,
-}
-
 impl Client {
     /// Hands one text to Twilio. Call it only for a message that was claimed.
     pub async fn send(&self, text: TextToSend<'_>) -> Outcome {
@@ -42,6 +29,7 @@ impl Client {
         match self.call(Method::POST, &path, Some(self.form(text))).await {
             Ok((status, retry_after, body)) => answered(status, retry_after, &body),
             Err(Lost::NotSent(why)) => Outcome::Later {
+                provider_id: None,
                 failure: Failure::new(ErrorClass::Transient, format!("Twilio could not be reached: {why}.")),
                 retry_after: None,
             },
@@ -80,38 +68,64 @@ fn unknown(reason: String) -> Outcome {
     Outcome::Unknown { failure: Failure::new(ErrorClass::Ambiguous, reason) }
 }
 
-/// What an answer means. Pure, so that the table below can test it.
+/// Outcome of a create request. Only the sid of a successful response is essential; any other field may be missing or
+/// of another type.
 fn answered(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Outcome {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if status.is_success() {
-        return match serde_json::from_slice::<Created>(body) {
-            Ok(created) => Outcome::Accepted {
-                provider_id: created.sid,
-                provider_status: created.status,
-                segments: created.num_segments.and_then(|digits| digits.parse().ok()),
-            },
-            Err(_) => unknown("Twilio's answer could not be read. It may have been sent.".to_owned()),
+        let Some(sid) = word(&body, "sid") else {
+            return unknown("Twilio's response names no message. It may have been sent.".to_owned());
+        };
+        let provider_status = word(&body, "status").unwrap_or_default();
+        if matches!(provider_status.as_str(), "failed" | "undelivered" | "canceled") {
+            let failure = match number(&body, "error_code").filter(|code| *code != 0) {
+                Some(code) => sms_error::failure(code, word(&body, "error_message").as_deref()),
+                None => Failure::new(
+                    ErrorClass::Configuration,
+                    format!("Twilio reported the text as {provider_status} at once and gave no reason."),
+                ),
+            };
+            return ended(Some(sid), failure, retry_after);
+        }
+        return Outcome::Accepted {
+            provider_id: sid,
+            provider_status,
+            segments: number(&body, "num_segments"),
         };
     }
-    let refusal = serde_json::from_slice::<Refusal>(body).unwrap_or(Refusal { code: None, message: None });
+    let code = number(&body, "code").or_else(|| number(&body, "error_code")).filter(|code| *code != 0);
     match status.as_u16() {
-        429 => Outcome::Later { failure: sms_error::failure(20429, None), retry_after },
+        429 => Outcome::Later {
+            provider_id: None,
+            failure: code
+                .map(|code| sms_error::failure(code, None))
+                .filter(|failure| failure.class == ErrorClass::Throttle)
+                .unwrap_or_else(|| sms_error::failure(TOO_MANY_REQUESTS, None)),
+            retry_after,
+        },
         // An intermediary gave up waiting: the request may have gone through behind it.
         408 | 502 | 504 => unknown(format!("A gateway answered {status}. It may have been sent.")),
         500..=599 => Outcome::Later {
+            provider_id: None,
             failure: Failure::new(ErrorClass::Transient, format!("Twilio answered {status}.")),
             retry_after,
         },
         _ => {
-            let failure = match refusal.code {
-                Some(code) => sms_error::failure(code, refusal.message.as_deref()),
+            let failure = match code {
+                Some(code) => sms_error::failure(code, word(&body, "message").as_deref()),
                 None => Failure::new(ErrorClass::Configuration, format!("Twilio answered {status}.")),
             };
-            if failure.class.retries_by_itself() {
-                Outcome::Later { failure, retry_after }
-            } else {
-                Outcome::Refused { failure }
-            }
+            ended(None, failure, retry_after)
         }
+    }
+}
+
+/// Outcome of a failure that Twilio is sure of. It has an id when Twilio made the message before it gave up.
+fn ended(provider_id: Option<String>, failure: Failure, retry_after: Option<Duration>) -> Outcome {
+    if failure.class.retries_by_itself() {
+        Outcome::Later { provider_id, failure, retry_after }
+    } else {
+        Outcome::Refused { provider_id, failure }
     }
 }
 
@@ -124,7 +138,7 @@ mod tests {
             Outcome::Accepted { .. } => ("accepted", None),
             Outcome::Later { failure, .. } => ("later", Some(failure.class)),
             Outcome::Unknown { failure } => ("unknown", Some(failure.class)),
-            Outcome::Refused { failure } => ("refused", Some(failure.class)),
+            Outcome::Refused { failure, .. } => ("refused", Some(failure.class)),
         }
     }
 
@@ -133,6 +147,16 @@ mod tests {
         use ErrorClass::*;
         let table = [
             (201, r#"{"sid":"SM1","status":"queued","num_segments":"2"}"#, ("accepted", None)),
+            (201, r#"{"sid":"SM1","status":"queued","num_segments":1}"#, ("accepted", None)),
+            (201, r#"{"sid":"SM1","status":7,"num_segments":{}}"#, ("accepted", None)),
+            (201, r#"{"sid":"SM1"}"#, ("accepted", None)),
+            (201, r#"{"sid":"SM1","status":"failed","error_code":30006}"#, ("refused", Some(Address))),
+            (201, r#"{"sid":"SM1","status":"undelivered","error_code":"21610"}"#, ("refused", Some(Consent))),
+            (201, r#"{"sid":"SM1","status":"canceled"}"#, ("refused", Some(Configuration))),
+            (201, r#"{"status":"queued"}"#, ("unknown", Some(Ambiguous))),
+            (201, "", ("unknown", Some(Ambiguous))),
+            (400, r#"{"code":"21211"}"#, ("refused", Some(Address))),
+            (400, r#"{"error_code":21635}"#, ("refused", Some(Address))),
             (201, "<html>", ("unknown", Some(Ambiguous))),
             (429, r#"{"code":20429}"#, ("later", Some(Throttle))),
             (400, r#"{"code":21611,"message":"queue full"}"#, ("later", Some(Throttle))),

@@ -276,6 +276,11 @@ pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
 /// The methods that exist for a path as it was called: what `Allow` says. Empty when there is no such path. Where several
 /// templates match, the one counts that a router chooses: the one whose words are further to the left.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
+    routes_of(path).into_iter().map(|route| route.method.as_str()).collect()
+}
+
+/// The routes of the template that a path is routed to.
+pub(crate) fn routes_of(path: &str) -> Vec<&'static Route> {
     let called: Vec<&str> = path.split('/').collect();
     let is_parameter = |part: &str| part.starts_with('{');
     let matches = |template: &str| {
@@ -288,8 +293,7 @@ pub fn methods_of(path: &str) -> Vec<&'static str> {
     };
     let matching = ROUTES.iter().filter(|route| matches(route.path));
     let chosen = matching.min_by_key(|route| route.path.split('/').map(is_parameter).collect::<Vec<_>>());
-    let chosen = ROUTES.iter().filter(|route| chosen.is_some_and(|chosen| chosen.path == route.path));
-    chosen.map(|route| route.method.as_str()).collect()
+    ROUTES.iter().filter(|route| chosen.is_some_and(|chosen| chosen.path == route.path)).collect()
 }
 
 #[cfg(test)]

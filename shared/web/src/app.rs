@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::HeaderValue;
+use axum::handler::Handler;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tracing::Instrument;
 
-use crate::access;
 use crate::read::LARGEST_BODY;
 use crate::surface::Surface;
+use crate::{Edge, access, cors};
 
 /// The id of a call: `X-Request-Id` as the caller sent it, or one of ours. It is on the answer, on every log line and
 /// on every job the call causes.
@@ -23,10 +24,20 @@ const HEADER: &str = "x-request-id";
 
 /// A function's routes, ready to be served.
 pub fn app(routes: Router) -> Router {
+    finish(routes, nothing_here)
+}
+
+/// The same for the function that the gateway sends every request to that matches no route: preflights of all paths
+/// reach it.
+pub fn catch_all(routes: Router, edge: Edge) -> Router {
+    finish(routes, move |request: Request| cors::unrouted(edge, request))
+}
+
+fn finish<T: 'static>(routes: Router, unrouted: impl Handler<T, ()>) -> Router {
     routes
         .layer(middleware::from_fn(note_route))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(nothing_here)
+        .fallback(unrouted.clone())
+        .method_not_allowed_fallback(unrouted)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(correlate))
 }
@@ -54,7 +65,16 @@ async fn correlate(mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
+    protect(response.headers_mut());
     response
+}
+
+/// What keeps a response from being stored, guessed at, or asked for without encryption.
+fn protect(headers: &mut HeaderMap) {
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
 }
 
 /// The template of the path that a call matched.
@@ -79,7 +99,7 @@ fn is_sane(id: &str) -> bool {
 
 /// A request that no route takes, refused as the interface refuses that its path belongs to. Answered from the table of
 /// all routes, so that it is right in whichever function the request ends up.
-async fn nothing_here(request: Request) -> Response {
+pub(crate) async fn nothing_here(request: Request) -> Response {
     let path = request.uri().path();
     Surface::of(path).no_route(&access::methods_of(path))
 }

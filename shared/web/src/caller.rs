@@ -18,7 +18,7 @@ use crate::dialect::Dialect;
 use crate::{ApiError, Edge, origin};
 
 /// How long a process trusts what it read of a credential: the longest that a revoked one still works.
-const TRUST: Duration = Duration::from_secs(5);
+pub(crate) const TRUST: Duration = Duration::from_secs(5);
 /// How many credentials a process remembers.
 const MOST: usize = 1_000;
 /// Longer than any credential of ours.
@@ -188,6 +188,11 @@ impl Known {
         known.insert(hash, Seen { read_at, member, minute: used.minute, counted, uncounted });
     }
 
+    fn peek(&self, hash: &str) -> Option<Arc<Member>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).map(|seen| seen.member.clone())
+    }
+
     fn forget(&self, hash: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
@@ -258,6 +263,11 @@ impl Edge {
         }
         within(&usage)?;
         Ok(member)
+    }
+
+    /// Who holds a secret, as far as this process remembers. It proves nothing: the credential may be over by now.
+    pub(crate) fn remembered(&self, secret: &str) -> Option<Arc<Member>> {
+        self.known.peek(&secret::hash(secret))
     }
 
     /// Forgets what is known of a credential that was just ended: this process believes it no longer.

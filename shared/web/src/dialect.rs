@@ -47,7 +47,7 @@ pub trait Dialect: Send + Sync + 'static {
     fn tell(usage: &Usage, now: Timestamp, headers: &mut HeaderMap);
 }
 
-/// The dialect of omega: the header `X-API-KEY`, else the cookie `session`; `detail`; `RateLimit-*`.
+/// The dialect of omega: the header `X-API-KEY`, else the cookie `__Host-session`, else `session`; `detail`; `RateLimit-*`.
 pub struct Omega;
 
 impl Dialect for Omega {
@@ -55,12 +55,16 @@ impl Dialect for Omega {
         if let Some(key) = headers.get("x-api-key") {
             return key.to_str().ok().map(|key| Shown { secret: key.to_owned(), by_cookie: false });
         }
-        let cookies = headers.get_all("cookie").into_iter().filter_map(|value| value.to_str().ok());
-        cookies
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|cookie| cookie.trim().split_once('='))
-            .find(|(name, _)| *name == "session")
-            .map(|(_, token)| Shown { secret: token.to_owned(), by_cookie: true })
+        let cookie = |wanted: &str| {
+            let cookies = headers.get_all("cookie").into_iter().filter_map(|value| value.to_str().ok());
+            cookies
+                .flat_map(|cookies| cookies.split(';'))
+                .filter_map(|cookie| cookie.trim().split_once('='))
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, token)| Shown { secret: token.to_owned(), by_cookie: true })
+        };
+        // No other host can set the first, so it wins.
+        cookie("__Host-session").or_else(|| cookie("session"))
     }
 
     fn told(error: Error) -> Response {

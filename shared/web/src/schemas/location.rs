@@ -5,11 +5,10 @@ use domain::location::{Location, LocationChanges};
 use domain::phone::{Country, Phone};
 use serde::Serialize;
 
-use crate::read::{Object, filled, phone, text};
+use crate::read::{Object, filled, phone, text, time_zone};
 
 const LONGEST_NAME: usize = 200;
 const LONGEST_ADDRESS: usize = 500;
-const LONGEST_TIME_ZONE: usize = 64;
 
 /// What an object says of a location, with every problem. `country` is where its number is dialled.
 pub fn changes(object: &Object<'_>, country: Country) -> Option<LocationChanges> {
@@ -17,7 +16,7 @@ pub fn changes(object: &Object<'_>, country: Country) -> Option<LocationChanges>
     Some(LocationChanges {
         address: object.change("address", text(LONGEST_ADDRESS)),
         phone: object.change("phone_number", phone(country)),
-        time_zone: object.change("timezone", text(LONGEST_TIME_ZONE)),
+        time_zone: object.change("timezone", time_zone),
         label: label?,
     })
 }

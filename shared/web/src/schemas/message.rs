@@ -62,6 +62,8 @@ pub struct MessageResponse {
     /// What only a mail has.
     #[serde(flatten)]
     pub mail: MailFields,
+    /// What staff can do about the failure.
+    pub error_advice: Option<&'static str>,
 }
 
 /// What became of a call.
@@ -169,6 +171,7 @@ impl From<Message> for MessageResponse {
         let attachments = attachments(&message);
         let subject = message.mail.as_ref().map(|mail| mail.subject.0.clone());
         let mail = MailFields::of(&message);
+        let error_advice = message.failure.as_ref().map(Failure::advice);
         let (error_code, error_class, error_reason) = match message.failure {
             Some(failure) => (failure.code, Some(failure.class), Some(failure.reason)),
             None => (None, None, None),
@@ -211,6 +214,7 @@ impl From<Message> for MessageResponse {
             delivered_at: message.delivered_at,
             call: message.call.map(CallResponse::from),
             mail,
+            error_advice,
         }
     }
 }
@@ -256,6 +260,7 @@ impl From<Note> for MessageResponse {
             delivered_at: None,
             call: None,
             mail: MailFields::default(),
+            error_advice: None,
         }
     }
 }

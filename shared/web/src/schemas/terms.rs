@@ -65,3 +65,13 @@ impl Terms {
         }
     }
 }
+
+/// Refuses a time to send at in one entry: all messages of a request have the one beside `messages`. Taken in silence, the
+/// entry would be sent at once.
+pub fn refuse_own_time(entry: &Object<'_>) {
+    for name in ["send_at", "expires_at"] {
+        if entry.raw(name).is_some_and(|value| !value.is_null()) {
+            entry.refuse(name, Problem::value("it belongs beside messages, and is for all of them"));
+        }
+    }
+}
