@@ -46,9 +46,12 @@ async fn taken(app: &App, studio: &Business<'_>) -> (u64, String) {
     (first, app.local.twilio.outbox()[0].sid.clone())
 }
 
-/// Runs the sweeper every quarter of an hour, for a day and half an hour.
+/// Runs the sweeper after a claim ran out and after each look-up is due, for a little more than a day.
 async fn a_day(app: &App) {
-    app.live(DAY + 30 * MINUTE, 15 * MINUTE).await;
+    for minutes in [2, 16, 45, 180, 1200, 10] {
+        app.clock.advance(minutes * MINUTE);
+        app.sweep().await;
+    }
 }
 
 fn ending(message: &Value) -> (&str, &str, &str) {
@@ -272,9 +275,9 @@ async fn jobs_that_are_handed_out_again_end_nothing_early() {
         sms_sender::handle(app.local.sender(), job).await.unwrap();
     }
     assert_eq!(studio.status(id).await, "unknown_outcome");
-    app.live(DAY - 30 * MINUTE, 10 * MINUTE).await;
+    app.live(DAY - 30 * MINUTE, 30 * MINUTE).await;
     assert_eq!(studio.status(id).await, "unknown_outcome");
-    app.live(HOUR, 10 * MINUTE).await;
+    app.live(HOUR, 30 * MINUTE).await;
     assert_eq!(studio.status(id).await, "delivery_unknown");
 }
 
@@ -299,7 +302,7 @@ async fn a_death_at_the_last_look_up_ends_it_all_the_same() {
         let app = App::start().await;
         let studio = app.business().await;
         let id = lost(&app, &studio).await;
-        app.live(DAY - HOUR, 15 * MINUTE).await;
+        app.live(23 * HOUR, 230 * MINUTE).await;
         app.clock.advance(HOUR + MINUTE);
         let died = app
             .dies(n, when, async {
@@ -307,7 +310,7 @@ async fn a_death_at_the_last_look_up_ends_it_all_the_same() {
                 app.local.deliver_once(Source::Sms).await
             })
             .await;
-        app.live(2 * HOUR, 10 * MINUTE).await;
+        app.live(2 * HOUR, 40 * MINUTE).await;
         let ends = studio.timeline(id).await;
         let ends = ends.iter().filter(|(_, status, _)| status == "delivery_unknown").count();
         assert_eq!((studio.status(id).await.as_str(), ends), ("delivery_unknown", 1), "{n} {when:?}");
@@ -322,7 +325,7 @@ async fn a_look_up_is_a_read_a_question_and_a_transaction() {
     let app = App::start().await;
     let studio = app.business().await;
     lost(&app, &studio).await;
-    app.live(23 * HOUR, 15 * MINUTE).await;
+    app.live(23 * HOUR, 230 * MINUTE).await;
     app.clock.advance(2 * HOUR);
     app.local.sweep().await.unwrap();
     app.local.wire.clear();
