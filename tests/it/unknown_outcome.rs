@@ -253,9 +253,17 @@ async fn a_twilio_that_cannot_be_asked_holds_a_text_up_for_two_days_at_most() {
     let studio = app.business().await;
     let id = lost(&app, &studio).await;
     app.local.wire.fail("twilio", None, usize::MAX, 401, "{}");
-    app.live(2 * DAY - HOUR, HOUR).await;
+    // Jobs that ask in vain become dead letters, so the queues are worked on without a look at those.
+    let live = async |steps: u32, step: Duration| {
+        for _ in 0..steps {
+            app.clock.advance(step);
+            app.local.sweep().await.unwrap();
+            app.local.drain().await.unwrap();
+        }
+    };
+    live(47, HOUR).await;
     assert_eq!(studio.status(id).await, "unknown_outcome");
-    app.live(3 * HOUR, HOUR).await;
+    live(2, HOUR).await;
     let message = studio.message(id).await;
     let (status, class, reason) = ending(&message);
     assert_eq!((status, class), ("delivery_unknown", "ambiguous"));
