@@ -404,10 +404,17 @@ async fn of_two_who_share_a_number_the_other_is_reached_when_one_has_another() {
 async fn however_many_change_one_client_at_once_every_change_is_there() {
     let app = App::start().await;
     let studio = app.business().await;
-    let fields = ["client_name", "first_name", "last_name", "client_gender", "client_image_url", "timezone"];
-    let puts = fields.iter().map(|field| {
+    let fields = [
+        ("client_name", "of client_name"),
+        ("first_name", "of first_name"),
+        ("last_name", "of last_name"),
+        ("client_gender", "of client_gender"),
+        ("client_image_url", "https://studio.example/ada.png"),
+        ("timezone", "America/New_York"),
+    ];
+    let puts = fields.iter().map(|(field, value)| {
         let mut body = json!({});
-        body[*field] = json!(format!("of {field}"));
+        body[*field] = json!(value);
         studio.put("/clients/7", body)
     });
     let texts = (0..10).map(|_| app.text(ADA, &studio.number, "Hello"));

@@ -67,7 +67,7 @@ async fn fill(studio: &Business<'_>) -> u64 {
         "client_email": "canary@example.com",
         "client_phone_number": "(415) 555-0199",
         "client_type": "lead",
-        "timezone": "Canary/Islands",
+        "timezone": "Atlantic/Canary",
     });
     studio.put("/clients/7", entry).await.ok();
     studio.act_on("/conversations/7/label?label=canary").await;

@@ -104,6 +104,7 @@ async fn a_user_is_found_by_id_username_and_mail_address() {
         assert_eq!(info(&query).await.ok(), json!({"user": expected, "success": true}), "{query}");
     }
     assert_eq!(info("username=13").await.ok()["user"]["status"], "online", "the caller");
+    studio.staff(21, json!({"staff_name": "Otto", "role": "owner"})).await;
     studio.staff(12, json!({"staff_name": "Olga Owner", "active": false})).await;
     assert_eq!(info("username=12").await.ok()["user"]["active"], false);
 

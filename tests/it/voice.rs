@@ -204,7 +204,7 @@ async fn a_token_is_for_the_member_of_the_staff_who_asks_and_for_an_hour() {
     let app = App::start().await;
     let studio = app.business().await;
     let account = &app.local.twilio_account;
-    for role in ["owner", "manager", "staff"] {
+    for role in ["staff", "manager", "owner"] {
         studio.staff(12, json!({"staff_name": "Zoë", "role": role})).await;
         let session = studio.session(12).await;
         let now = app.clock.now().as_seconds();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Address;
 use crate::id::{BusinessId, ClientId, LocationId};
 use crate::message::Channel;
 use crate::phone::Phone;
@@ -183,9 +184,12 @@ impl Client {
         self.phone.iter().chain(self.other_phones.iter().filter_map(|other| other.phone.as_ref()))
     }
 
-    /// The number to show. Of a sender without a number, the short code or the name that stands in its place.
+    /// The number to show. Of a sender without a number, the short code or the name that stands in its place; of what a
+    /// directory has in place of a number, a short code alone.
     pub fn phone_to_show(&self) -> Option<&str> {
-        let given = || self.phone_as_given.as_ref().map(|given| given.0.as_str());
+        let is_code = |given: &str| matches!(Address::from_key(given), Some(Address::ShortCode(_)));
+        let given = self.phone_as_given.as_ref().map(|given| given.0.as_str());
+        let given = || given.filter(|given| self.provisional || is_code(given));
         self.phone.as_ref().map(Phone::as_str).or_else(given)
     }
 

@@ -63,7 +63,14 @@ async fn made() -> BTreeSet<String> {
     for item in before.difference(&after) {
         assert!(keys.contains(&key(item)), "the plan deletes what onboarding stored: {item}");
     }
-    after.difference(&before).cloned().collect()
+    let is_left = |item: &&String| !is_empty_cell(item);
+    after.difference(&before).filter(is_left).cloned().collect()
+}
+
+/// A count that went up and down again while conversations changed at the same time. Whether it is stored is chance.
+fn is_empty_cell(item: &str) -> bool {
+    let item: Value = serde_json::from_str(item).unwrap();
+    item["type"]["S"] == "Count" && item["clients_count"]["N"] == "0"
 }
 
 /// An item without what is random in its ids.
