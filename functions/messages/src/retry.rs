@@ -20,7 +20,8 @@ const RISK: &str =
 
 /// `POST /omega/businesses/{business_id}/messages/{message_id}/retry`, and the older
 /// `POST /omega/messages/{business_id}/messages/{message_id}/retry`: a new attempt of a message that failed, or whose
-/// delivery is unknown: the client may get that one twice. Any other is 409 with its status; what is wrong with the address or the consent stays wrong, and is 422.
+/// delivery is unknown: the client may get that one twice. Any other is 409 with its status; what is wrong with the
+/// address or the consent stays wrong, and is 422.
 pub async fn retry(
     tenant: Tenant,
     path: PathParams,
