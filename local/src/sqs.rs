@@ -97,7 +97,10 @@ impl Broker {
     fn keep(&mut self) -> io::Result<()> {
         match &mut self.journal {
             Some(journal) => journal.keep(&mut self.queues),
-            None => Ok(self.queues.values_mut().for_each(|queue| queue.changes = Changes::default())),
+            None => {
+                self.queues.values_mut().for_each(|queue| queue.changes = Changes::default());
+                Ok(())
+            }
         }
     }
 }

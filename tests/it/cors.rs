@@ -214,7 +214,8 @@ async fn a_refusal_can_be_read_by_a_page_of_an_allowed_origin_and_by_no_other() 
     let notes = format!("{path}/conversations/7/notes");
     let process = "/omega/messages/process".to_owned();
     let cross_site = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
-    let cases: Vec<(u16, Method, &str, Vec<(&str, &str)>)> = vec![
+    type Headers<'a> = Vec<(&'a str, &'a str)>;
+    let cases: Vec<(u16, Method, &str, Headers<'_>)> = vec![
         (401, Method::GET, &clients, vec![]),
         (401, Method::GET, &clients, vec![("x-api-key", "omega_0_0")]),
         (403, Method::GET, &elsewhere, vec![("x-api-key", &studio.key)]),

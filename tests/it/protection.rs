@@ -37,8 +37,8 @@ async fn every_response_has_the_headers_that_protect_it() {
 fn cookies(answer: &Answered) -> Vec<(&str, &str, &str)> {
     let set = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
     set.map(|(_, cookie)| {
-        let (name, rest) = cookie.split_once('=').unwrap();
-        let (value, attributes) = rest.split_once("; ").unwrap();
+        let (name, rest) = cookie.split_once('=').expect("a name");
+        let (value, attributes) = rest.split_once("; ").expect("attributes");
         (name, value, attributes)
     })
     .collect()

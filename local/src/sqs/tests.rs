@@ -20,7 +20,7 @@ struct Setup {
 impl Setup {
     /// A queue `q` that gives up after two receives, with its dead-letter queue `dead`.
     fn new() -> Setup {
-        Setup::with(|now| Sqs::new(now))
+        Setup::with(Sqs::new)
     }
 
     /// The same, kept in a file.

@@ -71,7 +71,7 @@ async fn write_down(steps: Vec<tour::Step>, plain: impl Fn(String) -> String) {
     for step in steps {
         let command = step.command.clone();
         let output = tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &command]).output());
-        let said = output.await.unwrap().unwrap().stdout;
+        let said = output.await.expect("in time").expect("output").stdout;
         let said = plain(String::from_utf8_lossy(&said).into_owned());
         let said: Vec<String> = said.lines().map(wrapped).collect();
         let command = plain(step.command);
@@ -81,7 +81,8 @@ async fn write_down(steps: Vec<tour::Step>, plain: impl Fn(String) -> String) {
             said.join("\n")
         ));
     }
-    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tour.md"), text).unwrap();
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tour.md"), text)
+        .expect("the page is written");
 }
 
 #[tokio::test]

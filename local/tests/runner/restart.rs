@@ -46,9 +46,9 @@ async fn stored(runner: &Running, client: u64, words: &str) -> Vec<String> {
 /// Posts records and mails, and kills the runner `after` the last one was accepted. All of them are there, once, when it
 /// runs again.
 async fn nothing_accepted_is_lost(after: Option<Duration>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let arguments = ["--empty", "--data", data.to_str().unwrap()];
+    let arguments = ["--empty", "--data", data.to_str().expect("a path in UTF-8")];
     let first = Running::start(folder.path(), &arguments).await;
     let client = json!({"client_name": "Ana", "client_phone_number": "+14155550123",
                         "client_email": "ana@example.com"});
@@ -64,7 +64,7 @@ async fn nothing_accepted_is_lost(after: Option<Duration>) {
             "From: Ana <ana@example.com>\r\nTo: {}\r\nSubject: Mail\r\nMessage-ID: <{n}@example.com>\r\n\r\nmail {n}\r\n",
             local::seed::EMAIL
         );
-        assert_eq!(http.post(&mailbox).body(mail).send().await.unwrap().status(), 200);
+        assert_eq!(http.post(&mailbox).body(mail).send().await.expect("an answer").status(), 200);
     }
     if let Some(after) = after {
         tokio::time::sleep(after).await;
