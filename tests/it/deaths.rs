@@ -153,7 +153,7 @@ async fn a_sender_dies(n: usize, when: Halt, answer: Answer, reports_first: bool
     if taken.is_empty() {
         // A day later, nobody has sent it after all.
         app.live(Duration::from_secs(86_400), Duration::from_secs(4 * 3600)).await;
-        assert_eq!((app.sent().len(), studio.status(id).await.as_str()), (0, "unknown_outcome"));
+        assert_eq!((app.sent().len(), studio.status(id).await.as_str()), (0, "delivery_unknown"));
     }
     died
 }

@@ -549,6 +549,6 @@ async fn a_mail_that_ses_never_got_is_not_sent_again_by_itself_either() {
 
     app.live(Duration::from_secs(48 * 3600), Duration::from_secs(12 * 3600)).await;
 
-    assert_eq!((calls_of_ses(&app), studio.status(id).await.as_str()), (1, "unknown_outcome"));
+    assert_eq!((calls_of_ses(&app), studio.status(id).await.as_str()), (1, "delivery_unknown"));
     assert_eq!(app.local.ses.mails().len(), 0);
 }

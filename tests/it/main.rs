@@ -85,4 +85,5 @@ mod sync;
 mod tenancy;
 mod timeline;
 mod twilio_answers;
+mod unknown_outcome;
 mod voice;

@@ -202,9 +202,9 @@ async fn a_claim_that_runs_out_is_an_unknown_outcome() {
         (&message["status"], &message["error_class"]),
         (&json!("unknown_outcome"), &json!("ambiguous"))
     );
-    app.live(24 * HOUR, HOUR).await;
-    assert_eq!((studio.status(id).await.as_str(), app.sent().len()), ("unknown_outcome", 0));
-    assert_eq!(app.questions(), 1);
+    app.live(25 * HOUR, HOUR).await;
+    assert_eq!((studio.status(id).await.as_str(), app.sent().len()), ("delivery_unknown", 0));
+    assert_eq!(app.questions(), 3, "the first one was an hour late");
 }
 
 #[tokio::test]

@@ -284,6 +284,7 @@ fn message(
         send_at: None,
         expires_at: None,
         lease_until: None,
+        lost_answer: None,
         is_read: !effect.unread,
         read_by: None,
         is_flagged: false,

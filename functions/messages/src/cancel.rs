@@ -5,10 +5,11 @@ use axum::extract::State;
 use domain::Error;
 use domain::status::Status;
 use outbox::Outbox;
-use serde_json::json;
 use web::read::PathParams;
 use web::schemas::message::UpdateResponse;
 use web::{ApiResult, Tenant};
+
+use crate::get::conflict;
 
 /// `POST /omega/businesses/{business_id}/messages/{message_id}/cancel`: wins or loses against the sender's claim. The
 /// loser is told what the message is now.
@@ -28,10 +29,6 @@ pub async fn cancel(
             status: Some(Status::Canceled.as_str()),
         })),
         Err(None) => Err(Error::NotFound("message").into()),
-        Err(Some(status)) => Err(Error::Conflict {
-            why: format!("message is {} and cannot be canceled any more", status.as_str()),
-            current: json!({"status": status.as_str()}),
-        }
-        .into()),
+        Err(Some(message)) => Err(conflict(&message, " and cannot be canceled any more")),
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use domain::Error;
 use domain::access::Role;
+use domain::delivery::{ErrorClass, Failure};
 use domain::message::{Message, Source, retry_refusal};
 use domain::status::Status;
 use outbox::Outbox;
@@ -11,11 +12,16 @@ use serde_json::{Value, json};
 use web::read::PathParams;
 use web::{ApiError, ApiResult, Correlation, Tenant, unprocessable};
 
-use crate::get::find;
+use crate::get::{conflict, find};
+
+/// What a caller is told who orders another attempt of a message that may have been sent.
+const RISK: &str =
+    "Queued for another attempt. The earlier one may have been sent: the client may get it twice.";
 
 /// `POST /omega/businesses/{business_id}/messages/{message_id}/retry`, and the older
-/// `POST /omega/messages/{business_id}/messages/{message_id}/retry`: a new attempt of a failed message. One that is
-/// not failed is 409 with its status; what is wrong with the address or the consent stays wrong, and is 422.
+/// `POST /omega/messages/{business_id}/messages/{message_id}/retry`: a new attempt of a message that failed, or whose
+/// delivery is unknown: the client may get that one twice. Any other is 409 with its status; what is wrong with the
+/// address or the consent stays wrong, and is 422.
 pub async fn retry(
     tenant: Tenant,
     path: PathParams,
@@ -24,15 +30,18 @@ pub async fn retry(
 ) -> ApiResult<Json<Value>> {
     let message = find(&outbox.store, tenant.id(), &path).await?;
     check(&message)?;
+    let is_ambiguous = |failure: &Failure| failure.class == ErrorClass::Ambiguous;
+    let is_risky = message.delivery_status == Status::DeliveryUnknown
+        || message.failure.as_ref().is_some_and(is_ambiguous);
     let source = if tenant.role() == Role::Service { Source::Api } else { Source::Staff };
     match outbox.retry(&message, source, &correlation).await? {
         Ok(attempt) => Ok(Json(json!({
-            "message": "Queued for another attempt",
+            "message": if is_risky { RISK } else { "Queued for another attempt" },
             "message_id": message.at.message,
             "status": Status::Queued.as_str(),
             "attempt": attempt,
         }))),
-        Err(Some(instead)) => Err(conflict(&instead)),
+        Err(Some(instead)) => Err(not_failed(&instead)),
         Err(None) => Err(Error::NotFound("message").into()),
     }
 }
@@ -42,8 +51,8 @@ fn check(message: &Message) -> Result<(), ApiError> {
         Err(unprocessable(&["path", "message_id"], json!(message.at.message), format!("Value error, {why}")))
     };
     match message.delivery_status {
-        Status::Failed | Status::Undelivered | Status::Blocked => {}
-        _ => return Err(conflict(message)),
+        Status::Failed | Status::Undelivered | Status::Blocked | Status::DeliveryUnknown => {}
+        _ => return Err(not_failed(message)),
     }
     if message.attempt == 0 {
         return refused("another system sent it; omega cannot send it again".to_owned());
@@ -56,8 +65,6 @@ fn check(message: &Message) -> Result<(), ApiError> {
     }
 }
 
-fn conflict(message: &Message) -> ApiError {
-    let status = message.delivery_status.as_str();
-    Error::Conflict { why: format!("message is {status}, not failed"), current: json!({"status": status}) }
-        .into()
+fn not_failed(message: &Message) -> ApiError {
+    conflict(message, ", not failed")
 }

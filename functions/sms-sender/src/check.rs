@@ -1,4 +1,5 @@
-//! Asks Twilio what became of a text: one that has been silent for a day, or one whose answer was lost.
+//! Asks Twilio what became of a text: one that has been silent for a day, or one whose answer was lost. The second is asked
+//! after several times, and then it ends as `delivery_unknown`.
 
 use std::time::Duration;
 
@@ -26,18 +27,31 @@ pub(crate) async fn check(deps: &Deps, at: MessageRef, attempt: u32) -> Result<(
     if !open || message.attempt != attempt || message.lease_until.is_some() {
         return Ok(());
     }
+    let is_unknown = message.delivery_status == Status::UnknownOutcome;
     let found = match &message.provider_message_id {
         Some(sid) => deps.twilio.fetch(sid).await?,
-        None => look_up(deps, &message).await?,
+        None => match look_up(deps, &message).await? {
+            Found::Nothing if is_unknown => {
+                return deps.store.learned_nothing(&message, "Twilio knows nothing of this text.").await;
+            }
+            Found::Several if is_unknown => {
+                let why = "Twilio has several texts with these words, and it is not known which of them is this one.";
+                return deps.store.learned_nothing(&message, why).await;
+            }
+            Found::Nothing | Found::Several => None,
+            Found::One(remote) => Some(remote),
+        },
     };
+    if is_unknown && found.is_none() {
+        return deps.store.learned_nothing(&message, "Twilio knows nothing of this text.").await;
+    }
     let mut brought = "Twilio was asked and had nothing new.";
     if let Some(remote) = found {
         let mut report =
             Report::from_twilio(&remote.status, remote.error_code, Some(remote.sid), Some(attempt));
-        // What turns out to be at Twilio was handed over, however far it is there.
-        if message.delivery_status == Status::UnknownOutcome
-            && matches!(report.status, Some(Status::Queued | Status::Sending))
-        {
+        // A text that turns out to be at Twilio was handed over, however far it is there and whatever Twilio's word says.
+        let moves = |status: Status| Status::UnknownOutcome.may_become(status, Channel::Sms);
+        if is_unknown && !report.status.is_some_and(moves) {
             report.status = Some(Status::Sent);
         }
         let consent = opted_out(&message, &report);
@@ -64,11 +78,19 @@ fn opted_out(message: &Message, report: &Report) -> Option<ConsentChange> {
     }))
 }
 
-/// The one text at Twilio that can only be this one: same numbers, same words, made between acceptance and the moment
-/// its outcome was given up on, and not known to belong to another message. With more than one, none: guessing could
-/// hide a text that was never sent.
-async fn look_up(deps: &Deps, message: &Message) -> Result<Option<RemoteMessage>> {
-    let (since, until) = (message.created_at.minus(SKEW), message.updated_at.plus(SKEW));
+/// What a look-up finds.
+enum Found {
+    Nothing,
+    One(RemoteMessage),
+    Several,
+}
+
+/// The one text at Twilio that can only be this one: same numbers, same words, made between the claim of this attempt and
+/// the moment its outcome was given up on, and not known to belong to another message. With more than one, none is taken:
+/// guessing could hide a text that was never sent.
+async fn look_up(deps: &Deps, message: &Message) -> Result<Found> {
+    let lost = message.answer_lost();
+    let (since, until) = (lost.claimed_at.minus(SKEW), lost.since.plus(SKEW));
     let (from, to) = (message.from_address.as_str(), message.to_address.as_str());
     let listed = deps.twilio.list(since, Some(from), Some(to)).await?;
     let mut candidates = Vec::new();
@@ -82,5 +104,9 @@ async fn look_up(deps: &Deps, message: &Message) -> Result<Option<RemoteMessage>
             candidates.push(remote);
         }
     }
-    Ok(if candidates.len() == 1 { candidates.pop() } else { None })
+    Ok(match (candidates.pop(), candidates.is_empty()) {
+        (None, _) => Found::Nothing,
+        (Some(one), true) => Found::One(one),
+        (Some(_), false) => Found::Several,
+    })
 }

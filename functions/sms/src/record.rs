@@ -127,6 +127,7 @@ fn read(
             send_at: None,
             expires_at: None,
             lease_until: None,
+            lost_answer: None,
             is_read: !inbound || historical,
             read_by: None,
             is_flagged: false,

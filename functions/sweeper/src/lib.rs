@@ -2,7 +2,8 @@
 //!
 //! - stored but not queued, or waiting for its time: queued for the sender;
 //! - claimed, and the lease ran out: of unknown outcome, and never claimed again by itself;
-//! - silent for too long, or of unknown outcome: the sender is asked to ask the provider, once. SES cannot be asked;
+//! - silent for too long: the sender is asked to ask Twilio, once. SES cannot be asked;
+//! - of unknown outcome: the sender is asked to ask Twilio, several times in a day, and then the message ends;
 //! - snoozed until now: the conversation comes back;
 //! - counted elsewhere since: the sums are brought up to date;
 //! - the conversations of a deactivated member of the staff, a stranger whom the directory named, a client to be
@@ -13,9 +14,9 @@
 use std::time::Duration;
 
 use domain::Result;
-use domain::delivery::LOOK_UP_AFTER;
+use domain::delivery::UNKNOWN_AT_MOST;
 use domain::job::{Job, Work};
-use domain::message::Channel;
+use domain::message::{Channel, Source};
 use domain::status::Status;
 use objects::Objects;
 use queue::Queue;
@@ -31,6 +32,8 @@ const PAGES: usize = 50;
 const AGAIN: Duration = Duration::from_secs(300);
 /// When to look again at a message that is being asked after. The answer takes it out of the index.
 const ASKED: Duration = Duration::from_secs(6 * 3600);
+/// The same for a text of unknown outcome, which is asked after several times.
+const LOOKED_UP: Duration = Duration::from_secs(1800);
 
 /// What this function needs.
 #[derive(Clone, Debug)]
@@ -158,21 +161,23 @@ async fn sweep_message(deps: &Deps, due: &DueMessage, swept: &mut Swept) -> Resu
             }
         }
         Status::Sending if due.message.lease_until.is_some() => {
-            if deps.store.give_up_lease(due, LOOK_UP_AFTER).await? {
+            if deps.store.give_up_lease(due).await? {
                 swept.given_up += 1;
             }
         }
-        Status::Sending | Status::Sent | Status::UnknownOutcome if due.message.channel == Channel::Email => {
+        Status::UnknownOutcome => return look_up(deps, due, swept).await,
+        Status::Sending | Status::Sent if due.message.channel == Channel::Email => {
             let why = "No report came, and SES cannot be asked about a mail.";
             deps.store.stop_asking(message, attempt, why).await?;
         }
-        Status::Sending | Status::Sent | Status::UnknownOutcome => {
+        Status::Sending | Status::Sent => {
             if deps.store.claim_due(due, ASKED).await? {
                 swept.asked += 1;
                 return Ok(Some(Job::new("sweeper", Work::CheckSms { message, attempt })));
             }
         }
         Status::Initiated
+        | Status::DeliveryUnknown
         | Status::Delivered
         | Status::Read
         | Status::Failed
@@ -184,6 +189,34 @@ async fn sweep_message(deps: &Deps, due: &DueMessage, swept: &mut Swept) -> Resu
         | Status::Bounced
         | Status::Complained
         | Status::Received => deps.store.forget_due(due).await?,
+    }
+    Ok(None)
+}
+
+/// What a message of unknown outcome needs: a job that asks Twilio, or its end. A mail waits for an event of SES, which
+/// cannot be asked.
+async fn look_up(deps: &Deps, due: &DueMessage, swept: &mut Swept) -> Result<Option<Job>> {
+    let message = &due.message;
+    let (lost, now) = (message.answer_lost(), deps.store.clock().now());
+    let age = now.since(lost.since);
+    if message.attempt == 0 {
+        // Another system carries it and reports what becomes of it.
+        deps.store.forget_due(due).await?;
+    } else if message.channel == Channel::Email {
+        match lost.next_look(Channel::Email, now) {
+            Some(next) => drop(deps.store.claim_due(due, next.since(now)).await?),
+            None => {
+                let why = "The answer of SES was lost, and SES cannot be asked about a mail.";
+                deps.store.end_unknown(message, lost, why, Source::Sweeper).await?;
+            }
+        }
+    } else if age >= UNKNOWN_AT_MOST {
+        let why = "Twilio's answer was lost, and Twilio could not be asked at the end of the time for that.";
+        deps.store.end_unknown(message, lost, why, Source::Sweeper).await?;
+    } else if deps.store.claim_due(due, LOOKED_UP).await? {
+        swept.asked += 1;
+        let work = Work::CheckSms { message: message.at, attempt: message.attempt };
+        return Ok(Some(Job::new("sweeper", work)));
     }
     Ok(None)
 }

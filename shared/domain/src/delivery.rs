@@ -187,12 +187,48 @@ pub const THROTTLED_TRIES: u32 = 60;
 pub const LEASE: Duration = Duration::from_secs(90);
 /// How long after acceptance a message without a final report is asked after, once.
 pub const SILENCE: Duration = Duration::from_secs(24 * 3600);
-/// How long a message of unknown outcome waits for its callback before the provider is asked.
-pub const LOOK_UP_AFTER: Duration = Duration::from_secs(15 * 60);
+/// When Twilio is asked about a text of unknown outcome, counted from when the outcome became unknown. Four look-ups
+/// find a text that Twilio lists late; after the last one the text is `delivery_unknown`.
+pub const LOOK_UPS: [Duration; 4] = [
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(3600),
+    Duration::from_secs(4 * 3600),
+    Duration::from_secs(24 * 3600),
+];
+/// How long a message may be of unknown outcome. SES cannot be asked, so a mail waits this long for an event.
+pub const UNKNOWN_FOR: Duration = LOOK_UPS[3];
+/// When a text of unknown outcome ends even though Twilio could not be asked at the end of [`UNKNOWN_FOR`].
+pub const UNKNOWN_AT_MOST: Duration = Duration::from_secs(48 * 3600);
 /// How long after a soft bounce a mail is tried again, once: the provider has tried for hours itself.
 pub const AFTER_SOFT_BOUNCE: Duration = Duration::from_secs(4 * 3600);
 /// How long a message waits for the one before it to the same client.
 pub const ORDER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is known of a message whose provider's answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostAnswer {
+    /// When the attempt was claimed: the provider cannot have it from before.
+    pub claimed_at: Timestamp,
+    /// When its outcome became unknown: the provider cannot have taken it later.
+    pub since: Timestamp,
+    /// How often the provider was asked and knew nothing.
+    pub asked: u32,
+}
+
+impl LostAnswer {
+    /// When omega stops asking, or waiting for an event.
+    pub fn until(&self) -> Timestamp {
+        self.since.plus(UNKNOWN_FOR)
+    }
+
+    /// When to look at the message next, after `now`. `None` when the time for that is over.
+    ///
+    /// The times do not depend on how often the provider was asked, so a job that is delivered twice shortens nothing.
+    pub fn next_look(&self, channel: Channel, now: Timestamp) -> Option<Timestamp> {
+        let all: &[Duration] = if channel == Channel::Email { &[UNKNOWN_FOR] } else { &LOOK_UPS };
+        all.iter().map(|after| self.since.plus(*after)).find(|time| *time > now)
+    }
+}
 
 /// What was tried so far, as far as the schedule cares.
 #[derive(Clone, Copy, Debug)]

@@ -125,6 +125,7 @@ impl Draft {
             send_at: envelope.send_at.filter(|at| *at > now),
             expires_at: envelope.expires_at,
             lease_until: None,
+            lost_answer: None,
             is_read: true,
             read_by: None,
             is_flagged: false,

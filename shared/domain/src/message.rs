@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::delivery::{ErrorClass, Failure};
+use crate::delivery::{ErrorClass, Failure, LostAnswer};
 use crate::email::Email;
 use crate::email_event::EmailEvent;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
@@ -304,6 +304,9 @@ pub struct Message {
     /// Until when a sender may be calling the provider. Absent when nobody is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
+    /// Of a message whose provider's answer was lost: since when, and how often the provider was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_answer: Option<LostAnswer>,
     /// Read by staff. True for everything that is not inbound.
     pub is_read: bool,
     /// Who of the staff marked it as read.
@@ -368,6 +371,12 @@ impl Message {
             }
         }
         all
+    }
+
+    /// The same for a message of unknown outcome that was stored before the times were kept.
+    pub fn answer_lost(&self) -> LostAnswer {
+        let stored = LostAnswer { claimed_at: self.created_at, since: self.updated_at, asked: 0 };
+        self.lost_answer.unwrap_or(stored)
     }
 
     /// Whether a sender still has to deal with it: it is waiting or being sent.

@@ -391,7 +391,7 @@ fn test_message(business: &Business, test: Option<&Message>) -> Step {
     };
     match message.delivery_status {
         Status::Sent | Status::Delivered | Status::Read | Status::Received => Step::done(name),
-        failure if failure.is_failure() => {
+        ended if ended.is_failure() || ended == Status::DeliveryUnknown => {
             let why = message.failure.as_ref().map_or("It was not delivered.", |failure| &failure.reason);
             let action = format!(
                 "Retry message {}, or repeat the call with another test_phone_number.",

@@ -23,6 +23,9 @@ pub enum Status {
     Sending,
     /// The provider may or may not have taken it: the answer was lost. Never sent again by itself.
     UnknownOutcome,
+    /// The answer was lost, and nothing was learned of the message since: omega has stopped asking. It may have been
+    /// sent. A late report still applies, and a person may order a new attempt.
+    DeliveryUnknown,
     /// Handed to the network.
     Sent,
     /// Reached the client's device or mailbox.
@@ -58,12 +61,13 @@ const RECEIVED: u8 = 100;
 
 impl Status {
     /// Every status, for tables and messages.
-    pub const ALL: [Status; 17] = [
+    pub const ALL: [Status; 18] = [
         Status::Initiated,
         Status::Scheduled,
         Status::Queued,
         Status::Sending,
         Status::UnknownOutcome,
+        Status::DeliveryUnknown,
         Status::Sent,
         Status::Delivered,
         Status::Read,
@@ -86,6 +90,7 @@ impl Status {
             Status::Queued => "queued",
             Status::Sending => "sending",
             Status::UnknownOutcome => "unknown_outcome",
+            Status::DeliveryUnknown => "delivery_unknown",
             Status::Sent => "sent",
             Status::Delivered => "delivered",
             Status::Read => "read",
@@ -108,6 +113,8 @@ impl Status {
             Status::Scheduled | Status::Queued => 10,
             Status::Sending => 20,
             Status::UnknownOutcome => 25,
+            // Below `Sent`: any later report knows more.
+            Status::DeliveryUnknown => 27,
             Status::Sent => 30,
             Status::Delivered => DELIVERED,
             Status::Read => 50,
@@ -181,6 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn every_report_of_a_provider_follows_delivery_unknown() {
+        for channel in [SMS, Channel::Email] {
+            for report in [Sent, Delivered, Read, Failed, Undelivered, Rejected, Bounced, Complained] {
+                assert!(DeliveryUnknown.may_become(report, channel), "{report:?}");
+                assert!(!report.may_become(DeliveryUnknown, channel), "{report:?}");
+            }
+            assert!(UnknownOutcome.may_become(DeliveryUnknown, channel));
+            assert!(!DeliveryUnknown.may_become(UnknownOutcome, channel));
+            assert!(!DeliveryUnknown.may_become(Queued, channel), "only a new attempt begins anew");
+        }
+        assert!(!DeliveryUnknown.is_failure(), "nobody knows that it failed");
+    }
+
+    #[test]
     fn the_first_final_report_of_a_text_wins() {
         assert!(Sent.may_become(Undelivered, SMS));
         assert!(!Undelivered.may_become(Delivered, SMS));
@@ -226,7 +247,9 @@ mod tests {
 
         #[test]
         fn progress_ends_the_same_in_any_order(
-            mut reports in Just(vec![Queued, Sending, Sent, Delivered, Sent, Delivered]).prop_shuffle(),
+            mut reports in Just(vec![
+                Queued, Sending, UnknownOutcome, DeliveryUnknown, Sent, Delivered, Sent, Delivered
+            ]).prop_shuffle(),
             failed in any::<bool>(),
         ) {
             if failed {

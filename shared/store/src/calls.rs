@@ -173,6 +173,7 @@ fn message(at: MessageRef, call: &NewCall, now: Timestamp) -> Message {
         send_at: None,
         expires_at: None,
         lease_until: None,
+        lost_answer: None,
         is_read: direction == Direction::Outbound,
         read_by: None,
         is_flagged: false,

@@ -1,8 +1,9 @@
 //! The due index: what needs attention now. Only the sweeper reads it, and nothing else polls.
 
 use domain::business::Business;
+use domain::delivery::{ErrorClass, Failure, LEASE, LostAnswer};
 use domain::inbox::Shards;
-use domain::message::{Event, EventOutcome, Message, MessageRef, Source};
+use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
 use domain::staff::Staff;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Result, Timestamp};
@@ -134,21 +135,81 @@ impl Store {
 
     /// Says of a message whose lease ran out that nobody knows whether the provider has it. `false` when it went on
     /// meanwhile.
-    pub async fn give_up_lease(&self, due: &DueMessage, look_up: Duration) -> Result<bool> {
+    pub async fn give_up_lease(&self, due: &DueMessage) -> Result<bool> {
         let (at, now) = (due.message.at, self.clock().now());
-        let failure = domain::delivery::Failure::new(
-            domain::delivery::ErrorClass::Ambiguous,
+        let lease = due.message.lease_until.unwrap_or(now);
+        let lost = LostAnswer { claimed_at: lease.minus(LEASE), since: now, asked: 0 };
+        let look = lost.next_look(due.message.channel, now).unwrap_or(now);
+        let failure = Failure::new(
+            ErrorClass::Ambiguous,
             "The sender stopped before the provider's answer was stored. It may have been sent.",
         );
         let write = moved(at, Status::UnknownOutcome, now)?
             .set("failure", value(&failure)?)
+            .set("lost_answer", value(&lost)?)
             .remove("lease_until")
-            .set(GSI1.2, s(keys::due_at(now.plus(look_up), at)))
+            .set(GSI1.2, s(keys::due_at(look, at)))
             .if_exists()
             .when("status_rank", "=", n(Status::Sending.rank()))
             .when("attempt", "=", n(due.message.attempt))
             .when("lease_until", "<=", s(now.to_string()));
         let event = sweeper_event(due.message.attempt, Some(Status::UnknownOutcome), failure.reason, now);
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+        Ok(self.transact(parts).await?.is_ok())
+    }
+
+    /// Notes that the provider was asked about `message`, whose outcome is unknown, and cannot tell: `why`. It is asked
+    /// again later, or the message ends as `delivery_unknown` when the time for that is over. Nothing changes when the
+    /// message went on meanwhile, or when another job noted the same.
+    pub async fn learned_nothing(&self, message: &Message, why: &str) -> Result<()> {
+        let lost = message.answer_lost();
+        let lost = LostAnswer { asked: lost.asked + 1, ..lost };
+        let (at, now) = (message.at, self.clock().now());
+        let Some(next) = lost.next_look(message.channel, now) else {
+            return self.end_unknown(message, lost, why, Source::Sender).await.map(drop);
+        };
+        let write = Write::new()
+            .set("lost_answer", value(&lost)?)
+            .set(GSI1.2, s(keys::due_at(next, at)))
+            .if_exists()
+            .when("status_rank", "=", n(Status::UnknownOutcome.rank()))
+            .when("attempt", "=", n(message.attempt));
+        let write = same_answer(write, message)?;
+        let mut event =
+            sweeper_event(message.attempt, None, format!("{why} It is asked again at {next}."), now);
+        event.source = Source::Sender;
+        event.outcome = EventOutcome::Ignored;
+        let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+        self.transact(parts).await?.map_or(Ok(()), Ok)
+    }
+
+    /// Ends a message whose outcome stayed unknown. `false` when it went on meanwhile.
+    pub async fn end_unknown(
+        &self,
+        message: &Message,
+        lost: LostAnswer,
+        why: &str,
+        source: Source,
+    ) -> Result<bool> {
+        let (at, now) = (message.at, self.clock().now());
+        let reason = match (message.channel, lost.asked) {
+            (Channel::Email, _) => format!("{why} No event came until {now}. It may have been sent."),
+            (_, 0) => format!("{why} It may have been sent."),
+            (_, 1) => format!("{why} Twilio was asked once until {now}. It may have been sent."),
+            (_, asked) => format!("{why} Twilio was asked {asked} times until {now}. It may have been sent."),
+        };
+        let failure = Failure::new(ErrorClass::Ambiguous, reason);
+        let write = moved(at, Status::DeliveryUnknown, now)?
+            .set("failure", value(&failure)?)
+            .set("lost_answer", value(&lost)?)
+            .remove(GSI1.1)
+            .remove(GSI1.2)
+            .if_exists()
+            .when("status_rank", "=", n(Status::UnknownOutcome.rank()))
+            .when("attempt", "=", n(message.attempt));
+        let write = same_answer(write, message)?;
+        let mut event = sweeper_event(message.attempt, Some(Status::DeliveryUnknown), failure.reason, now);
+        event.source = source;
         let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         Ok(self.transact(parts).await?.is_ok())
     }
@@ -168,6 +229,14 @@ impl Store {
         let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
         self.transact(parts).await?.map_or(Ok(()), Ok)
     }
+}
+
+/// Under the condition that nobody noted a look-up since `message` was read.
+fn same_answer(write: Write, message: &Message) -> Result<Write> {
+    Ok(match &message.lost_answer {
+        Some(lost) => write.when("lost_answer", "=", value(lost)?),
+        None => write.when_absent("lost_answer"),
+    })
 }
 
 fn sweeper_event(attempt: u32, reported: Option<Status>, reason: String, now: Timestamp) -> Event {

@@ -300,6 +300,7 @@ fn inbound_message(
         send_at: None,
         expires_at: None,
         lease_until: None,
+        lost_answer: None,
         is_read: false,
         read_by: None,
         is_flagged: false,

@@ -122,7 +122,7 @@ struct Load {
 }
 
 /// Everything that somebody changes of a message or note that is stored. One of them is another after every write.
-const CHANGING: [&str; 20] = [
+const CHANGING: [&str; 21] = [
     "attempt",
     "call",
     "delivered_at",
@@ -133,6 +133,7 @@ const CHANGING: [&str; 20] = [
     "is_flagged",
     "is_read",
     "lease_until",
+    "lost_answer",
     "provider_message_id",
     "provider_status",
     "recipients",

@@ -382,8 +382,8 @@ impl Store {
         }
     }
 
-    /// Takes back a message that no sender has claimed. `Err` of the inner result is the status it has instead.
-    pub async fn cancel(&self, at: MessageRef) -> Result<Result<(), Option<Status>>> {
+    /// Takes back a message that no sender has claimed. `Err` of the inner result is the message as it is instead.
+    pub async fn cancel(&self, at: MessageRef) -> Result<Result<(), Option<Box<Message>>>> {
         let (mut at, now) = (at, self.clock().now());
         loop {
             let write = moved(at, Status::Canceled, now)?
@@ -404,7 +404,7 @@ impl Store {
             };
             if let Some(stored) = refused.item(0) {
                 let message = (kind(&stored) == MESSAGE).then(|| decode::<Message>(stored)).transpose()?;
-                return Ok(Err(message.map(|message| message.delivery_status)));
+                return Ok(Err(message.map(Box::new)));
             }
             match self.moved_from(at).await? {
                 Some(now) => at = now,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::{
-    ErrorClass, Failure, LEASE, LOOK_UP_AFTER, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
+    ErrorClass, Failure, LEASE, LostAnswer, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
 };
 use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
 use domain::status::Status;
@@ -243,14 +243,12 @@ impl Store {
                 self.settle_later(message, attempt, (provider_id.as_deref(), failure), *asked).await
             }
             Outcome::Unknown { failure } => {
-                let due = self.clock().now().plus(LOOK_UP_AFTER);
-                self.settle_ended(message, attempt, (None, failure), Status::UnknownOutcome, Some(due))
-                    .await?;
+                self.settle_ended(message, attempt, (None, failure), Status::UnknownOutcome).await?;
                 Ok(Settled::Done)
             }
             Outcome::Refused { provider_id, failure } => {
                 let ended = (provider_id.as_deref(), failure);
-                self.settle_ended(message, attempt, ended, Status::Failed, None).await?;
+                self.settle_ended(message, attempt, ended, Status::Failed).await?;
                 Ok(Settled::Done)
             }
         }
@@ -315,9 +313,12 @@ impl Store {
             // An unknown outcome is known now.
             let stored: Option<Message> = refused.item(0).map(decode).transpose()?;
             match stored.map(|message| message.delivery_status) {
-                Some(Status::UnknownOutcome) => silent(accepted(moved(at, Status::Sent, now)?)?)
-                    .remove("failure")
-                    .when("status_rank", "=", n(Status::UnknownOutcome.rank())),
+                Some(unknown @ (Status::UnknownOutcome | Status::DeliveryUnknown)) => {
+                    silent(accepted(moved(at, Status::Sent, now)?)?)
+                        .remove("failure")
+                        .remove("lost_answer")
+                        .when("status_rank", "=", n(unknown.rank()))
+                }
                 _ => accepted(touched())?,
             }
         } else {
@@ -356,7 +357,7 @@ impl Store {
             None => retry_after(failure, tries, asked, now, fastrand::f64()),
         };
         let Some(delay) = delay else {
-            self.settle_ended(message, attempt, (provider_id, failure), Status::Failed, None).await?;
+            self.settle_ended(message, attempt, (provider_id, failure), Status::Failed).await?;
             return Ok(Settled::Done);
         };
         // Throttling is the provider's word that it took nothing, so no attempt is charged for it. What the provider took
@@ -387,11 +388,18 @@ impl Store {
         attempt: u32,
         (provider_id, failure): (Option<&str>, &Failure),
         status: Status,
-        due: Option<Timestamp>,
     ) -> Result<()> {
         let (at, now) = (message.at, self.clock().now());
+        // A claimed message last changed when it was claimed.
+        let lost = (status == Status::UnknownOutcome).then_some(LostAnswer {
+            claimed_at: message.updated_at,
+            since: now,
+            asked: 0,
+        });
+        let due = lost.and_then(|lost| lost.next_look(message.channel, now));
         let mut write = moved(at, status, now)?
             .set("failure", value(failure)?)
+            .put("lost_answer", lost.as_ref().map(value).transpose()?)
             .remove("lease_until")
             .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(at.message.get())))))
             .put(GSI1.2, due.map(|due| s(keys::due_at(due, at))))
@@ -421,7 +429,7 @@ impl Store {
         self.transact(parts).await?.map_or(Ok(()), Ok)
     }
 
-    /// Starts a failed message over as a new attempt, because a person asked for it. `Err` of the inner result is the
+    /// Starts a message over as a new attempt that failed or whose delivery is unknown, because a person asked for it. `Err` of the inner result is the
     /// message as it is instead.
     pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
         let (mut at, now) = (message.at, self.clock().now());
@@ -447,7 +455,7 @@ impl Store {
                 .set("retries", n(0))
                 .set("throttled", n(0))
                 .remove("failure")
-                .when("status_rank", "=", n(Status::Failed.rank()))
+                .when("status_rank", "=", n(message.delivery_status.rank()))
                 .when("delivery_status", "=", value(&message.delivery_status)?)
                 .when("attempt", "=", n(message.attempt));
             let event = crate::events::applied(source, next, Status::Queued, now);
@@ -474,10 +482,16 @@ impl Store {
         }
     }
 
-    /// Takes a retry back that could not be queued: the message is as it was before, original error included.
+    /// Takes a retry back that could not be queued: the message is as it was before, original error included. So is its
+    /// attempt: nothing was handed over for the new one, and a late report of the old one still counts.
     pub async fn undo_retry(&self, before: &Message, attempt: u32) -> Result<()> {
         let (at, now) = (before.at, self.clock().now());
+        let text = |text: &Option<String>| text.as_ref().map(|text| s(text.clone()));
         let write = moved(at, before.delivery_status, now)?
+            .set("attempt", n(before.attempt))
+            .put("provider_message_id", text(&before.provider_message_id))
+            .put("provider_status", text(&before.provider_status))
+            .put("lost_answer", before.lost_answer.as_ref().map(value).transpose()?)
             .put("failure", before.failure.as_ref().map(value).transpose()?)
             .put(
                 "recipients",
@@ -506,6 +520,7 @@ pub(crate) fn requeued(
         .set("attempt", n(attempt))
         .set("send_at", s(send_at.to_string()))
         .remove("lease_until")
+        .remove("lost_answer")
         .remove("provider_message_id")
         .remove("provider_status")
         .set(GSI1.1, s(keys::due(keys::due_shard(at.message.get()))))

@@ -1,7 +1,7 @@
 //! One way for every report of a delivery: callbacks, the API, look-ups.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::delivery::SILENCE;
+use domain::delivery::{LOOK_UPS, SILENCE};
 use domain::email::Email;
 use domain::mail::{Recipients, worst};
 use domain::message::{Channel, EventOutcome, Message, MessageRef, Report};
@@ -150,9 +150,10 @@ impl Store {
             }
             let mut copies = message.recipients.clone();
             copies.insert(recipient.key(), next);
-            // Of whose copy nothing was said yet is with the provider, or on the way there.
-            let silent =
-                if message.status_rank >= Status::Sent.rank() { Status::Sent } else { Status::Sending };
+            // A copy of which nothing was reported is with the provider, or on the way there. Where the answer was lost,
+            // this report shows that the provider has the mail.
+            let is_taken = message.status_rank >= Status::UnknownOutcome.rank();
+            let silent = if is_taken { Status::Sent } else { Status::Sending };
             let of_all = |copies: &Recipients| {
                 let said = |email: &Email| copies.get(&email.key()).copied();
                 let said = |email: &Email| said(email).filter(|status| *status != Status::Queued);
@@ -244,6 +245,8 @@ impl Store {
         let silent =
             (!next.is_failure() && next.rank() < Status::Delivered.rank() && report.attempt.is_some())
                 .then(|| now.plus(SILENCE));
+        // So is what a program says of unknown outcome, sooner, so that it ends as well.
+        let silent = if next == Status::UnknownOutcome { Some(now.plus(LOOK_UPS[0])) } else { silent };
         Ok(write
             .put(GSI1.1, silent.map(|_| s(keys::due(keys::due_shard(at.message.get())))))
             .put(GSI1.2, silent.map(|due| s(keys::due_at(due, at)))))

@@ -32,6 +32,7 @@ pub const STATUS: Read<Status> = |value| {
         "queued",
         "sending",
         "unknown_outcome",
+        "delivery_unknown",
         "sent",
         "delivered",
         "read",
