@@ -104,8 +104,8 @@ fn read_status(object: &Object<'_>, now: Timestamp) -> Option<(ConversationStatu
     }
 }
 
-/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/label`: sets the label, or clears it where it
-/// is `null` or empty.
+/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/label`: sets the label, from the query or
+/// a JSON body. Without `label`, or where it is `null` or empty, the label is cleared.
 pub async fn label(
     tenant: Tenant,
     path: PathParams,
@@ -115,7 +115,8 @@ pub async fn label(
     decision: Decision,
 ) -> ApiResult<Response> {
     let asked = asked(&tenant, &path, &headers, correlation);
-    let label = decision.read(&["label"], |object| object.required("label", or_no_label));
+    let label = decision.read(&["label"], |object| Some(object.optional("label", or_no_label)));
+    let label = label.map(Option::flatten);
     let (asked, label) = together(asked, label)?;
     let done = if label.is_some() { "Labelled" } else { "Label cleared" };
     handled(edge.store().set_label(&asked, label).await?, done, Value::Null)
