@@ -99,7 +99,7 @@ impl Functions {
                 outbox: around.outbox("email")?,
                 objects: around.objects(),
                 tokens: around.tokens()?,
-                origins: email::TrustedOrigins(around.trusted_origins()),
+                origins: fetch::Config { trusted_origins: around.trusted_origins() },
             }))
             .merge(email_webhooks::routes(around.email_webhooks()?))
             .merge(rocketchat::routes(rocketchat::State { edge: around.edge("rocketchat")? }))

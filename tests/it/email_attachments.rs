@@ -97,10 +97,6 @@ async fn an_attachment_that_can_never_be_fetched_fails_the_mail_and_says_why() {
         (file_url(&app, "gone"), "the server answered 404"),
         (file_url(&app, "moved"), "redirects to nowhere"),
         (file_url(&app, "large"), "too large"),
-        ("https://127.0.0.1/plan.pdf".to_owned(), "private network"),
-        ("https://169.254.169.254/latest/meta-data/".to_owned(), "private network"),
-        ("https://localhost/plan.pdf".to_owned(), "private network"),
-        ("https://example.com:8443/plan.pdf".to_owned(), "a port other than 443"),
     ];
     for (url, why) in table {
         let id = queue(&studio, with_url(&url)).await;

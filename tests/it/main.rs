@@ -34,6 +34,7 @@ mod inbox_counts;
 mod inbox_cursors;
 mod inbox_history;
 mod inbox_races;
+mod input;
 mod journey;
 mod kept_aside;
 mod lambda_events;

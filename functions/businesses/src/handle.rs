@@ -104,8 +104,8 @@ fn read_status(object: &Object<'_>, now: Timestamp) -> Option<(ConversationStatu
     }
 }
 
-/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/label`: sets the label, or clears it where it
-/// is left out, `null` or empty.
+/// `POST /omega/businesses/{business_id}/conversations/{conversation_id}/label`: sets the label, from the query or
+/// a JSON body. Without `label`, or where it is `null` or empty, the label is cleared.
 pub async fn label(
     tenant: Tenant,
     path: PathParams,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use domain::{BusinessId, ClientId, EntryId, Error};
 use serde::Serialize;
 use web::paging::{Page, Paging};
-use web::read::{PathParams, QueryParams};
+use web::read::{PathParams, QueryParams, together};
 use web::schemas::conversation::EventResponse;
 use web::{ApiResult, Edge, Tenant};
 
@@ -25,8 +25,8 @@ pub async fn list(
     State(edge): State<Edge>,
     query: QueryParams,
 ) -> ApiResult<Json<Page<EventResponse>>> {
-    let (store, business, conversation) = (edge.store(), tenant.id(), path.id("conversation_id")?);
-    let paging = query.read(Paging::read)?;
+    let (store, business) = (edge.store(), tenant.id());
+    let (conversation, paging) = together(path.id("conversation_id"), query.read(Paging::read))?;
     let opened = paging.open(&List { name: "history", business, conversation }, store.clock().now())?;
     let view = store.client_view(business, conversation).await?;
     let head = view.and_then(|view| view.conversation).ok_or(Error::NotFound("conversation"))?;

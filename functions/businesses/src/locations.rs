@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use web::read::{JsonBody, PathParams};
+use web::read::{JsonBody, PathParams, together};
 use web::schemas::location::{LocationResponse, changes};
 use web::{ApiResult, Edge, Tenant};
 
@@ -19,8 +19,8 @@ pub async fn upsert(
     State(edge): State<Edge>,
     body: JsonBody,
 ) -> ApiResult<Json<LocationResponse>> {
-    let location = path.id("location_id")?;
-    let changes = body.read(|object| changes(object, tenant.business().country))?;
+    let changes = body.read(|object| changes(object, tenant.business().country));
+    let (location, changes) = together(path.id("location_id"), changes)?;
     let location = edge.store().upsert_location(tenant.id(), location, &changes).await?;
     Ok(Json(location.into()))
 }

@@ -11,7 +11,7 @@ use store::ClientView;
 use store::Store;
 use store::timeline::{Entry, Timeline, TimelineFilter};
 use web::paging::{Opened, Page, Paging};
-use web::read::{PathParams, QueryParams, instant};
+use web::read::{PathParams, QueryParams, instant, together};
 use web::schemas::conversation::etag;
 use web::schemas::message::MessageResponse;
 use web::schemas::words::{CATEGORY, CHANNEL, MESSAGE_FILTER};
@@ -38,8 +38,8 @@ pub async fn list(
     State(edge): State<Edge>,
     query: QueryParams,
 ) -> ApiResult<Response> {
-    let (store, business, conversation) = (edge.store(), tenant.id(), path.id("conversation_id")?);
-    let (paging, filter, updated_since) = query.read(|object| {
+    let (store, business) = (edge.store(), tenant.id());
+    let asked = query.read(|object| {
         let paging = Paging::read(object);
         let filter = TimelineFilter {
             messages: object.optional("filter", MESSAGE_FILTER).unwrap_or_default(),
@@ -48,7 +48,8 @@ pub async fn list(
         };
         let updated_since = object.optional("updated_since", instant);
         Some((paging?, filter, updated_since))
-    })?;
+    });
+    let (conversation, (paging, filter, updated_since)) = together(path.id("conversation_id"), asked)?;
     let of = List { name: "messages", business, conversation, filter, updated_since };
     let opened = paging.open(&of, store.clock().now())?;
     let (view, page) = match updated_since {

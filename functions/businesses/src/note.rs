@@ -6,7 +6,7 @@ use domain::message::{MessageRef, Text};
 use domain::note::Note;
 use domain::{Error, MessageId, StaffId};
 use serde_json::{Value, json};
-use web::read::{JsonBody, Object, PathParams, filled};
+use web::read::{JsonBody, Object, PathParams, filled, together};
 use web::{ApiResult, Call, Edge, Speaker, Tenant};
 
 /// The longest note, in characters.
@@ -22,14 +22,11 @@ pub async fn add(
     body: JsonBody,
 ) -> ApiResult<Json<Value>> {
     let (store, actor) = (edge.store(), tenant.actor());
-    let at = MessageRef {
-        business: tenant.id(),
-        client: path.id("conversation_id")?,
-        message: MessageId::at(store.clock().now(), 0),
-    };
     let speaker = Speaker::of(&tenant, store, &body).await?;
-    let (words, staff_id) = body.read(|object| read(object, speaker))?;
+    let said = body.read(|object| read(object, speaker));
+    let (client, (words, staff_id)) = together(path.id("conversation_id"), said)?;
     let now = store.clock().now();
+    let at = MessageRef { business: tenant.id(), client, message: MessageId::at(now, 0) };
     let note =
         Note { at, note: words, staff_id, by: actor, is_flagged: false, created_at: now, updated_at: now };
     let id = store.add_note(&note, request, tenant.shards()).await?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use domain::client::{Change, ClientChanges, Personal};
 use domain::phone::{Country, Phone};
 use serde_json::Value;
-use web::read::{JsonBody, Object, PathParams, Problem, boolean, choice, email, id, integer, text};
+use web::read::{JsonBody, Object, PathParams, Problem, boolean, choice, email, id, integer, text, together};
 use web::schemas::client::ClientDetails;
 use web::{ApiResult, Edge, Tenant};
 
@@ -19,9 +19,10 @@ pub async fn put(
     State(edge): State<Edge>,
     body: JsonBody,
 ) -> ApiResult<Json<ClientDetails>> {
-    let (store, business, client) = (edge.store(), tenant.id(), path.id("client_id")?);
-    let changes = body.read(|object| Some(read(object, tenant.business().country)))?;
-    let view = store.upsert_client(business, client, &changes, tenant.shards()).await?;
+    let store = edge.store();
+    let changes = body.read(|object| Some(read(object, tenant.business().country)));
+    let (client, changes) = together(path.id("client_id"), changes)?;
+    let view = store.upsert_client(tenant.id(), client, &changes, tenant.shards()).await?;
     Ok(Json(ClientDetails::of_one(store, view).await?))
 }
 

@@ -33,12 +33,8 @@ pub struct State {
     /// What unsubscribe links are signed with.
     pub tokens: token::Keys,
     /// Where attachments may be fetched from besides the public internet.
-    pub origins: TrustedOrigins,
+    pub origins: fetch::Config,
 }
-
-/// Origins like `https://files.example.com` that are trusted with an address of our own network.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedOrigins(pub Vec<String>);
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {

@@ -1,6 +1,5 @@
 //! Mail as a Lambda function: wiring only.
 
-use email::TrustedOrigins;
 use objects::Objects;
 use outbox::Outbox;
 use queue::Queue;
@@ -31,7 +30,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         let previous = config.optional("EMAIL_TOKEN_KEY_PREVIOUS");
         token::Keys::new(key, previous.map(String::into_bytes))
     });
-    let origins = TrustedOrigins(config.list("ATTACHMENT_ORIGINS"));
+    let origins = fetch::Config { trusted_origins: config.list("ATTACHMENT_ORIGINS") };
     config.check()?;
     let tokens = tokens.ok_or("EMAIL_TOKEN_KEY")?;
     let state = email::State { edge: Edge::new(store.clone(), None), outbox, objects, tokens, origins };

@@ -16,12 +16,11 @@ use domain::{Error, RequestId};
 use objects::{Objects, keys};
 use outbox::Outbox;
 use serde_json::Value;
-use web::read::{JsonBody, Object, Problem, https_url, id, integer, mailbox, text};
+use web::read::{JsonBody, Object, Problem, id, integer, mailbox, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
 use web::{ApiResult, Call, Correlation, Speaker, Tenant};
 
-use crate::TrustedOrigins;
 use crate::content::{self, Upload, attached, decoded, outsourced};
 
 /// Messages in one call.
@@ -31,6 +30,7 @@ const MOST_ATTACHMENTS: usize = 50;
 /// A subject longer than a line of a mail may be (RFC 5322, 2.1.1) is none.
 const LONGEST_SUBJECT: usize = 998;
 const LONGEST_NAME: usize = 255;
+const LONGEST_URL: usize = 2048;
 /// What a mail is besides its parts: headers, and the lines between the parts.
 const OVERHEAD: usize = 16 * 1024;
 
@@ -43,7 +43,7 @@ pub(crate) async fn send(
     Extension(Correlation(correlation)): Extension<Correlation>,
     State(outbox): State<Outbox>,
     State(objects): State<Objects>,
-    State(origins): State<TrustedOrigins>,
+    State(origins): State<fetch::Config>,
     body: JsonBody,
 ) -> ApiResult<Json<AcceptedResponse>> {
     let speaker = Speaker::of(&tenant, &outbox.store, &body).await?;
@@ -168,7 +168,7 @@ fn read(
     object: &Object<'_>,
     business: &Business,
     speaker: Speaker,
-    origins: &TrustedOrigins,
+    origins: &fetch::Config,
 ) -> Option<(Envelope, Entries)> {
     let terms = Terms::read(object, speaker);
     let from = sender(object, business);
@@ -193,7 +193,7 @@ fn sender(object: &Object<'_>, business: &Business) -> Option<Email> {
     asked.or_else(|| business.from_email.clone().filter(|_| absent))
 }
 
-fn one(entry: &Object<'_>, origins: &TrustedOrigins) -> Option<Checked> {
+fn one(entry: &Object<'_>, origins: &fetch::Config) -> Option<Checked> {
     web::schemas::terms::refuse_own_time(entry);
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
@@ -257,7 +257,7 @@ fn line(value: &Value) -> Result<String, Problem> {
 }
 
 /// An attachment with its content, or with the address where its content is.
-fn attachment(object: &Object<'_>, origins: &TrustedOrigins) -> Option<(Attachment, Option<Vec<u8>>)> {
+fn attachment(object: &Object<'_>, origins: &fetch::Config) -> Option<(Attachment, Option<Vec<u8>>)> {
     let filename = object.optional("filename", |value| match text(LONGEST_NAME)(value)? {
         name if name.chars().any(char::is_control) => Err(Problem::value("it has to be one line")),
         name => Ok(name),
@@ -267,10 +267,14 @@ fn attachment(object: &Object<'_>, origins: &TrustedOrigins) -> Option<(Attachme
         let content = text(LARGEST * 2)(value)?;
         decoded(&content).ok_or_else(|| Problem::value("it is not base64"))
     });
-    let trusted = |url: &str| origins.0.iter().any(|origin| url.starts_with(&format!("{origin}/")));
-    let url = object.optional("url", |value| match value.as_str() {
-        Some(url) if trusted(url) => Ok(url.to_owned()),
-        _ => https_url(value),
+    let url = object.optional("url", |value| {
+        let url = text(LONGEST_URL)(value)?;
+        match origins.allows(&url) {
+            Ok(()) => Ok(url),
+            Err(why) => {
+                Err(Problem::new("url_scheme", format!("URL should be a public https address: it {why}")))
+            }
+        }
     });
     let named = |name| object.raw(name).is_some_and(|value| !value.is_null());
     match (named("content"), named("url")) {

@@ -15,7 +15,9 @@ impl Zone {
 
     /// An instant there, and how far from UTC that is: `2026-01-31T07:00:00.000-05:00` and `-05:00`.
     pub fn tell(&self, at: Timestamp) -> (String, String) {
-        let instant = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
+        let instant = jiff::Timestamp::from_millisecond(at.as_millis());
+        // The last hours of the year 9999 have no local time in every zone: they are told as the last that has one.
+        let instant = instant.unwrap_or(jiff::Timestamp::MAX);
         let there = instant.to_zoned(self.0.clone());
         (there.strftime("%Y-%m-%dT%H:%M:%S.%3f%:z").to_string(), there.strftime("%:z").to_string())
     }

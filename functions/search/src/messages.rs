@@ -9,7 +9,7 @@ use serde_json::Value;
 use store::Store;
 use store::timeline::{Entry, Timeline};
 use web::paging::{Opened, Page, Paging};
-use web::read::{PathParams, Problem, QueryParams, text};
+use web::read::{PathParams, Problem, QueryParams, text, together};
 use web::schemas::message::MessageResponse;
 use web::{ApiResult, Edge, Tenant, unprocessable};
 
@@ -51,12 +51,13 @@ pub async fn search(
     State(edge): State<Edge>,
     query: QueryParams,
 ) -> ApiResult<Json<Page<Found>>> {
-    let (store, business, conversation) = (edge.store(), tenant.id(), path.id("conversation_id")?);
-    let (paging, query) = query.read(|object| {
+    let (store, business) = (edge.store(), tenant.id());
+    let asked = query.read(|object| {
         let paging = Paging::read(object);
         let query = object.required("query", words);
         Some((paging?, query?))
-    })?;
+    });
+    let (conversation, (paging, query)) = together(path.id("conversation_id"), asked)?;
     let of = List { name: "search", business, conversation, query: &query };
     let opened = paging.open(&of, store.clock().now())?;
     Ok(Json(look(store, (business, conversation), &query, opened).await?))

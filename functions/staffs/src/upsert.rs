@@ -6,7 +6,7 @@ use domain::client::{Change, Personal};
 use domain::phone::Country;
 use domain::staff::StaffChanges;
 use serde_json::Value;
-use web::read::{JsonBody, Object, PathParams, boolean, choice, email, filled, id, phone, text};
+use web::read::{JsonBody, Object, PathParams, boolean, choice, email, filled, id, phone, text, together};
 use web::schemas::staff::StaffResponse;
 use web::{ApiResult, Edge, Tenant};
 
@@ -23,8 +23,8 @@ pub async fn put(
     State(edge): State<Edge>,
     body: JsonBody,
 ) -> ApiResult<Json<StaffResponse>> {
-    let staff = path.id("staff_id")?;
-    let changes = body.read(|object| read(object, tenant.business().country))?;
+    let changes = body.read(|object| read(object, tenant.business().country));
+    let (staff, changes) = together(path.id("staff_id"), changes)?;
     let member = edge.store().upsert_staff(tenant.id(), staff, &changes, tenant.acting()).await?;
     Ok(Json(member.into()))
 }

@@ -4,7 +4,6 @@
 //! most three redirects, each under the same rules; no cookie, credential or referrer, ever; a limit on size and time.
 //! [`Config::allows`] tells early, at the edge, what [`Fetcher::get`] would refuse.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ mod tests;
 
 pub use rules::Config;
 
-use resolve::{Guard, Lookup, Unresolved};
+use resolve::{Guard, Lookup};
 use rules::{Allowed, parse};
 
 /// How long a connection may take.
@@ -86,6 +85,10 @@ pub enum FetchError {
     /// The server answered, and not with the file. Holds the status.
     #[error("the server answered {0}")]
     Refused(u16),
+    /// No connection came about: the name is unknown, has a private address, or nobody listens there. All of these are one,
+    /// so that the reason never tells which names of a private network exist.
+    #[error("the address cannot be reached from the public internet")]
+    NotPublic,
     /// There was no answer, or only a part of it.
     #[error("the server could not be reached: {0}")]
     Unreachable(String),
@@ -97,7 +100,7 @@ impl FetchError {
         match self {
             FetchError::NotAllowed(_) | FetchError::TooLarge => false,
             FetchError::Refused(status) => matches!(status, 408 | 425 | 429 | 500..=599),
-            FetchError::Unreachable(_) => true,
+            FetchError::NotPublic | FetchError::Unreachable(_) => true,
         }
     }
 }
@@ -224,14 +227,9 @@ async fn read(answer: Response<Incoming>, limit: usize) -> Result<Fetched, Fetch
 }
 
 fn unreached(error: ClientError) -> FetchError {
-    if is_private(&error) {
-        return FetchError::NotAllowed("is of a private network");
+    // Why no connection came about would tell a stranger which names exist inside our network, and what listens there.
+    if error.is_connect() {
+        return FetchError::NotPublic;
     }
     FetchError::Unreachable(with_causes(&error))
-}
-
-/// Whether the resolver refused the name.
-fn is_private(error: &(dyn StdError + 'static)) -> bool {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.filter_map(|cause| cause.downcast_ref()).any(|cause| matches!(cause, Unresolved::Private))
 }

@@ -69,9 +69,9 @@ impl Problem {
     }
 }
 
-/// A parsed body, not yet checked.
+/// A body, not yet checked. A body that is not JSON is refused when it is read, beside the problems of other places.
 #[derive(Clone, Debug)]
-pub struct JsonBody(pub Value);
+pub struct JsonBody(Result<Value, FieldError>);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
@@ -79,19 +79,25 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     async fn from_request(request: Request, _: &S) -> Result<JsonBody, ApiError> {
         let limit = request.extensions().get::<BodyLimit>().copied();
         let bytes = collect(request.into_body(), limit).await?;
-        let problem = |kind, loc, message: String| {
-            ApiError(Error::Invalid(vec![FieldError { kind, loc, message, input: Value::Null }]))
+        let problem = |kind, loc, message: &str| FieldError {
+            kind,
+            loc,
+            message: message.to_owned(),
+            input: Value::Null,
         };
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(problem("missing", vec!["body".into()], "Field required".to_owned()));
+            return Ok(JsonBody(Err(problem("missing", vec!["body".into()], "Field required"))));
         }
-        match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(JsonBody(value)),
-            Err(error) => {
-                let loc = vec!["body".into(), offset(&bytes, &error).into()];
-                Err(problem("json_invalid", loc, "JSON decode error".to_owned()))
-            }
-        }
+        Ok(JsonBody(serde_json::from_slice(&bytes).map_err(|error| {
+            let loc = vec!["body".into(), offset(&bytes, &error).into()];
+            problem("json_invalid", loc, "JSON decode error")
+        })))
+    }
+}
+
+impl From<Value> for JsonBody {
+    fn from(value: Value) -> JsonBody {
+        JsonBody(Ok(value))
     }
 }
 
@@ -121,7 +127,7 @@ impl<S: Send + Sync> FromRequest<S> for Decision {
             return Ok(Decision { query, body: None });
         }
         let body = JsonBody::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
-        Ok(Decision { query, body: Some(body).filter(|body| !body.0.is_null()) })
+        Ok(Decision { query, body: Some(body).filter(|body| body.0 != Ok(Value::Null)) })
     }
 }
 
@@ -132,7 +138,7 @@ impl Decision {
     /// `Invalid` with one entry for every bad field, and for a field that body and query say differently.
     pub fn read<T>(&self, names: &[&str], read: impl Fn(&Object<'_>) -> Option<T>) -> Result<T, ApiError> {
         let Some(body) = &self.body else { return self.query.read(read) };
-        let Some(said) = body.0.as_object() else { return body.read(read) };
+        let Some(said) = body.0.as_ref().ok().and_then(Value::as_object) else { return body.read(read) };
         if !names.iter().any(|name| said.contains_key(*name)) {
             return self.query.read(read);
         }
@@ -146,7 +152,7 @@ impl Decision {
             }
             both.entry(*name).or_insert_with(|| asked.clone());
         }
-        JsonBody(Value::Object(both)).read(|object| {
+        JsonBody::from(Value::Object(both)).read(|object| {
             for name in &differing {
                 object.refuse(name, Problem::value("the query says something else"));
             }
@@ -180,17 +186,23 @@ pub fn together<A, B>(first: Result<A, ApiError>, second: Result<B, ApiError>) -
 }
 
 impl JsonBody {
+    /// A field as it was sent, if the body is an object that has it.
+    pub(crate) fn raw(&self, name: &str) -> Option<&Value> {
+        self.0.as_ref().ok()?.get(name)
+    }
+
     /// Reads the body as an object with `read`, and returns what it made or every problem it met.
     ///
     /// # Errors
     /// `Invalid` with one entry for every bad field.
     pub fn read<T>(&self, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, ApiError> {
+        let body = self.0.as_ref().map_err(|problem| Error::Invalid(vec![problem.clone()]))?;
         let problems = Problems::default();
         let loc = vec![Loc::from("body")];
-        let made = match self.0.as_object() {
-            Some(map) => read(&Object { map, input: &self.0, loc, problems: &problems }),
+        let made = match body.as_object() {
+            Some(map) => read(&Object { map, input: body, loc, problems: &problems }),
             None => {
-                problems.add(loc, not_an_object(), &self.0);
+                problems.add(loc, not_an_object(), body);
                 None
             }
         };

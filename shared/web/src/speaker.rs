@@ -26,7 +26,7 @@ impl Speaker {
     /// When the table cannot be reached.
     pub async fn of(tenant: &Tenant, store: &Store, body: &JsonBody) -> Result<Speaker, ApiError> {
         let own = tenant.staff_id();
-        let named = body.0.get("staff_id").and_then(|value| id(value).ok());
+        let named = body.raw("staff_id").and_then(|value| id(value).ok());
         let unknown = match named {
             Some(staff) if own.is_none() && !store.works_here(tenant.id(), staff).await? => named,
             _ => None,

@@ -2,7 +2,7 @@ use super::*;
 use serde_json::json;
 
 fn problems<T>(body: Value, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Vec<(&'static str, String)> {
-    match JsonBody(body).read(read) {
+    match JsonBody::from(body).read(read) {
         Ok(_) => Vec::new(),
         Err(ApiError(Error::Invalid(fields))) => {
             fields.into_iter().map(|field| (field.kind, serde_json::to_string(&field.loc).unwrap())).collect()
@@ -33,7 +33,7 @@ fn every_bad_field_is_named() {
 
 #[test]
 fn one_bad_element_does_not_spoil_the_others() {
-    let body = JsonBody(json!({"d": [{"e": true}, {"e": "maybe"}, {}]}));
+    let body = JsonBody::from(json!({"d": [{"e": true}, {"e": "maybe"}, {}]}));
     let read = body.read(|object| object.each("d", 3, |item| item.required("e", boolean))).unwrap();
     let kinds: Vec<_> = read.iter().map(|one| one.as_ref().map_err(|problems| problems[0].kind)).collect();
     assert_eq!(kinds, [Ok(&true), Err("bool_parsing"), Err("missing")]);
