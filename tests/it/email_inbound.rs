@@ -1080,8 +1080,8 @@ fn call(app: &App, provider: &str, raw: &[u8], from: &str, to: &str) -> RequestB
         }
         _ => {
             let time = app.clock.now().as_seconds().to_string();
-            let token = "0123456789abcdef0123456789abcdef0123456789abcdef01";
-            let signed = signature::mailgun::sign(&app.local.providers.mailgun_signing_key, &time, token);
+            let token = crate::email_reports::mailgun_token();
+            let signed = signature::mailgun::sign(&app.local.providers.mailgun_signing_key, &time, &token);
             let fields: [(&str, &[u8]); 6] = [
                 ("recipient", to.as_bytes()),
                 ("sender", from.as_bytes()),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -842,9 +843,15 @@ fn sendgrid(app: &App, events: &Value) -> Hook {
     sendgrid_at(&app.local.providers, &seconds(app), format!("{events}\r\n"))
 }
 
+/// A token that is used once, of 50 hexadecimal digits as Mailgun's are.
+pub fn mailgun_token() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{:050x}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 fn mailgun_with(key: &str, timestamp: &str, event: &Value) -> Hook {
-    let token = "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0";
-    let signed = signature::mailgun::sign(key, timestamp, token);
+    let token = mailgun_token();
+    let signed = signature::mailgun::sign(key, timestamp, &token);
     let body = json!({
         "signature": {"timestamp": timestamp, "token": token, "signature": signed},
         "event-data": event,

@@ -9,11 +9,12 @@ use domain::email_event::{EmailEvent, mailgun, postmark, sendgrid};
 use domain::message::Provider;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use store::Store;
 use store::statuses::Advance;
 use web::read::{PathParams, collect};
 
-use crate::provider::{Refusal, header, named, not_set_up};
+use crate::provider::{Refusal, header, hexadecimal, mailgun_signed, named, not_set_up};
 use crate::{State, sns};
 
 /// Events of one call that are worked on at the same time.
@@ -32,7 +33,7 @@ pub(crate) async fn events(
     let events = match provider {
         Provider::Ses => return sns::message(&state, &raw).await,
         Provider::Sendgrid => sendgrid_events(&state, &headers, &raw)?,
-        Provider::Mailgun => mailgun_events(&state, &raw)?,
+        Provider::Mailgun => mailgun_events(&state, &raw).await?,
         _ => postmark_events(&state, &headers, &raw)?,
     };
     apply(&state.store, events).await?;
@@ -54,16 +55,13 @@ fn sendgrid_events(
     sendgrid::read(raw).map_err(|_| Refusal::Unreadable)
 }
 
-/// Mailgun signs a time and a token, not what it says: whoever saw one call can make another for half a day. A token is
-/// not remembered, because the same call twice changes nothing.
-fn mailgun_events(state: &State, raw: &[u8]) -> std::result::Result<Vec<EmailEvent>, Refusal> {
+/// Reads the event of a request that Mailgun signed. Mailgun repeats a request with the bytes of the first one.
+async fn mailgun_events(state: &State, raw: &[u8]) -> std::result::Result<Vec<EmailEvent>, Refusal> {
     let provider = Provider::Mailgun;
     let key = state.settings.mailgun_signing_key.as_deref().ok_or_else(|| not_set_up(provider))?;
     // The signature is in the body, so it is read first; nothing else of it is used before.
     let (signed, event) = mailgun::read(raw).map_err(|_| Refusal::NotTheirs(provider))?;
-    let now = state.store.clock().now().as_seconds();
-    signature::mailgun::verify(key, &signed.timestamp, &signed.token, &signed.signature, now)
-        .map_err(|_| Refusal::NotTheirs(provider))?;
+    mailgun_signed(state, key, &signed, &hexadecimal(Sha256::digest(raw))).await?;
     Ok(vec![event])
 }
 

@@ -8,6 +8,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, State as Extract};
 use axum::http::{HeaderMap, Request, header as names};
+use domain::email_event::mailgun::Signed;
 use domain::email_event::postmark;
 use domain::job::{InboundEmail, Job, Work};
 use domain::message::{Provider, Text};
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 use web::read::{PathParams, collect};
 
 use crate::State;
-use crate::provider::{Refusal, header, named, not_set_up};
+use crate::provider::{Refusal, header, hexadecimal, mailgun_signed, named, not_set_up};
 
 /// What a job tells of receivers, so that it stays small. Not every provider tells which of them are ours.
 const MOST_RECIPIENTS: usize = 50;
@@ -40,7 +41,7 @@ pub(crate) async fn inbound(
         Provider::Postmark => postmark(&state, &headers, &raw)?,
         _ => return Err(Refusal::NotTheirs(provider)),
     };
-    let digest: String = Sha256::digest(&mail.raw).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hexadecimal(Sha256::digest(&mail.raw));
     let object = keys::raw(provider.as_str(), &digest);
     state.objects.put(&object, mail.raw, "message/rfc822").await?;
     let short = |address: &String| address.len() <= LONGEST_ADDRESS;
@@ -88,10 +89,12 @@ async fn mailgun(state: &State, headers: &HeaderMap, raw: Bytes) -> Result<Hande
     let provider = Provider::Mailgun;
     let key = state.settings.mailgun_signing_key.as_deref().ok_or_else(|| not_set_up(provider))?;
     let form = Form::read(headers, raw).await.map_err(|_| Refusal::NotTheirs(provider))?;
-    let now = state.store.clock().now().as_seconds();
-    let (timestamp, token, signed) = (form.text("timestamp"), form.text("token"), form.text("signature"));
-    signature::mailgun::verify(key, &timestamp, &token, &signed, now)
-        .map_err(|_| Refusal::NotTheirs(provider))?;
+    let signed = Signed {
+        timestamp: form.text("timestamp"),
+        token: form.text("token"),
+        signature: form.text("signature"),
+    };
+    mailgun_signed(state, key, &signed, &form.digest()).await?;
     Ok(Handed {
         raw: form.mail("body-mime")?,
         sender: form.field("sender").map_or_else(|| form.text("from"), lossy),
@@ -136,6 +139,18 @@ impl Form {
         Ok(Form(fields))
     }
 
+    /// Identifies the fields. The boundary between them is not part of it, because a repeated request has another one.
+    fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for (name, value) in &self.0 {
+            for part in [name.as_bytes(), value.as_ref()] {
+                digest.update((part.len() as u64).to_be_bytes());
+                digest.update(part);
+            }
+        }
+        hexadecimal(digest.finalize())
+    }
+
     fn field(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
     }
@@ -178,7 +193,7 @@ fn decoded(mut value: &[u8]) -> Vec<u8> {
     while let Some((first, rest)) = value.split_first() {
         let (byte, rest) = match first {
             b'+' => (b' ', rest),
-            b'%' => hexadecimal(rest).unwrap_or((b'%', rest)),
+            b'%' => digits(rest).unwrap_or((b'%', rest)),
             plain => (*plain, rest),
         };
         decoded.push(byte);
@@ -188,8 +203,8 @@ fn decoded(mut value: &[u8]) -> Vec<u8> {
 }
 
 /// The byte that the first two digits stand for, and what follows them.
-fn hexadecimal(digits: &[u8]) -> Option<(u8, &[u8])> {
-    let ([high, low], rest) = digits.split_first_chunk()?;
+fn digits(encoded: &[u8]) -> Option<(u8, &[u8])> {
+    let ([high, low], rest) = encoded.split_first_chunk()?;
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     Some((value(*high)? << 4 | value(*low)?, rest))
 }

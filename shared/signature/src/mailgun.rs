@@ -2,8 +2,8 @@
 //!
 //! Mailgun signs a time and a random token with HMAC-SHA256, keyed by the account's webhook signing key, and nothing
 //! of the event itself. A valid signature therefore proves only that Mailgun once wrote this time and this token:
-//! whoever saw one request can put another event beside them. So a token is remembered and taken once, and an event is
-//! what somebody said, not what is proven. Source: Mailgun's documentation, "Securing Webhooks".
+//! whoever saw one request can put another event beside them. The caller of [`verify`] therefore has to remember each token
+//! for [`WINDOW`], and refuse it with another body. Source: Mailgun's documentation, "Securing Webhooks".
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,8 +11,8 @@ use subtle::ConstantTimeEq;
 
 use crate::{Invalid, is_recent};
 
-/// How old an event may be, in seconds: 12 hours, for Mailgun itself tries again for eight.
-const WINDOW: u64 = 12 * 60 * 60;
+/// How far the signed time may be from now, in seconds: 12 hours, because Mailgun retries a webhook for eight.
+pub const WINDOW: u64 = 12 * 60 * 60;
 
 /// Checks the three texts of the object `signature` in a webhook, or of the form fields of an inbound mail.
 ///

@@ -1,16 +1,32 @@
 //! What mail providers report, as far as the table is concerned.
 
-use domain::Result;
 use domain::email::Email;
 use domain::email_event::{EmailEvent, EmailEventKind};
-use domain::message::{Channel, MessageRef, Report};
+use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::{Result, Timestamp};
 
-use crate::Store;
 use crate::consent::ConsentChange;
+use crate::expression::Write;
+use crate::item::{s, stamp, until};
 use crate::provider_ids::Placed;
 use crate::statuses::Advance;
+use crate::{Store, keys};
 
 impl Store {
+    /// Binds a token that a provider signed to the digest of the body that it came with, until `end`. `false` when the
+    /// token came with another body before.
+    pub async fn bind_token(
+        &self,
+        provider: Provider,
+        token: &str,
+        digest: &str,
+        end: Timestamp,
+    ) -> Result<bool> {
+        let mut item = until(stamp(keys::signed_token(provider, token), "SignedToken"), end);
+        item.insert("digest".to_owned(), s(digest));
+        Ok(self.put(item, Write::new().when_absent_or("digest", "=", s(digest))).await?.is_ok())
+    }
+
     /// Applies one event to the mail it is about and to the addresses it is about. An event of a mail that nobody knows
     /// yet waits for a quarter of an hour. However often and in whatever order events come, the end is the same.
     pub async fn report_email(&self, event: &EmailEvent) -> Result<Advance> {

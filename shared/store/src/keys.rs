@@ -307,6 +307,12 @@ pub fn provider_message(provider: Provider, id: &str) -> Key {
     key(format!("SID#{}#{}", provider.as_str(), shortened(id, LONGEST_ID)), "SID")
 }
 
+/// A token that a provider signed instead of the body of its request. A provider chooses the token, so it may be too long
+/// for a key.
+pub fn signed_token(provider: Provider, token: &str) -> Key {
+    key(format!("TOKEN#{}#{}", provider.as_str(), shortened(token, LONGEST_ID)), "TOKEN")
+}
+
 /// A credential, under the hash of its secret.
 pub fn credential(hash: &str) -> Key {
     key(format!("KEY#{hash}"), "KEY")
@@ -486,6 +492,7 @@ mod tests {
             unreadable_email("d"),
             discarded(b, m),
             provider_message(Provider::Twilio, "SM1"),
+            signed_token(Provider::Mailgun, "a8ce0e"),
             credential("h"),
             super::bucket(&Bucket::Member(b, StaffId::new(12).unwrap())),
             super::bucket(&Bucket::Business(b)),
@@ -539,6 +546,7 @@ mod tests {
                 "MAILBOX#LOST#d | LOST",
                 "BIZ#0000000000001001#DISCARDED#0370000000000001 | DISCARDED",
                 "SID#twilio#SM1 | SID",
+                "TOKEN#mailgun#a8ce0e | TOKEN",
                 "KEY#h | KEY",
                 "BIZ#0000000000001001#REQUESTS#0000000000000012 | REQUESTS",
                 "BIZ#0000000000001001#REQUESTS | REQUESTS",
@@ -569,6 +577,7 @@ mod tests {
             let sender = Address::delivered(&long, Country::default());
             let keys = [
                 provider_message(Provider::Postmark, &long),
+                signed_token(Provider::Mailgun, &long),
                 event(at, &long),
                 super::address(b, &sender),
                 opt_out(b, &"f".repeat(64)),
