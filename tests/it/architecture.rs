@@ -44,7 +44,7 @@ const BESIDES: &[(&str, &[&str])] = &[
     ("onboarding", &["signature"]),
     ("rocketchat", &["signature"]),
     ("nexhealth", &["signature"]),
-    ("email", &["objects", "signature"]),
+    ("email", &["objects", "fetch", "signature"]),
     ("email-sender", &["objects", "fetch", "mime", "signature"]),
     ("email-receiver", &["objects", "mime", "signature"]),
     ("email-webhooks", &["objects", "fetch", "signature"]),

@@ -174,6 +174,17 @@ fn request() -> RequestId {
     serde_json::from_str(&format!("\"6f9619ff-8b86-4d01-b42d-{n:012x}\"")).expect("an id")
 }
 
+/// Calls until the table takes it, as a queue delivers a job again: a write that lost every race of its eight seconds is
+/// refused as unavailable, and has written nothing.
+async fn delivered<T, F: Future<Output = domain::Result<T>>>(call: impl Fn() -> F) -> T {
+    loop {
+        match call().await {
+            Err(domain::Error::Unavailable(_)) => tokio::task::yield_now().await,
+            other => return other.unwrap(),
+        }
+    }
+}
+
 impl Studio {
     async fn new(app: &App, number: u64, shards: u64) -> Studio {
         let business = id(1_000_000 + number);
@@ -272,7 +283,7 @@ impl Studio {
             opt_out_type: None,
             sent_at: None,
         };
-        match store.receive(&sms, Some(&self.route)).await.unwrap() {
+        match delivered(|| store.receive(&sms, Some(&self.route))).await {
             Received::Stored(at) => self.keep(at),
             other => panic!("{other:?}"),
         }
@@ -291,7 +302,7 @@ impl Studio {
         }
         let order_at = self.clock.now().minus(Duration::from_secs(ago));
         let recording = Recording { message, order_at, index: 0, historical, shards: self.shards };
-        let stored = store.record(&recording).await.unwrap().id().expect("it is stored");
+        let stored = delivered(|| store.record(&recording)).await.id().expect("it is stored");
         self.keep(MessageRef { business: self.business, client: id(client), message: stored });
     }
 
@@ -305,9 +316,14 @@ impl Studio {
                 self.record(store, client, inbound, historical, (channel, ago)).await;
             }
             Deed::Send { client, category } => {
-                let mut message = self.message(client, category);
+                let message = self.message(client, category);
                 let request = message.request_id.expect("a request");
-                store.accept(&mut message, request, 0, (shards, false), &[]).await.unwrap();
+                let message = delivered(|| async {
+                    let mut message = message.clone();
+                    store.accept(&mut message, request, 0, (shards, false), &[]).await?;
+                    Ok(message)
+                })
+                .await;
                 self.keep(message.at);
             }
             Deed::Mark { client, read, which } => {
@@ -324,25 +340,29 @@ impl Studio {
                     Which::All => {}
                 }
                 let marking = Marking { read, ids, up_to, channel };
-                store.mark(business, client, &marking, Actor::Service, shards).await.unwrap();
+                delivered(|| store.mark(business, client, &marking, Actor::Service, shards)).await;
             }
             Deed::Flag { message, flagged } => {
                 if let Some(at) = self.some_message(message) {
-                    let applied = store.flag(at, flagged, Actor::Service, shards).await.unwrap();
+                    let applied = delivered(|| store.flag(at, flagged, Actor::Service, shards)).await;
                     assert!(applied.is_some(), "the message is there");
                 }
             }
             Deed::Assign { client, staff } => {
-                let handled = store.assign(&self.asked(client), staff.map(id)).await.unwrap();
+                let asked = self.asked(client);
+                let handled = delivered(|| store.assign(&asked, staff.map(id))).await;
                 assert_ne!(handled, Handled::NoStaff);
             }
             Deed::Status { client, status } => {
                 let until = self.clock.now().plus(Duration::from_secs(3600));
                 let until = (status == ConversationStatus::Snoozed).then_some(until);
-                store.set_status(&self.asked(client), status, until).await.unwrap();
+                let asked = self.asked(client);
+                delivered(|| store.set_status(&asked, status, until)).await;
             }
             Deed::Label { client } => {
-                store.set_label(&self.asked(client), Some(format!("label {worker}"))).await.unwrap();
+                let label = Some(format!("label {worker}"));
+                let asked = self.asked(client);
+                delivered(|| store.set_label(&asked, label.clone())).await;
             }
             Deed::Note { client } => {
                 let now = self.clock.now();
@@ -356,7 +376,8 @@ impl Studio {
                     created_at: now,
                     updated_at: now,
                 };
-                if let Some(stored) = store.add_note(&note, request(), shards).await.unwrap() {
+                let request = request();
+                if let Some(stored) = delivered(|| store.add_note(&note, request, shards)).await {
                     self.keep(MessageRef { message: stored, ..at });
                 }
             }
@@ -366,7 +387,7 @@ impl Studio {
                     location_id: location.map_or(Change::Clear, |location| Change::Set(id(location))),
                     ..ClientChanges::default()
                 };
-                store.upsert_client(business, id(client), &changes, shards).await.unwrap();
+                delivered(|| store.upsert_client(business, id(client), &changes, shards)).await;
             }
             Deed::SumUp { part } => {
                 self.sum_up(store, part).await;
@@ -375,8 +396,7 @@ impl Studio {
     }
 
     async fn sum_up(&self, store: &Store, part: u64) {
-        let due = store.due_recounts(part, 100).await.unwrap();
-        store.sum_up(due).await.unwrap();
+        delivered(|| async { store.sum_up(store.due_recounts(part, 100).await?).await }).await;
     }
 
     async fn views(&self, filter: &ConversationFilter) -> Vec<ClientView> {

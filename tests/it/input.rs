@@ -36,8 +36,8 @@ async fn problems_of_path_query_headers_and_body_are_told_together() {
     assert_eq!(named(&staff), places(["path.staff_id", "body.staff_name", "body.role"]));
     let client = studio.put("/clients/x", json!({"client_email": 5, "timezone": "Mars/Base"})).await;
     assert_eq!(named(&client), places(["path.client_id", "body.client_email", "body.timezone"]));
-    let location = studio.put("/locations/-1", json!({"label": 5})).await;
-    assert_eq!(named(&location), places(["path.location_id", "body.label"]));
+    let location = studio.put("/locations/-1", json!({"name": 5})).await;
+    assert_eq!(named(&location), places(["path.location_id", "body.name"]));
     let note = studio.post("/conversations/x/notes", json!({"note": "\u{200b}"})).await;
     assert_eq!(named(&note), places(["path.conversation_id", "body.note"]));
     let thread = studio.get("/conversations/x/messages?filter=odd&page=0").await;
@@ -125,7 +125,7 @@ async fn a_value_of_a_known_kind_is_checked_wherever_it_is_taken() {
     for zone in ["Mars/Base", "", "+01:00", "America"] {
         let client = studio.put("/clients/7", json!({"timezone": zone})).await;
         assert_eq!(named(&client), places(["body.timezone"]), "{zone}");
-        let location = studio.put("/locations/1", json!({"label": "Main", "timezone": zone})).await;
+        let location = studio.put("/locations/1", json!({"name": "Main", "timezone": zone})).await;
         assert_eq!(named(&location), places(["body.timezone"]), "{zone}");
     }
     studio.put("/clients/7", json!({"timezone": "Europe/Berlin"})).await.ok();

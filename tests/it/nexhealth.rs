@@ -310,6 +310,9 @@ async fn whoever_asks_too_often_is_told_when_to_come_back() {
     let over = &answers[2];
     assert_eq!((over.header("retry-after"), over.header("ratelimit-limit")), (Some("42"), Some("2")));
     assert_eq!(over.body, refused("Too Many Requests", &["too many requests: 2 a minute are allowed"]));
+    // A session that a program began is counted with the program's key.
+    assert_eq!(authenticate(&app, &clinic.key).await.status, 429);
+    app.clock.advance(Duration::from_secs(42));
     let keyed: Vec<u16> = [
         authenticate(&app, &clinic.key).await.status,
         authenticate(&app, &clinic.key).await.status,
