@@ -95,6 +95,7 @@ async fn each_key_has_a_limit_of_its_own_in_a_business_without_one() {
     let app = App::start().await;
     let studio = unlimited(&app).await;
     let other = studio.post("/api-keys", json!({})).await.ok()["api_key"].as_str().expect("a key").to_owned();
+    app.clock.advance(MINUTE);
     assert_eq!(passed(&studio, &[&studio.key], 700).await, 600);
     let by_other = by_key(&studio, &other).await;
     assert_eq!((by_other.status, told(&by_other)), (200, [600, 599, 60]));
@@ -158,16 +159,15 @@ async fn sessions_of_a_program_share_the_limit_of_their_key() {
         tokens.push(begun.body["data"]["token"].as_str().expect("a token").to_owned());
     }
     let path = format!("/institutions?subdomain={}", crate::surface::subdomain(studio.id));
-    let calls = (0..240).map(|n| {
-        let call = app.at_origin(Method::GET, &path);
-        send(call.header("authorization", format!("Bearer {}", tokens[n % tokens.len()])))
-    });
-    let answers = join_all(calls).await;
-    assert_eq!(
-        answers.iter().filter(|answer| answer.status != 429).count(),
-        60 - 24,
-        "beginning them counts"
-    );
+    let mut passed = 0;
+    for _ in 0..10 {
+        let calls = tokens.iter().map(|token| {
+            let call = app.at_origin(Method::GET, &path);
+            send(call.header("authorization", format!("Bearer {token}")))
+        });
+        passed += join_all(calls).await.iter().filter(|answer| answer.status == 200).count();
+    }
+    assert_eq!(passed, 60 - 24, "beginning them counts");
 }
 
 #[tokio::test]
@@ -244,8 +244,7 @@ async fn unknown_keys_are_slowed_where_sessions_are_begun() {
 async fn concurrent_requests_pass_no_more_than_the_limit_and_one_in_a_hundred() {
     let app = App::start().await;
     let studio = limited(&app, 200).await;
-    let answers = join_all((0..400).map(|_| studio.get("/staffs"))).await;
-    let passed = answers.iter().filter(|answer| answer.status == 200).count();
+    let passed = passed(&studio, &[&studio.key], 400).await;
     assert!((200..=202).contains(&passed), "{passed}");
 }
 
