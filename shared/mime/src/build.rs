@@ -12,6 +12,7 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
+use crate::html::text_of_html;
 use crate::line::{id, one_line, some_line};
 
 /// The media type of what has none that can be written.
@@ -62,7 +63,7 @@ pub struct Outgoing<'a> {
     pub cc: &'a [&'a str],
     /// The subject, in any script.
     pub subject: &'a str,
-    /// The body as text.
+    /// The body as text. Where nothing of it is visible, it is made of the HTML.
     pub text: &'a str,
     /// The body as HTML.
     pub html: Option<&'a str>,
@@ -90,7 +91,7 @@ pub struct Outgoing<'a> {
 /// No field can bring a header with it. This is what happens to the fields on the way:
 /// * names, the subject and file names become one line: control characters and runs of spaces become one space;
 ///   `=?`, with which encoded words begin, becomes `= ?`
-/// * addresses lose control characters, spaces and angle brackets, and an empty one is left out
+/// * addresses lose control characters, angle brackets and spaces that are not in quotes, and an empty one is left out
 /// * ids lose those and what is not ASCII; one that is empty or longer than 980 is left out
 /// * texts get CRLF line breaks, one at the end, and lose NUL
 /// * further headers lose control characters and what is not ASCII; one whose name is no name is left out
@@ -153,8 +154,15 @@ fn header_text(raw: &str) -> Option<String> {
     some_line(raw).map(|line| line.replace("=?", "= ?"))
 }
 
+/// A space may stand in a local part that is quoted, as in `"ada l"@example.com`.
 fn address(raw: &str) -> String {
-    raw.chars().filter(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>')).collect()
+    let is_quoted = raw.starts_with('"');
+    let belongs = |c: &char| match c {
+        ' ' => is_quoted,
+        '<' | '>' => false,
+        _ => !c.is_control() && !c.is_whitespace(),
+    };
+    raw.chars().filter(belongs).collect()
 }
 
 fn clean_id(raw: &str) -> Option<String> {
@@ -173,9 +181,17 @@ fn foldable(value: &str) -> String {
     words.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
+/// The text of the mail: that of its HTML where it has none of its own.
+fn text<'a>(mail: &Outgoing<'a>) -> Cow<'a, str> {
+    match mail.html {
+        Some(html) if !domain::visible::shows(mail.text) => Cow::Owned(text_of_html(html)),
+        _ => Cow::Borrowed(mail.text),
+    }
+}
+
 /// The tree of parts, only as deep as it has to be.
 fn body<'a>(mail: &Outgoing<'a>) -> MimePart<'a> {
-    let text = text_part("text/plain", mail.text);
+    let text = text_part("text/plain", &text(mail));
     let separator = separator(mail);
     let Some(html) = mail.html else {
         let parts = mail.attachments.iter().map(|part| attachment(part, "attachment"));

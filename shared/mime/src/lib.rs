@@ -23,6 +23,10 @@ mod damaged;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod linted;
+#[cfg(test)]
+mod python;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod shapes;

@@ -5,14 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding;
-use serde_json::Value;
 
+use crate::python::python;
 use crate::read;
 
 /// Charsets as mails name them, and words that each can write.
@@ -374,30 +371,6 @@ fn mails_of_every_shape_are_read_as_they_were_meant() {
     }
 }
 
-/// Some mails as Python's `email` package reads them; `None` where there is no Python.
-fn python_reads(mails: &[Vec<u8>]) -> Option<Vec<Value>> {
-    let script = include_str!("python_email.py");
-    let python =
-        Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut python = match python {
-        Ok(python) => python,
-        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("python3: {error}"),
-        Err(error) => {
-            println!("LEFT OUT: the comparison with Python's email package: {error}");
-            return None;
-        }
-    };
-    let mut input = python.stdin.take().unwrap();
-    let wire: Vec<u8> =
-        mails.iter().flat_map(|mail| [format!("{}\n", mail.len()).as_bytes(), mail].concat()).collect();
-    let writer = std::thread::spawn(move || input.write_all(&wire));
-    let output = python.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success());
-    let lines = String::from_utf8(output.stdout).unwrap();
-    Some(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
-}
-
 #[test]
 fn undamaged_mails_are_read_as_python_reads_them() {
     // Python takes a raw name in UTF-8 for what it is on the wire.
@@ -410,7 +383,7 @@ fn undamaged_mails_are_read_as_python_reads_them() {
     let shapes: Vec<Shape> = shapes.collect();
     assert!(shapes.len() > 500, "{}", shapes.len());
     let mails: Vec<Vec<u8>> = shapes.iter().map(Shape::raw).collect();
-    let Some(theirs) = python_reads(&mails) else { return };
+    let Some(theirs) = python(include_str!("python_email.py"), &mails) else { return };
     assert_eq!(theirs.len(), shapes.len());
     for ((shape, raw), theirs) in shapes.iter().zip(&mails).zip(&theirs) {
         let ours = read(raw, None).unwrap();
