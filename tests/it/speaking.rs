@@ -169,8 +169,8 @@ async fn a_member_is_looked_up_once_in_five_seconds() {
     studio.queue(7, ADA, "Hello").await;
     assert_eq!((reads(71).await, reads(71).await, reads(72).await), (1, 0, 1));
     app.clock.advance(FORGOTTEN);
-    // The credential leads to its business, and the body to the member.
-    assert_eq!((reads(71).await, reads(71).await), (2, 0));
+    // The credential is read, and what it leads to: its business, and the member of the body.
+    assert_eq!((reads(71).await, reads(71).await), (3, 0));
 }
 
 #[tokio::test]
