@@ -86,6 +86,7 @@ mod sweeping;
 mod sync;
 mod tenancy;
 mod timeline;
+mod tombstones;
 mod twilio_answers;
 mod unknown_outcome;
 mod voice;
