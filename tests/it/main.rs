@@ -42,6 +42,7 @@ mod ledger;
 mod location_scope;
 mod locations;
 mod mail_domains;
+mod mail_errors;
 mod mailgun_tokens;
 mod merging;
 mod messages;
