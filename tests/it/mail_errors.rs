@@ -74,7 +74,9 @@ async fn code_of_the_receiving_server_decides_what_a_generic_bounce_of_ses_means
     .enumerate()
     {
         let email = format!("n{n}@example.com");
-        let (id, mail) = handed_over(&app, &studio, to_send("conversation", &email, &[], &[])).await;
+        let mut body = to_send("conversation", &email, &[], &[]);
+        body["messages"][0]["client_id"] = json!(100 + n);
+        let (id, mail) = handed_over(&app, &studio, body).await;
         happens(&app, &mail, [bounce(kind, "General", Some(said))]).await;
         let message = studio.message(id).await;
         assert_eq!((&message["status"], &message["error_class"]), (&json!(status), &json!(class)), "{said}");

@@ -407,6 +407,9 @@ async fn whoever_is_forgotten_or_named_anew_is_shown_as_that() {
     send(clinic.request(Method::DELETE, "/clients/7")).await;
     app.sweep().await;
     let page = clinic.page(&format!("updated_since={}", at(app.clock.now().minus(3600 * SECOND)))).await;
+    assert_eq!((ids(&page), &page["count"]), (vec![7, 8], &json!(2)), "who is forgotten is told by the id");
+    assert_eq!(page["data"][0]["patient"]["erased"], true);
+    let page = clinic.page("").await;
     assert_eq!((ids(&page), &page["count"]), (vec![8], &json!(1)));
 }
 

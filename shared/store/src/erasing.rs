@@ -259,8 +259,8 @@ impl Store {
     async fn bury_other_ids(&self, erasure: &DueErasure) -> Result<bool> {
         let business = erasure.business_id;
         for some in erasure.also.chunks(PARTS - 1) {
-            let going_on = Write::new().if_exists();
-            let mut parts = vec![self.tx_check(keys::erasure(business, erasure.client_id), going_on)?];
+            let going_on = Write::new().set(GSI1.2, s(self.erasure_due_at(erasure))).if_exists();
+            let mut parts = vec![self.tx_update(keys::erasure(business, erasure.client_id), going_on)?];
             for other in some {
                 parts.push(self.tx_put_tombstone(business, *other, None)?);
             }
