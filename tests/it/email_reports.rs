@@ -39,12 +39,12 @@ const SNS_CERTIFICATE: &str = include_str!("../../shared/signature/tests/fixture
 const CERTIFICATE_URL: &str = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-local.pem";
 
 /// SES takes mail and says nothing more of it.
-fn silent(app: &App) {
+pub fn silent(app: &App) {
     app.local.ses.set_default_events(Vec::<Event>::new());
 }
 
 /// The body of a call that sends one mail to client 7.
-fn to_send(category: &str, to: &str, cc: &[&str], bcc: &[&str]) -> Value {
+pub fn to_send(category: &str, to: &str, cc: &[&str], bcc: &[&str]) -> Value {
     let mail = json!({"client_id": 7, "to_email": to, "cc_email": cc, "bcc_email": bcc, "subject": "Hello",
                       "message": "How are you?"});
     json!({"category": category, "messages": [mail]})
@@ -55,7 +55,7 @@ async fn queued(studio: &Business<'_>, body: Value) -> Value {
 }
 
 /// A mail that SES took, and SES's id of it.
-async fn handed_over(app: &App, studio: &Business<'_>, body: Value) -> (u64, String) {
+pub async fn handed_over(app: &App, studio: &Business<'_>, body: Value) -> (u64, String) {
     let item = queued(studio, body).await;
     assert_eq!(item["status"], "queued", "{item}");
     app.drain().await;
@@ -73,7 +73,7 @@ fn last_mail(app: &App) -> Mail {
 }
 
 /// SES reports something, and omega hears of it.
-async fn happens<T: Into<Event>>(app: &App, mail: &str, events: impl IntoIterator<Item = T>) {
+pub async fn happens<T: Into<Event>>(app: &App, mail: &str, events: impl IntoIterator<Item = T>) {
     app.local.ses.send_events(mail, events).await.expect("a known mail");
     app.drain().await;
 }
@@ -95,7 +95,7 @@ fn complaint() -> Event {
 }
 
 /// What is suppressed for an address: why nothing is sent, and whether campaigns are not.
-async fn suppressed(studio: &Business<'_>, email: &str) -> (Option<String>, bool) {
+pub async fn suppressed(studio: &Business<'_>, email: &str) -> (Option<String>, bool) {
     let shown = suppression(studio, email).await;
     let reason = shown["reason"].as_str().map(str::to_owned);
     assert_eq!(shown["suppressed"], reason.is_some(), "{shown}");
@@ -111,7 +111,7 @@ async fn let_in(studio: &Business<'_>, email: &str) {
     studio.post("/email/suppressions/remove", body).await.ok();
 }
 
-const FREE: (Option<String>, bool) = (None, false);
+pub const FREE: (Option<String>, bool) = (None, false);
 
 fn blocked_by(reason: &str) -> (Option<String>, bool) {
     (Some(reason.to_owned()), reason == "complaint")
@@ -777,7 +777,7 @@ async fn every_bad_field_of_a_report_is_named() {
 }
 
 /// Records mail that another system sent, and returns the id of the only one.
-async fn recorded(app: &App, studio: &Business<'_>, body: Value) -> u64 {
+pub async fn recorded(app: &App, studio: &Business<'_>, body: Value) -> u64 {
     let accepted = studio.post("/email/record", body).await.ok();
     app.drain().await;
     let request = accepted["request_id"].as_str().expect("a request");
@@ -791,7 +791,7 @@ async fn recorded(app: &App, studio: &Business<'_>, body: Value) -> u64 {
 const PROVIDERS: [&str; 3] = ["sendgrid", "mailgun", "postmark"];
 
 /// A call of a webhook, ready for the router.
-struct Hook {
+pub struct Hook {
     provider: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
@@ -807,7 +807,7 @@ impl Hook {
         request.body(Body::from(self.body.clone())).expect("a request")
     }
 
-    async fn post(&self, app: &App) -> u16 {
+    pub async fn post(&self, app: &App) -> u16 {
         answered(app.local.router(), self.request()).await
     }
 
@@ -839,7 +839,7 @@ fn sendgrid_at(keys: &Providers, timestamp: &str, body: impl Into<Vec<u8>>) -> H
     Hook { provider: "sendgrid", headers, body }
 }
 
-fn sendgrid(app: &App, events: &Value) -> Hook {
+pub fn sendgrid(app: &App, events: &Value) -> Hook {
     sendgrid_at(&app.local.providers, &seconds(app), format!("{events}\r\n"))
 }
 
@@ -859,11 +859,11 @@ fn mailgun_with(key: &str, timestamp: &str, event: &Value) -> Hook {
     Hook { provider: "mailgun", headers: Vec::new(), body: body.to_string().into_bytes() }
 }
 
-fn mailgun(app: &App, event: &Value) -> Hook {
+pub fn mailgun(app: &App, event: &Value) -> Hook {
     mailgun_with(&app.local.providers.mailgun_signing_key, &seconds(app), event)
 }
 
-fn postmark(app: &App, event: &Value) -> Hook {
+pub fn postmark(app: &App, event: &Value) -> Hook {
     let credentials = signature::basic::sign(&app.local.providers.postmark_credentials);
     Hook {
         provider: "postmark",
@@ -914,7 +914,7 @@ fn says(app: &App, provider: &str, id: &str, email: &str, what: &str) -> Hook {
 }
 
 /// The body of a call that records a mail that this provider carried.
-fn to_record(studio: &Business<'_>, provider: &str, id: &str, to: &str) -> Value {
+pub fn to_record(studio: &Business<'_>, provider: &str, id: &str, to: &str) -> Value {
     let (name, id) = match provider {
         "sendgrid" => ("sg_message_id", format!("{id}.filter-1")),
         "mailgun" => ("message_id", format!("<{id}>")),

@@ -82,6 +82,15 @@ impl Business<'_> {
         let partition = |client: u64| format!("{own}#CLIENT#{client:016}");
         let now = |client: u64| moved.get(&partition(client)).copied().unwrap_or(client);
 
+        let tombstones: BTreeMap<u64, u64> = of("Tombstone")
+            .into_iter()
+            .map(|tombstone| (number(tombstone, "client_id"), number(tombstone, "merged_into")))
+            .collect();
+        for (alias, client) in &moved {
+            let stranger = alias.rsplit('#').next().and_then(|id| id.parse().ok()).expect("an id");
+            assert_eq!(tombstones.get(&stranger), Some(client), "{alias} has gone and nobody is told");
+        }
+
         let mut entries = BTreeMap::new();
         for entry in items.iter().filter(|item| ["Message", "Note"].contains(&text(item, "type"))) {
             let (client, id) = (number(entry, "client_id"), number(entry, "message_id"));

@@ -407,6 +407,9 @@ async fn whoever_is_forgotten_or_named_anew_is_shown_as_that() {
     send(clinic.request(Method::DELETE, "/clients/7")).await;
     app.sweep().await;
     let page = clinic.page(&format!("updated_since={}", at(app.clock.now().minus(3600 * SECOND)))).await;
+    assert_eq!((ids(&page), &page["count"]), (vec![7, 8], &json!(2)), "who is forgotten is told by the id");
+    assert_eq!(page["data"][0]["patient"]["erased"], true);
+    let page = clinic.page("").await;
     assert_eq!((ids(&page), &page["count"]), (vec![8], &json!(1)));
 }
 
@@ -658,7 +661,7 @@ async fn a_page_costs_one_query_for_each_part_and_one_for_each_conversation_with
         assert_eq!(costs("per_page=3&messages=2").await, expected(1, lists + 3));
         assert_eq!(costs("include_messages=true&messages_since=2026-01-31").await, expected(1, lists + 4));
         let changed = costs(&format!("updated_since={}", at(since))).await;
-        assert_eq!(changed, expected(1, lists + 4), "and four for what was reported");
+        assert_eq!(changed, expected(1, lists + 5), "four for what was reported, and one for who is gone");
     }
 }
 

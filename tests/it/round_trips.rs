@@ -306,17 +306,18 @@ async fn a_list_is_a_query_for_each_part_and_one_for_its_counts_however_many_the
 }
 
 #[tokio::test]
-async fn changes_are_listed_and_counted_with_a_query_for_each_part_and_one_for_the_staff() {
+async fn changes_are_listed_and_counted_with_a_query_for_each_part_one_for_who_is_gone_and_one_for_the_staff()
+{
     let app = App::start().await;
     let studio = app.business_in_parts(3).await;
     app.clock.freeze();
     fill(&studio, 1000..1060).await;
     warmed(&app, &studio).await;
     let since = "updated_since=2026-01-01T00:00:00Z&page_size=10";
-    assert_eq!(costs(&app, studio.inbox(since)).await, calls("Query", 7));
+    assert_eq!(costs(&app, studio.inbox(since)).await, calls("Query", 9));
     let cursor = studio.inbox(since).await["next_cursor"].as_str().unwrap().to_owned();
     let next = costs(&app, studio.inbox(&format!("{since}&cursor={cursor}"))).await;
-    assert_eq!(next, calls("Query", 4), "they are counted once");
+    assert_eq!(next, calls("Query", 5), "they are counted once");
 }
 
 #[tokio::test]

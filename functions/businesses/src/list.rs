@@ -11,6 +11,7 @@ use serde::Serialize;
 use store::ClientView;
 use store::Store;
 use store::inbox::{Rows, Window};
+use store::tombstones::Changed;
 use web::paging::{Opened, Page, Paging};
 use web::read::{QueryParams, instant, text};
 use web::schemas::client::ClientDetails;
@@ -40,7 +41,7 @@ struct List<'a> {
 }
 
 /// `GET /omega/businesses/{business_id}/conversations`: newest activity first; with `updated_since`, oldest change
-/// first. All filters have to be true.
+/// first, clients who are gone among them. All filters have to be true.
 pub async fn list(
     tenant: Tenant,
     State(edge): State<Edge>,
@@ -86,6 +87,7 @@ async fn by_activity(
     let (rows, overview) = futures_util::try_join!(rows, overview)?;
     let total = overview.counts.of(|cell| filter.matches(cell));
     let begun = opened.begun;
+    let rows = rows.map(Changed::Here);
     Ok(page(opened, rows, total, false, &overview.staff).of_changes(begun, Timestamp::EARLIEST))
 }
 
@@ -115,7 +117,7 @@ async fn changed(
     Ok(page(opened, rows, total, true, &staff).of_changes(begun, since))
 }
 
-/// A search looks its clients up, and puts the list together here.
+/// A search looks its clients up, and puts the list together here. Nobody who is gone is found by a word.
 async fn found(
     store: &Store,
     tenant: &Tenant,
@@ -152,7 +154,7 @@ async fn found(
     let more = rows.len() > opened.most();
     rows.truncate(opened.most());
     let next = rows.last().filter(|_| more).map(|(place, _)| place.clone());
-    let rows = Rows { rows: rows.into_iter().map(|(_, view)| view).collect(), next };
+    let rows = Rows { rows: rows.into_iter().map(|(_, view)| Changed::Here(view)).collect(), next };
     let begun = opened.begun;
     let page = page(opened, rows, total, false, &staff);
     Ok(match since {
@@ -163,14 +165,17 @@ async fn found(
 
 fn page(
     opened: Opened,
-    rows: Rows<ClientView>,
+    rows: Rows<Changed<ClientView>>,
     total: u64,
     keeps_total: bool,
     staff: &HashMap<StaffId, Staff>,
 ) -> Details {
-    let row = |view: ClientView| {
-        let assignee = view.conversation.as_ref().and_then(|head| head.assigned_to);
-        ClientDetails::new(view, assignee.and_then(|id| staff.get(&id)))
+    let row = |row: Changed<ClientView>| match row {
+        Changed::Here(view) => {
+            let assignee = view.conversation.as_ref().and_then(|head| head.assigned_to);
+            ClientDetails::new(view, assignee.and_then(|id| staff.get(&id)))
+        }
+        Changed::Gone(tombstone) => ClientDetails::gone(&tombstone),
     };
     opened.page(rows.rows, rows.next, total, keeps_total).map(row)
 }

@@ -6,6 +6,7 @@ use domain::client::ClientType;
 use domain::{BusinessId, ClientId, Timestamp, inbox};
 use serde::Serialize;
 use store::inbox::{ListedClient, MOST_FOUND, Rows, Window};
+use store::tombstones::Changed;
 use store::{ClientView, Store};
 use web::paging::{Opened, Page, Paging};
 use web::read::{QueryParams, choice, instant, text};
@@ -36,7 +37,7 @@ struct List<'a> {
 }
 
 /// `GET /omega/businesses/{business_id}/clients`: by name, or as a search finds them; with `updated_since`, oldest
-/// change first. All filters have to be true.
+/// change first, those who are gone among them. All filters have to be true.
 pub async fn list(
     tenant: Tenant,
     State(edge): State<Edge>,
@@ -68,7 +69,7 @@ pub async fn list(
     Ok(Json(page.map(ClientRow::from)))
 }
 
-type Clients = Page<ListedClient>;
+type Clients = Page<Changed<ListedClient>>;
 
 async fn by_name(
     store: &Store,
@@ -115,14 +116,14 @@ async fn filled(
     tenant: &Tenant,
     (client_type, since): (Option<ClientType>, Option<Timestamp>),
     opened: &Opened,
-) -> domain::Result<Rows<ListedClient>> {
+) -> domain::Result<Rows<Changed<ListedClient>>> {
     let (business, shards) = (tenant.id(), tenant.shards());
     let (mut rows, mut next) = (Vec::new(), opened.after.clone());
     for _ in 0..MOST_READS {
         let window = Window { after: next.as_deref(), most: opened.most() - rows.len() };
         let more = match since {
             Some(since) => store.changed_clients(business, shards, (client_type, since), window).await?,
-            None => store.clients(business, client_type, window).await?,
+            None => store.clients(business, client_type, window).await?.map(Changed::Here),
         };
         rows.extend(more.rows);
         next = more.next;
@@ -134,7 +135,7 @@ async fn filled(
 }
 
 /// A search knows everybody it finds at once, so the page is put together here. Only those who are on it are read,
-/// unless the filters ask for what the search does not know.
+/// unless the filters ask for what the search does not know. Nobody who is gone is found by a word.
 async fn found(
     store: &Store,
     tenant: &Tenant,
@@ -197,6 +198,7 @@ fn too_many(search: &str) -> ApiError {
     unprocessable(&["query", "search"], search.into(), why)
 }
 
-fn listed(view: ClientView) -> ListedClient {
-    ListedClient { has_conversation: view.conversation.is_some(), client: view.client }
+fn listed(view: ClientView) -> Changed<ListedClient> {
+    let has_conversation = view.conversation.is_some();
+    Changed::Here(ListedClient { has_conversation, client: view.client })
 }

@@ -1,8 +1,9 @@
 //! A conversation as NexHealth shows one.
 
-use domain::{ClientId, Timestamp};
+use domain::{BusinessId, ClientId, Timestamp};
 use serde::Serialize;
 use store::ClientView;
+use store::tombstones::Tombstone;
 
 use crate::message::Shown;
 use crate::patient::Patient;
@@ -33,6 +34,17 @@ impl Conversation {
             updated_at: changes.fold(last_change, Timestamp::max),
             patient,
             messages,
+        }
+    }
+
+    /// A client who is gone, with whom there is no conversation any more.
+    pub fn gone(business: BusinessId, tombstone: &Tombstone) -> Conversation {
+        Conversation {
+            id: tombstone.client_id,
+            created_at: tombstone.gone_at,
+            updated_at: tombstone.gone_at,
+            patient: Patient::gone(business, tombstone),
+            messages: Vec::new(),
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use axum::extract::{Query, State};
 use axum::response::Response;
+use domain::ClientId;
 use domain::message::Message;
-use domain::{ClientId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use store::ClientView;
 use store::counts::Overview;
+use store::tombstones::Changed;
 use web::{ApiError, Edge, Tenant};
 
 use crate::answer::{Answer, Envelope, Refused};
 use crate::conversation::Conversation;
-use crate::found;
+use crate::found::{self, Row};
 use crate::institutions;
 use crate::message::Around;
 use crate::parameters::{Asked, Parameters};
@@ -43,20 +43,32 @@ async fn shown(
     edge: &Edge,
     tenant: &Tenant,
     asked: &Asked,
-    rows: Vec<(ClientView, Timestamp)>,
+    rows: Vec<Row>,
     overview: &Overview,
 ) -> Answer<Vec<Conversation>> {
-    let clients: Vec<ClientId> = rows.iter().map(|(view, _)| view.client.client_id).collect();
+    let client = |row: &Row| match row {
+        Changed::Here((view, _)) => Some(view.client.client_id),
+        Changed::Gone(_) => None,
+    };
+    let clients: Vec<Option<ClientId>> = rows.iter().map(client).collect();
     let messages = stream::iter(clients).map(|client| messages(edge, tenant, asked, client));
     let messages = messages.buffered(AT_ONCE).try_collect::<Vec<Vec<Message>>>();
-    let opted_out = OptedOut::among(edge.store(), tenant, rows.iter().map(|(view, _)| &view.client));
+    let here = rows.iter().filter_map(|row| match row {
+        Changed::Here((view, _)) => Some(&view.client),
+        Changed::Gone(_) => None,
+    });
+    let opted_out = OptedOut::among(edge.store(), tenant, here);
     let (messages, opted_out) = futures_util::try_join!(messages, opted_out)?;
     let location = overview.locations.iter().find(|location| Some(location.location_id) == asked.location);
     let zone = location.and_then(|location| location.time_zone.as_deref());
     let zone = Zone::of(zone.or(tenant.business().time_zone.as_deref()));
     let rows = rows.into_iter().zip(messages);
     Ok(rows
-        .map(|((view, last_change), messages)| {
+        .map(|(row, messages)| {
+            let (view, last_change) = match row {
+                Changed::Here(here) => here,
+                Changed::Gone(tombstone) => return Conversation::gone(tenant.id(), &tombstone),
+            };
             let around = Around {
                 client: &view.client,
                 business: tenant.business(),
@@ -74,10 +86,8 @@ async fn messages(
     edge: &Edge,
     tenant: &Tenant,
     asked: &Asked,
-    client: ClientId,
+    client: Option<ClientId>,
 ) -> domain::Result<Vec<Message>> {
-    if asked.messages == 0 {
-        return Ok(Vec::new());
-    }
+    let Some(client) = client.filter(|_| asked.messages > 0) else { return Ok(Vec::new()) };
     edge.store().newest_messages(tenant.id(), client, asked.messages_since, asked.messages).await
 }

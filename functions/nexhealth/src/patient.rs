@@ -7,7 +7,9 @@ use domain::client::{Client, Personal};
 use domain::{BusinessId, ClientId, Timestamp};
 use serde::Serialize;
 use store::Store;
+use store::tombstones::Tombstone;
 use web::Tenant;
+use web::schemas::client::Gone;
 
 /// What the ids are that the business's own user system gives out.
 const OWN_USERS: &str = "wl_user";
@@ -54,6 +56,9 @@ pub(crate) struct Patient {
     /// Nobody pays for somebody else.
     guarantor_id: Option<ClientId>,
     unsubscribe_sms: bool,
+    /// Of somebody who is gone only.
+    #[serde(flatten)]
+    gone: Option<Gone>,
 }
 
 impl Patient {
@@ -82,6 +87,30 @@ impl Patient {
             last_sync_time: None,
             guarantor_id: None,
             unsubscribe_sms: opted_out.has(client),
+            gone: None,
+        }
+    }
+
+    /// A client who is gone. When they came is not known any more, and a time is required there.
+    pub fn gone(business: BusinessId, tombstone: &Tombstone) -> Patient {
+        Patient {
+            id: tombstone.client_id,
+            email: None,
+            first_name: None,
+            middle_name: None,
+            last_name: None,
+            name: None,
+            created_at: tombstone.gone_at,
+            updated_at: tombstone.gone_at,
+            institution_id: business,
+            foreign_id: None,
+            foreign_id_type: None,
+            bio: BTreeMap::new(),
+            inactive: true,
+            last_sync_time: None,
+            guarantor_id: None,
+            unsubscribe_sms: false,
+            gone: Some(tombstone.into()),
         }
     }
 }

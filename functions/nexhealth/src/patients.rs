@@ -1,6 +1,7 @@
 //! The clients of a location, as patients.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -10,6 +11,7 @@ use domain::phone::{Country, Phone};
 use domain::{ClientId, LocationId, Timestamp};
 use jiff::civil::Date;
 use store::inbox::{ClientsOf, MOST_FOUND};
+use store::tombstones::{Changed, Tombstone};
 use store::{ClientView, Store};
 use web::read::PathParams;
 use web::{ApiError, Edge, Tenant};
@@ -40,6 +42,8 @@ const KNOWN: [&str; 16] = [
 ];
 /// The most patients of a page.
 const MOST: i64 = 1_000;
+/// The most clients who are gone that a list takes in.
+const MOST_GONE: usize = 8_000;
 /// The custom field that holds a date of birth: the directory has no field of its own for it.
 const BORN: &str = "date_of_birth";
 /// So many digits at the end of a number tell whose it is.
@@ -123,10 +127,10 @@ impl Wanted {
                 .is_none_or(|id| client.wl_user_id.is_some_and(|known| known.to_string() == id))
     }
 
-    fn compare(&self, one: &ClientView, other: &ClientView) -> Ordering {
+    fn compare(&self, one: &Row, other: &Row) -> Ordering {
         let by = |order: Order| match order {
-            Order::Id => one.client.client_id.cmp(&other.client.client_id),
-            Order::Updated => one.client.updated_at.cmp(&other.client.updated_at),
+            Order::Id => id_of(one).cmp(&id_of(other)),
+            Order::Updated => updated_at(one).cmp(&updated_at(other)),
         };
         let asked = self.sort.iter().map(|(order, descends)| {
             let compared = by(*order);
@@ -147,9 +151,30 @@ fn sort(text: &str) -> Option<Vec<(Order, bool)>> {
     fields.collect()
 }
 
-/// The place in the list by name.
-fn place(view: &ClientView) -> (String, ClientId) {
-    (fold(&view.client.display_name().unwrap_or_default()), view.client.client_id)
+/// A client of the location, or one who is gone, of whichever location they were.
+type Row = Changed<ClientView>;
+
+fn id_of(row: &Row) -> ClientId {
+    match row {
+        Changed::Here(view) => view.client.client_id,
+        Changed::Gone(tombstone) => tombstone.client_id,
+    }
+}
+
+fn updated_at(row: &Row) -> Timestamp {
+    match row {
+        Changed::Here(view) => view.client.updated_at,
+        Changed::Gone(tombstone) => tombstone.gone_at,
+    }
+}
+
+/// The place in the list by name. Clients who are gone have none.
+fn place(row: &Row) -> (String, ClientId) {
+    let name = match row {
+        Changed::Here(view) => view.client.display_name(),
+        Changed::Gone(_) => None,
+    };
+    (fold(&name.unwrap_or_default()), id_of(row))
 }
 
 /// Whether each word begins a word of the client's name.
@@ -190,23 +215,33 @@ pub(crate) async fn list(
     let (known, found) = futures_util::join!(known, find(store, &tenant, location, &wanted));
     // A location that is not there is told first, whatever else there is to say.
     known?.ok_or(Refused::NO_LOCATION)?;
-    let (views, count) = found?;
-    let opted_out = OptedOut::among(store, &tenant, views.iter().map(|view| &view.client)).await?;
-    let patients: Vec<Patient> = views.iter().map(|view| Patient::new(&view.client, &opted_out)).collect();
+    let (rows, count) = found?;
+    let here = rows.iter().filter_map(|row| match row {
+        Changed::Here(view) => Some(&view.client),
+        Changed::Gone(_) => None,
+    });
+    let opted_out = OptedOut::among(store, &tenant, here).await?;
+    let shown = rows.iter().map(|row| match row {
+        Changed::Here(view) => Patient::new(&view.client, &opted_out),
+        Changed::Gone(tombstone) => Patient::gone(tenant.id(), tombstone),
+    });
+    let patients: Vec<Patient> = shown.collect();
     Envelope::of("Success", patients).counted(count, reader.unknown).response("fewer patients with per_page")
 }
 
-/// The patients of the page, and how many there are on all pages.
+/// The rows of the page, and how many there are on all pages.
 async fn find(
     store: &Store,
     tenant: &Tenant,
     location: LocationId,
     wanted: &Wanted,
-) -> Answer<(Vec<ClientView>, u64)> {
+) -> Answer<(Vec<Row>, u64)> {
     if wanted.nobody {
         return Ok((Vec::new(), 0));
     }
     let country = tenant.business().country;
+    // A search by words finds nobody who is gone. All other filters are passed: there is nothing to filter by.
+    let mut gone = Vec::new();
     let mut views = match wanted.clue() {
         Some(clue) => {
             let found = store.find_clients(tenant.id(), clue, country).await?;
@@ -217,17 +252,41 @@ async fn find(
         None if wanted.is_narrow() => {
             let since = wanted.updated_since.unwrap_or(Timestamp::EARLIEST);
             let asked = (clients_of(location, wanted), since);
-            let found = store.clients_of_changed(tenant.id(), tenant.shards(), asked).await?;
-            found.ok_or_else(|| {
-                too_many("ask without sort, foreign_id and date_of_birth, or with a later updated_since")
-            })?
+            let found = store.clients_of_changed(tenant.id(), tenant.shards(), asked);
+            let went = async {
+                match wanted.updated_since {
+                    Some(since) => store.tombstones(tenant.id(), since, MOST_GONE).await,
+                    None => Ok(Some(Vec::new())),
+                }
+            };
+            let (Some(found), Some(went)) = futures_util::try_join!(found, went)? else {
+                let instead = "ask without sort, foreign_id and date_of_birth, or with a later updated_since";
+                return Err(too_many(instead));
+            };
+            gone = went;
+            found
         }
-        None => return by_name(store, tenant, clients_of(location, wanted), wanted.page).await,
+        None => {
+            let (views, count) = by_name(store, tenant, clients_of(location, wanted), wanted.page).await?;
+            return Ok((views.into_iter().map(Changed::Here).collect(), count));
+        }
     };
     views.retain(|view| wanted.is(location, country, &view.client));
-    views.sort_by(|one, other| wanted.compare(one, other));
-    let count = views.len() as u64;
-    Ok((wanted.page.of(views), count))
+    // An id is shown once: as a new client under the id of one who is gone, or as one who went while this was read.
+    let mut went: HashMap<ClientId, Tombstone> =
+        gone.into_iter().map(|tombstone| (tombstone.client_id, tombstone)).collect();
+    views.retain(|view| match went.get(&view.client.client_id) {
+        Some(tombstone) if tombstone.gone_at > view.client.updated_at => false,
+        _ => {
+            went.remove(&view.client.client_id);
+            true
+        }
+    });
+    let gone = went.into_values().map(Changed::Gone);
+    let mut rows: Vec<Row> = views.into_iter().map(Changed::Here).chain(gone).collect();
+    rows.sort_by(|one, other| wanted.compare(one, other));
+    let count = rows.len() as u64;
+    Ok((wanted.page.of(rows), count))
 }
 
 fn clients_of(location: LocationId, wanted: &Wanted) -> ClientsOf {

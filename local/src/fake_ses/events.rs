@@ -281,6 +281,8 @@ fn usual_words(bounce_type: &str, sub_type: &str) -> (Option<&'static str>, Opti
         ("Permanent", _) => ("5.1.1", "smtp; 550 5.1.1 user unknown"),
         ("Transient", "MailboxFull") => ("4.2.2", "smtp; 452 4.2.2 mailbox full"),
         ("Transient", "MessageTooLarge") => ("5.3.4", "smtp; 552 5.3.4 message too large"),
+        ("Transient", "ContentRejected") => ("5.6.1", "smtp; 500 5.6.1 message content rejected"),
+        ("Transient", "AttachmentRejected") => ("5.6.1", "smtp; 552 5.6.1 attachment type not allowed"),
         ("Transient", _) => ("4.0.0", "smtp; 451 4.0.0 try again later"),
         _ => return (None, None),
     };

@@ -114,10 +114,12 @@ impl Failure {
         Failure::new(ErrorClass::Consent, reason)
     }
 
-    /// What staff can do now. Codes of Twilio have advice of their own.
+    /// What staff can do now. Codes of Twilio and refusals of mail have advice of their own.
     pub fn advice(&self) -> &'static str {
-        let code = self.code.as_deref().and_then(|code| code.parse().ok());
-        code.map_or_else(|| self.class.advice(), |code| crate::sms_error::meaning(code).advice)
+        if let Some(code) = self.code.as_deref().and_then(|code| code.parse().ok()) {
+            return crate::sms_error::meaning(code).advice;
+        }
+        crate::email_error::advice(self).unwrap_or_else(|| self.class.advice())
     }
 
     /// Whether the sender's daily limit was used up.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivered::{LONGEST_ID, LONGEST_WORD, shortened};
 use crate::delivery::{ErrorClass, Failure};
 use crate::email::Email;
+use crate::email_error::{Meaning, Refusal};
 use crate::message::{MessageRef, Provider};
 use crate::status::Status;
 use crate::time::Timestamp;
@@ -69,6 +70,8 @@ pub enum EmailEventKind {
     Bounced,
     /// The receiver's server refused it for now, and the provider gave up.
     SoftBounced,
+    /// The receiver's server or a filter refused it, and said why.
+    Refused(Refusal),
     /// The provider did not try, because the address is on a list of its own.
     Suppressed,
     /// The receiver called it spam.
@@ -108,7 +111,10 @@ impl EmailEventKind {
             EmailEventKind::Sent => Some(Status::Sent),
             EmailEventKind::Delivered => Some(Status::Delivered),
             EmailEventKind::Bounced | EmailEventKind::Suppressed => Some(Status::Bounced),
-            EmailEventKind::SoftBounced | EmailEventKind::RenderingFailed => Some(Status::Failed),
+            EmailEventKind::Refused(refusal) if refusal.is_for_good() => Some(Status::Bounced),
+            EmailEventKind::SoftBounced | EmailEventKind::Refused(_) | EmailEventKind::RenderingFailed => {
+                Some(Status::Failed)
+            }
             EmailEventKind::Complained => Some(Status::Complained),
             EmailEventKind::Rejected => Some(Status::Rejected),
             EmailEventKind::Delayed
@@ -138,6 +144,10 @@ impl EmailEventKind {
                 ErrorClass::Transient,
                 "The receiving server refused it for now: a full mailbox, or trouble of its own.",
             ),
+            EmailEventKind::Refused(refusal) => {
+                let Meaning { code, class, reason, .. } = refusal.meaning();
+                (code, class, reason)
+            }
             EmailEventKind::Complained => (
                 "complaint",
                 ErrorClass::Consent,
@@ -172,6 +182,7 @@ impl EmailEventKind {
             EmailEventKind::Complained => Some(Some(Suppression::Complaint)),
             EmailEventKind::OptedOut => Some(Some(Suppression::OptOut)),
             EmailEventKind::OptedIn => Some(None),
+            EmailEventKind::Refused(refusal) => refusal.is_for_good().then_some(Some(Suppression::Bounce)),
             EmailEventKind::Sent
             | EmailEventKind::Delivered
             | EmailEventKind::Delayed

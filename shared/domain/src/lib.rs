@@ -18,6 +18,7 @@ pub mod delivered;
 pub mod delivery;
 pub mod draft;
 pub mod email;
+pub mod email_error;
 pub mod email_event;
 pub mod error;
 pub mod fold;

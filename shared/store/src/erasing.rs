@@ -5,7 +5,7 @@
 //! words or leads to them is removed: what waits to be sent first, and each message together with what belongs to it.
 //! The mark goes last. What dies on the way is due, and the sweeper goes on with it.
 //!
-//! Two things stay on purpose. Opt-outs are kept under a keyed hash of the address: docs/adr/0037. A provider's ids of
+//! Three things stay on purpose. A tombstone with the id stays in the lists by change: docs/adr/0043. Opt-outs are kept under a keyed hash of the address: docs/adr/0037. A provider's ids of
 //! texts stay for a month without anything else, because the provider still has the texts, and what is not known by its
 //! id would be taken for new.
 
@@ -187,7 +187,8 @@ impl Store {
         Ok(self.transact(parts).await?.is_ok().then_some(erasure))
     }
 
-    /// Parts that put a bare mark in a client's place: no list has it, and no search leads there.
+    /// Parts that put a bare mark in a client's place: no list has it, and no search leads there. Lists by change have a
+    /// tombstone from then on.
     fn hide(&self, view: &ClientView, shards: Shards, parts: &mut Vec<TransactWriteItem>) -> Result<()> {
         let (business, client) = (view.client.business_id, view.client.client_id);
         let condition = as_seen(Write::new(), view).when("cell", "=", s(view.cell().to_string())).when(
@@ -196,6 +197,7 @@ impl Store {
             s(view.client.updated_at.to_string()),
         );
         parts.push(self.tx_put(stamp(keys::profile(business, client), ERASING), condition)?);
+        parts.push(self.tx_put_tombstone(business, client, None)?);
         parts.push(self.tx_recount(business, client, shards, Some(&view.cell()), None)?);
         parts.push(self.tx_delete(keys::snooze(business, client), Write::new())?);
         for term in terms(&view.client) {
@@ -209,6 +211,9 @@ impl Store {
         let (business, mut left) = (erasure.business_id, most);
         for client in erasure.ids() {
             self.erase_waiting(erasure, client).await?;
+        }
+        if !self.bury_other_ids(erasure).await? {
+            return Ok(());
         }
         for client in erasure.ids() {
             let pk = keys::profile(business, client).pk;
@@ -246,6 +251,24 @@ impl Store {
         }
         parts.push(self.tx_delete(keys::erasure(business, erasure.client_id), Write::new())?);
         self.transact_all(parts).await
+    }
+
+    /// Leaves a tombstone for every id that the person had before. Strangers who became the client long ago are in no
+    /// transaction that began the erasure: there may be more of them than a transaction takes. False when another run
+    /// has finished the erasure: then the ids may be somebody's again.
+    async fn bury_other_ids(&self, erasure: &DueErasure) -> Result<bool> {
+        let business = erasure.business_id;
+        for some in erasure.also.chunks(PARTS - 1) {
+            let going_on = Write::new().set(GSI1.2, s(self.erasure_due_at(erasure))).if_exists();
+            let mut parts = vec![self.tx_update(keys::erasure(business, erasure.client_id), going_on)?];
+            for other in some {
+                parts.push(self.tx_put_tombstone(business, *other, None)?);
+            }
+            if self.transact(parts).await?.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What waits for a sender goes first, wherever it stands in the timeline: it is not sent any more.

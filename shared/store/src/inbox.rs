@@ -17,6 +17,7 @@ use futures_util::future::try_join_all;
 use crate::clients::{ClientView, Profile, begins, client_in, phone_term};
 use crate::item::{Item, decode, n, s, value};
 use crate::keys::attribute::{GSI1, GSI2, GSI3, GSI4, GSI5, GSI6, GSI7, PK, SK};
+use crate::tombstones::{Changed, Tombstone};
 use crate::{Store, keys};
 
 /// The most rows of one part that a call looks at when most of them do not match: as many as page numbers reach.
@@ -39,6 +40,13 @@ pub struct Rows<T> {
     pub rows: Vec<T>,
     /// Where the next ones begin. `None` when there are no more.
     pub next: Option<String>,
+}
+
+impl<T> Rows<T> {
+    /// The same place with other rows.
+    pub fn map<U>(self, row: impl FnMut(T) -> U) -> Rows<U> {
+        Rows { rows: self.rows.into_iter().map(row).collect(), next: self.next }
+    }
 }
 
 /// From where on, and how many.
@@ -86,6 +94,8 @@ struct Plan {
     forward: bool,
     from: Option<String>,
     filter: Filter,
+    /// The part with tombstones, where they are asked for. No filter can judge a tombstone, so all of them are rows.
+    gone: Option<String>,
 }
 
 /// Conditions on rows, as an expression.
@@ -134,12 +144,13 @@ impl Plan {
         } else {
             (GSI5, shards.all().map(|shard| keys::everything(business, shard)).collect())
         };
-        Ok(Plan { index, parts, forward: false, from: None, filter: conditions(&left)? })
+        Ok(Plan { index, parts, forward: false, from: None, filter: conditions(&left)?, gone: None })
     }
 
     /// Clients by name.
     fn by_name(business: BusinessId, filter: Filter) -> Plan {
-        Plan { index: GSI7, parts: vec![keys::names(business)], forward: true, from: None, filter }
+        let parts = vec![keys::names(business)];
+        Plan { index: GSI7, parts, forward: true, from: None, filter, gone: None }
     }
 
     /// Everything that changed at `since` or later, oldest change first.
@@ -150,7 +161,20 @@ impl Plan {
             forward: true,
             from: Some(since.to_string()),
             filter,
+            gone: None,
         }
+    }
+
+    /// The same rows and the tombstones of the business among them.
+    fn and_gone(self, business: BusinessId) -> Plan {
+        Plan { gone: Some(keys::gone(business)), ..self }
+    }
+
+    /// Every part to read, each with what is left to be dropped there.
+    fn all_parts(&self) -> impl Iterator<Item = (&str, Option<&Filter>)> {
+        let filter = Some(&self.filter).filter(|filter| !filter.conditions.is_empty());
+        let clients = self.parts.iter().map(move |pk| (pk.as_str(), filter));
+        clients.chain(self.gone.as_deref().map(|pk| (pk, None)))
     }
 }
 
@@ -199,17 +223,19 @@ impl Store {
         self.read(Plan::by_activity(business, shards, filter)?, window, ClientView::out_of).await
     }
 
-    /// Conversations that changed at `since` or later and that a filter asks for, oldest change first.
+    /// Conversations that changed at `since` or later and that a filter asks for, and clients who went since then, oldest
+    /// change first.
     pub async fn changed_conversations(
         &self,
         business: BusinessId,
         shards: Shards,
         (filter, since): (&ConversationFilter, Timestamp),
         window: Window<'_>,
-    ) -> Result<Rows<ClientView>> {
+    ) -> Result<Rows<Changed<ClientView>>> {
         let mut conditions = conditions(filter)?;
         conditions.exists("began_at", true);
-        self.read(Plan::by_change(business, shards, since, conditions), window, ClientView::out_of).await
+        let plan = Plan::by_change(business, shards, since, conditions).and_gone(business);
+        self.read(plan, window, |item| Changed::out_of(item, ClientView::out_of)).await
     }
 
     /// How many [`Store::changed_conversations`] there are; `None` when they are too many to count.
@@ -221,7 +247,7 @@ impl Store {
     ) -> Result<Option<u64>> {
         let mut conditions = conditions(filter)?;
         conditions.exists("began_at", true);
-        self.count(&Plan::by_change(business, shards, since, conditions)).await
+        self.count(&Plan::by_change(business, shards, since, conditions).and_gone(business)).await
     }
 
     /// Clients, by name.
@@ -268,9 +294,7 @@ impl Store {
 
     /// How many [`Store::clients_by_name`] there are: at least so many, where there are too many to count.
     pub async fn count_clients_by_name(&self, business: BusinessId, strangers: bool) -> Result<u64> {
-        let plan = Plan::by_name(business, named(strangers)?);
-        let (sum, _) = self.count_part(&plan, &plan.parts[0]).await?;
-        Ok(sum)
+        self.count_by_name(business, named(strangers)?).await
     }
 
     /// Clients of a location, by name: `most` behind the first `skip`.
@@ -285,9 +309,13 @@ impl Store {
 
     /// How many [`Store::clients_of`] there are: at least so many, where there are too many to count.
     pub async fn count_clients_of(&self, business: BusinessId, of: ClientsOf) -> Result<u64> {
-        let plan = Plan::by_name(business, of.filter()?);
-        let (sum, _) = self.count_part(&plan, &plan.parts[0]).await?;
-        Ok(sum)
+        self.count_by_name(business, of.filter()?).await
+    }
+
+    async fn count_by_name(&self, business: BusinessId, filter: Filter) -> Result<u64> {
+        let plan = Plan::by_name(business, filter);
+        let sums = try_join_all(plan.all_parts().map(|part| self.count_part(&plan, part))).await?;
+        Ok(sums.into_iter().map(|(sum, _)| sum).sum())
     }
 
     /// Every client of a location whose entry changed at `since` or later, each once. `None` when they are too many to
@@ -314,15 +342,28 @@ impl Store {
         Ok(None)
     }
 
-    /// Clients who changed at `since` or later, in their entry or their conversation, oldest change first.
+    /// Clients who changed at `since` or later, in their entry or their conversation, and those who went since then,
+    /// oldest change first.
     pub async fn changed_clients(
         &self,
         business: BusinessId,
         shards: Shards,
         (kind, since): (Option<ClientType>, Timestamp),
         window: Window<'_>,
-    ) -> Result<Rows<ListedClient>> {
-        self.read(Plan::by_change(business, shards, since, of_kind(kind)?), window, listed).await
+    ) -> Result<Rows<Changed<ListedClient>>> {
+        let plan = Plan::by_change(business, shards, since, of_kind(kind)?).and_gone(business);
+        self.read(plan, window, |item| Changed::out_of(item, listed)).await
+    }
+
+    /// Clients who went at `since` or later, oldest first.
+    pub(crate) async fn read_tombstones(
+        &self,
+        business: BusinessId,
+        since: Timestamp,
+        window: Window<'_>,
+    ) -> Result<Rows<Tombstone>> {
+        let plan = Plan::by_change(business, Shards::default(), since, Filter::default()).and_gone(business);
+        self.read(Plan { parts: Vec::new(), ..plan }, window, decode).await
     }
 
     /// Every client who changed at `since` or later, with the cell that they say they are counted in.
@@ -343,7 +384,7 @@ impl Store {
         shards: Shards,
         (kind, since): (Option<ClientType>, Timestamp),
     ) -> Result<Option<u64>> {
-        self.count(&Plan::by_change(business, shards, since, of_kind(kind)?)).await
+        self.count(&Plan::by_change(business, shards, since, of_kind(kind)?).and_gone(business)).await
     }
 
     /// Every client whom a search finds, in the order in which their words stand in the list: by a mail address or the
@@ -430,7 +471,7 @@ impl Store {
         window: Window<'_>,
         row: impl Fn(Item) -> Result<T>,
     ) -> Result<Rows<T>> {
-        let parts = plan.parts.iter().map(|pk| self.read_part(&plan, pk, window));
+        let parts = plan.all_parts().map(|part| self.read_part(&plan, part, window));
         let parts = try_join_all(parts).await?;
         // Nothing behind the place up to which every part was read can be told yet.
         let limit = parts.iter().filter_map(|part| part.reached.as_deref());
@@ -452,9 +493,9 @@ impl Store {
         Ok(Rows { rows: rows.into_iter().map(|(_, item)| row(item)).collect::<Result<_>>()?, next })
     }
 
-    async fn read_part(&self, plan: &Plan, pk: &str, window: Window<'_>) -> Result<Part> {
+    async fn read_part(&self, plan: &Plan, of: (&str, Option<&Filter>), window: Window<'_>) -> Result<Part> {
         let want = window.most + 1;
-        let narrow = plan.filter.conditions.is_empty();
+        let narrow = of.1.is_none();
         let mut part = Part { rows: Vec::new(), reached: window.after.map(str::to_owned) };
         let mut looked_at = 0;
         loop {
@@ -464,7 +505,7 @@ impl Store {
                 (false, 0) => (4 * want).min(LOOKED_AT_ONCE.max(want)),
                 (false, _) => LOOKED_AT_ONCE.max(want),
             };
-            let answer = self.query_part(plan, pk, part.reached.as_deref(), None, Some(limit)).await?;
+            let answer = self.query_part(plan, of, part.reached.as_deref(), None, Some(limit)).await?;
             looked_at += usize::try_from(answer.scanned_count).unwrap_or(limit);
             for item in answer.items.unwrap_or_default() {
                 part.rows.push((place(&item, plan.index)?, item));
@@ -481,16 +522,16 @@ impl Store {
     }
 
     async fn count(&self, plan: &Plan) -> Result<Option<u64>> {
-        let sums = try_join_all(plan.parts.iter().map(|pk| self.count_part(plan, pk))).await?;
+        let sums = try_join_all(plan.all_parts().map(|part| self.count_part(plan, part))).await?;
         Ok(sums.into_iter().map(|(sum, is_all)| is_all.then_some(sum)).sum())
     }
 
     /// How many rows of one part match, and whether all of it was looked at.
-    async fn count_part(&self, plan: &Plan, pk: &str) -> Result<(u64, bool)> {
+    async fn count_part(&self, plan: &Plan, of: (&str, Option<&Filter>)) -> Result<(u64, bool)> {
         let (mut sum, mut after) = (0u64, None);
         for _ in 0..MOST_COUNTED {
             let select = Some(Select::Count);
-            let answer = self.query_part(plan, pk, after.as_deref(), select, None).await?;
+            let answer = self.query_part(plan, of, after.as_deref(), select, None).await?;
             sum += u64::try_from(answer.count).unwrap_or(0);
             match answer.last_evaluated_key {
                 None => return Ok((sum, true)),
@@ -503,7 +544,7 @@ impl Store {
     async fn query_part(
         &self,
         plan: &Plan,
-        pk: &str,
+        (pk, filter): (&str, Option<&Filter>),
         after: Option<&str>,
         select: Option<Select>,
         limit: Option<usize>,
@@ -519,7 +560,7 @@ impl Store {
             .scan_index_forward(plan.forward)
             .set_select(select)
             .set_limit(limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
-            .set_filter_expression(plan.filter.expression());
+            .set_filter_expression(filter.and_then(Filter::expression));
         let bound = match (after, &plan.from, plan.forward) {
             (Some(after), _, true) => Some((">", after)),
             (Some(after), _, false) => Some(("<", after)),
@@ -533,10 +574,10 @@ impl Store {
                 .expression_attribute_values(":place", s(place)),
             None => call.key_condition_expression("#pk = :pk"),
         };
-        for (name, attribute) in &plan.filter.names {
+        for (name, attribute) in filter.iter().flat_map(|filter| &filter.names) {
             call = call.expression_attribute_names(name, attribute);
         }
-        for (name, value) in &plan.filter.values {
+        for (name, value) in filter.iter().flat_map(|filter| &filter.values) {
             call = call.expression_attribute_values(name, value.clone());
         }
         call.send().await.map_err(crate::error::from_sdk)

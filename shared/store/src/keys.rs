@@ -39,7 +39,7 @@ pub mod attribute {
     pub const GSI4: (&str, &str, &str) = ("gsi4", "gsi4pk", "gsi1sk");
     /// Every conversation.
     pub const GSI5: (&str, &str, &str) = ("gsi5", "gsi5pk", "gsi1sk");
-    /// Every client, by the last change of directory entry or conversation.
+    /// Every client, by the last change of directory entry or conversation, and every client who is gone, by when they went.
     pub const GSI6: (&str, &str, &str) = ("gsi6", "gsi6pk", "gsi6sk");
     /// Every client, by name, every business, by id, and every message that changed by itself, by when it did.
     pub const GSI7: (&str, &str, &str) = ("gsi7", "gsi7pk", "gsi7sk");
@@ -95,6 +95,11 @@ pub fn merge(business: BusinessId, stranger: ClientId) -> Key {
 /// A client is being forgotten.
 pub fn erasure(business: BusinessId, client: ClientId) -> Key {
     key(client_pk(business, client), "ERASURE")
+}
+
+/// The mark that a client id is no client any more. Outside the client's partition, which an erasure empties.
+pub fn tombstone(business: BusinessId, client: ClientId) -> Key {
+    key(format!("BIZ#{}#TOMBSTONE#{}", business.key(), client.key()), "TOMBSTONE")
 }
 
 /// One line of a conversation's history.
@@ -369,6 +374,17 @@ pub fn changed(business: BusinessId, shard: u8) -> String {
     format!("{}#CHANGED#{shard:02}", business_pk(business))
 }
 
+/// The clients of a business who are gone, by when they went.
+pub fn gone(business: BusinessId) -> String {
+    format!("{}#GONE", business_pk(business))
+}
+
+/// Place of a client among those who are gone. Of equal times it is before the place of every client who is there: a new
+/// client under the id of an erased one comes after the erased one.
+pub fn gone_at(at: Timestamp, client: ClientId) -> String {
+    format!("{at}!{}", client.key())
+}
+
 /// The part that a client's messages stand in when they change by themselves.
 pub fn reported_part(client: ClientId) -> u64 {
     client.get() % REPORTED_PARTS
@@ -471,6 +487,7 @@ mod tests {
             snooze(b, c),
             merge(b, c),
             erasure(b, c),
+            tombstone(b, c),
             history(b, c, EntryId::new(7).unwrap()),
             message(at),
             event(at, "provider#0001#SM1#sent#-"),
@@ -504,6 +521,7 @@ mod tests {
             key(flagged(b, 0), activity(noon, c)),
             key(everything(b, 63), activity(noon, c)),
             key(changed(b, 0), activity(noon, c)),
+            key(gone(b), gone_at(noon, c)),
             key(names(b), name("ada", c)),
             key(reported(b, reported_part(c)), reported_at(noon, at)),
             key(businesses(), b.key()),
@@ -525,6 +543,7 @@ mod tests {
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | SNOOZE",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | MERGE",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | ERASURE",
+                "BIZ#0000000000001001#TOMBSTONE#0000000000000501 | TOMBSTONE",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | HISTORY#0000000000000007",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | MSG#0370000000000001",
                 "BIZ#0000000000001001#CLIENT#0000000000000501 | EVENT#0370000000000001#provider#0001#SM1#sent#-",
@@ -558,6 +577,7 @@ mod tests {
                 "BIZ#0000000000001001#FLAGGED#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#ALL#63 | 2026-01-31T12:00:00.000Z#0000000000000501",
                 "BIZ#0000000000001001#CHANGED#00 | 2026-01-31T12:00:00.000Z#0000000000000501",
+                "BIZ#0000000000001001#GONE | 2026-01-31T12:00:00.000Z!0000000000000501",
                 "BIZ#0000000000001001#NAMES | ada#0000000000000501",
                 "BIZ#0000000000001001#REPORTED#1 | 2026-01-31T12:00:00.000Z#0000000000000501#0370000000000001",
                 "BUSINESSES | 0000000000001001",

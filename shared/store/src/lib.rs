@@ -45,11 +45,13 @@ mod staff;
 pub mod statuses;
 pub mod suppression;
 pub mod timeline;
+pub mod tombstones;
 mod transaction;
 
 pub use clients::ClientView;
 pub use inbound::{Arrival, Received};
 pub use messages::Accepted;
+pub use reported::ChangedThroughout;
 
 use ids::Ids;
 use recent::Recent;

@@ -34,8 +34,8 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Entries that are looked at for one step.
 const LOOKED_AT: i32 = 40;
 /// The parts of a transaction that messages and the history may take. It has 100, and both heads, their counts, what
-/// finds the stranger and what the history tells of the merge are in it as well.
-const PARTS: usize = 78;
+/// finds the stranger, their tombstone and what the history tells of the merge are in it as well.
+const PARTS: usize = 77;
 
 /// A merge that is not done yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -466,7 +466,8 @@ impl Store {
         self.recounted(write, rest, (business, client, shards), Some(&seen.cell()), Some(&cell))
     }
 
-    /// Parts that end a merge: in the stranger's place is whom they became, no list and no search finds them.
+    /// Parts that end a merge: in the stranger's place is whom they became, no list and no search finds them. Lists by
+    /// change have a tombstone from then on.
     fn leave_alias(
         &self,
         merge: &DueMerge,
@@ -479,6 +480,7 @@ impl Store {
         }
         parts.push(self.tx_delete(keys::snooze(business, stranger), Write::new())?);
         parts.push(self.tx_delete(keys::merge(business, stranger), Write::new())?);
+        parts.push(self.tx_put_tombstone(business, stranger, Some(merge.into_client_id))?);
         parts.push(self.tx_recount(business, stranger, merge.shards, Some(&from.cell()), None)?);
         let mut item = stamp(keys::profile(business, stranger), "Moved");
         item.insert("moved_to".to_owned(), value(&merge.into_client_id)?);

@@ -15,6 +15,7 @@ use crate::expression::Write;
 use crate::inbox::{Window, changed_at};
 use crate::item::s;
 use crate::keys::attribute::GSI7;
+use crate::tombstones::{Changed, Tombstone};
 use crate::{Store, keys};
 
 /// The most conversations that are put together here.
@@ -23,6 +24,15 @@ const MOST: usize = 10_000;
 const MOST_READ: usize = 16;
 /// Rows of changed conversations that are read at once.
 const AT_ONCE: usize = 1_000;
+
+/// What changed of the conversations of a business since an instant.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedThroughout {
+    /// Conversations that changed, each with its last change that was seen.
+    pub conversations: Vec<(ClientView, Timestamp)>,
+    /// Clients who went.
+    pub gone: Vec<Tombstone>,
+}
 
 /// The part of an update by which a message changes and its conversation does not.
 pub(crate) fn by_itself(write: Write, at: MessageRef, now: Timestamp) -> Write {
@@ -34,20 +44,27 @@ pub(crate) fn by_itself(write: Write, at: MessageRef, now: Timestamp) -> Write {
 
 impl Store {
     /// Every conversation that a filter asks for and that changed at `since` or later, itself or one of its messages, with
-    /// its last change that was seen. `None` when they are too many.
+    /// its last change that was seen; and every client who went since then. `None` when they are too many.
     pub async fn conversations_changed_throughout(
         &self,
         business: BusinessId,
         shards: Shards,
         (filter, since): (&ConversationFilter, Timestamp),
-    ) -> Result<Option<Vec<(ClientView, Timestamp)>>> {
+    ) -> Result<Option<ChangedThroughout>> {
         let heads = self.heads_changed(business, shards, (filter, since));
         let messages = self.changed_by_itself(business, since);
-        let (Some(mut heads), Some(messages)) = futures_util::try_join!(heads, messages)? else {
+        let (Some(rows), Some(messages)) = futures_util::try_join!(heads, messages)? else {
             return Ok(None);
         };
+        let (mut heads, mut gone) = (BTreeMap::new(), Vec::new());
+        for (client, row) in rows {
+            match row {
+                Changed::Here(view) => drop(heads.insert(client, view)),
+                Changed::Gone(tombstone) => gone.push(tombstone),
+            }
+        }
         let others: Vec<ClientId> = messages.keys().filter(|id| !heads.contains_key(id)).copied().collect();
-        if heads.len() + others.len() > MOST {
+        if heads.len() + gone.len() + others.len() > MOST {
             return Ok(None);
         }
         // A client whom the directory named since has a head that changed with that.
@@ -60,7 +77,7 @@ impl Store {
             let last = changed_at(&view).max(by_itself.unwrap_or(Timestamp::EARLIEST));
             (view, last)
         });
-        Ok(Some(changed.collect()))
+        Ok(Some(ChangedThroughout { conversations: changed.collect(), gone }))
     }
 
     /// Conversations whose heads changed, each once, however they move while they are read.
@@ -69,12 +86,15 @@ impl Store {
         business: BusinessId,
         shards: Shards,
         asked: (&ConversationFilter, Timestamp),
-    ) -> Result<Option<BTreeMap<ClientId, ClientView>>> {
+    ) -> Result<Option<BTreeMap<ClientId, Changed<ClientView>>>> {
         let (mut heads, mut after) = (BTreeMap::new(), None::<String>);
         loop {
             let window = Window { after: after.as_deref(), most: AT_ONCE };
             let rows = self.changed_conversations(business, shards, asked, window).await?;
-            heads.extend(rows.rows.into_iter().map(|view| (view.client.client_id, view)));
+            heads.extend(rows.rows.into_iter().map(|row| match row {
+                Changed::Here(view) => (view.client.client_id, Changed::Here(view)),
+                Changed::Gone(tombstone) => (tombstone.client_id, Changed::Gone(tombstone)),
+            }));
             after = rows.next;
             if after.is_none() || heads.len() > MOST {
                 return Ok(Some(heads).filter(|heads| heads.len() <= MOST));

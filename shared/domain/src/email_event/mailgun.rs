@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, seconds, text, unreadable, word};
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::email_error::{self, Said};
 use crate::message::Provider;
 
 pub use super::ses::Unreadable;
@@ -73,34 +74,33 @@ fn kind(name: &str, value: &Value) -> EmailEventKind {
     match name {
         "accepted" => EmailEventKind::Sent,
         "delivered" => EmailEventKind::Delivered,
-        "failed" => match text(&value["severity"]) {
-            // the last try of a mail that was put off too long is called temporary as well
-            Some("temporary") if text(&value["reason"]) == Some("old") => EmailEventKind::SoftBounced,
-            Some("temporary") => EmailEventKind::Delayed,
-            Some("permanent") => gave_up(value),
-            _ => EmailEventKind::Other,
-        },
-        "rejected" => EmailEventKind::Rejected,
-        "complained" => EmailEventKind::Complained,
         "unsubscribed" => EmailEventKind::OptedOut,
         "opened" => EmailEventKind::Opened,
         "clicked" => EmailEventKind::Clicked,
-        _ => EmailEventKind::Other,
+        _ => failure(name, value).unwrap_or(EmailEventKind::Other),
     }
 }
 
-/// Why Mailgun will not try again. Codes from 600 are its own: 602 is too old, 605 to 607 are its lists.
-fn gave_up(value: &Value) -> EmailEventKind {
-    let reason = text(&value["reason"]).unwrap_or_default();
-    let code = &value["delivery-status"]["code"];
-    let code = code.as_u64().or_else(|| text(code)?.parse().ok());
-    match (reason, code) {
-        (reason, _) if reason.starts_with("suppress-") => EmailEventKind::Suppressed,
-        (_, Some(605..=607)) => EmailEventKind::Suppressed,
-        // it was put off until its time was over, or refused for whence it came: the mailbox may exist
-        ("old" | "espblock" | "greylisted" | "blacklisted", _) | (_, Some(400..=499 | 602)) => {
-            EmailEventKind::SoftBounced
+/// What the words of Mailgun mean and, where it says no more than that it failed, those of the receiving server.
+fn failure(name: &str, value: &Value) -> Option<EmailEventKind> {
+    let status = &value["delivery-status"];
+    let number = status["code"].as_u64().or_else(|| text(&status["code"])?.parse().ok());
+    let (severity, reason) = (text(&value["severity"]), text(&value["reason"]));
+    let words = |reason| [Some(name), severity, reason];
+    let said =
+        Said { text: text(&status["message"]), enhanced: text(&status["enhanced-code"]), basic: number };
+    match number {
+        // Mailgun's own: 602 is too old, 605 to 607 are its lists. The reason may say no more than `generic`.
+        Some(602 | 605..=607) => {
+            let number = number.map(|number| number.to_string());
+            email_error::meaning(Provider::Mailgun, words(number.as_deref()), Said::default())
         }
-        _ => EmailEventKind::Bounced,
+        // The last response was that it may come later, whatever stands in its words.
+        Some(400..=499) => match email_error::meaning(Provider::Mailgun, words(reason), said)? {
+            EmailEventKind::Bounced => Some(EmailEventKind::SoftBounced),
+            EmailEventKind::Refused(refusal) if refusal.is_for_good() => Some(EmailEventKind::SoftBounced),
+            meaning => Some(meaning),
+        },
+        _ => email_error::meaning(Provider::Mailgun, words(reason), said),
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, list, text, word};
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::email_error::{self, Said};
 use crate::message::{Provider, Text};
 use crate::time::Timestamp;
 
@@ -50,7 +51,7 @@ fn time(value: &Value) -> Option<Timestamp> {
 fn kind(record: &str, value: &Value) -> EmailEventKind {
     match record {
         "Delivery" => EmailEventKind::Delivered,
-        "Bounce" => bounce(text(&value["Type"]), value["TypeCode"].as_u64()),
+        "Bounce" => bounce(value),
         "SpamComplaint" => EmailEventKind::Complained,
         "Open" => EmailEventKind::Opened,
         "Click" => EmailEventKind::Clicked,
@@ -59,23 +60,13 @@ fn kind(record: &str, value: &Value) -> EmailEventKind {
     }
 }
 
-fn bounce(name: Option<&str>, code: Option<u64>) -> EmailEventKind {
-    match name.or_else(|| code.and_then(bounce_name)) {
-        Some("HardBounce" | "BadEmailAddress") => EmailEventKind::Bounced,
-        Some("SoftBounce" | "Transient" | "DnsError" | "Unknown") => EmailEventKind::SoftBounced,
-        // Postmark's own lists: nobody asked the mailbox
-        Some("ManuallyDeactivated" | "Unconfirmed") => EmailEventKind::Suppressed,
-        // the receiver's answer was the wish to be left alone
-        Some("Unsubscribe") => EmailEventKind::OptedOut,
-        Some("SpamComplaint") => EmailEventKind::Complained,
-        // a filter's judgement of the mail, not the receiver's
-        Some("SpamNotification" | "VirusNotification" | "Blocked" | "DMARCPolicy" | "SMTPApiError") => {
-            EmailEventKind::Rejected
-        }
-        Some("TemplateRenderingFailed") => EmailEventKind::RenderingFailed,
-        // answers of machines to a mail that did arrive, and what Postmark may invent yet
-        _ => EmailEventKind::Other,
-    }
+/// What the type of a bounce means and, where it is generic, the words of the receiving server. Responses of machines to
+/// a mail that did arrive have no row.
+fn bounce(value: &Value) -> EmailEventKind {
+    let name = text(&value["Type"]).or_else(|| value["TypeCode"].as_u64().and_then(bounce_name));
+    let said = Said { text: text(&value["Details"]), ..Said::default() };
+    let meaning = email_error::meaning(Provider::Postmark, [Some("Bounce"), name, None], said);
+    meaning.unwrap_or(EmailEventKind::Other)
 }
 
 /// The name that belongs to a code, for those that change anything.

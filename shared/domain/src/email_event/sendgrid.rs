@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, known, seconds, text, unreadable, word};
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::email_error::{self, Said};
 use crate::message::Provider;
 
 pub use super::ses::Unreadable;
@@ -49,27 +50,19 @@ fn kind(name: &str, value: &Value) -> EmailEventKind {
         "processed" => EmailEventKind::Sent,
         "delivered" => EmailEventKind::Delivered,
         "deferred" => EmailEventKind::Delayed,
-        // blocked: for what it is or whence it comes; expired: after days of being put off. The mailbox may exist
-        "bounce" if matches!(text(&value["type"]), Some("blocked" | "expired")) => {
-            EmailEventKind::SoftBounced
-        }
-        "bounce" => EmailEventKind::Bounced,
-        "dropped" => dropped(text(&value["reason"]).unwrap_or_default()),
-        "spamreport" => EmailEventKind::Complained,
         "unsubscribe" | "group_unsubscribe" => EmailEventKind::OptedOut,
         "group_resubscribe" => EmailEventKind::OptedIn,
         "open" => EmailEventKind::Opened,
         "click" => EmailEventKind::Clicked,
-        _ => EmailEventKind::Other,
+        _ => failure(name, value).unwrap_or(EmailEventKind::Other),
     }
 }
 
-/// SendGrid does not send to the addresses on its lists, and tells only in words which list it was.
-fn dropped(reason: &str) -> EmailEventKind {
-    const LISTS: [&str; 3] = ["bounced address", "unsubscribed address", "spam reporting address"];
-    let reason = reason.to_lowercase();
-    let listed = LISTS.iter().any(|list| reason.contains(list));
-    // a list of its own is called Invalid; an invalid SMTPAPI header is a fault of ours
-    let invalid = reason.contains("invalid") && !reason.contains("smtpapi");
-    if listed || invalid { EmailEventKind::Suppressed } else { EmailEventKind::Rejected }
+/// What the words of SendGrid mean and, where they are generic, those of the receiving server. SendGrid tells only in the
+/// reason on which of its lists an address is.
+fn failure(name: &str, value: &Value) -> Option<EmailEventKind> {
+    let (reason, class) = (text(&value["reason"]), text(&value["bounce_classification"]));
+    let finer = if name == "dropped" { reason } else { text(&value["type"]) };
+    let said = Said { text: reason, enhanced: text(&value["status"]), basic: None };
+    email_error::meaning(Provider::Sendgrid, [Some(name), finer, class], said)
 }

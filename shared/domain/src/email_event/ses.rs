@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
 use crate::email::Email;
+use crate::email_error::{self, Said};
 use crate::job::InboundEmail;
 use crate::message::{Provider, Text};
 use crate::time::Timestamp;
@@ -114,10 +115,6 @@ fn event(name: &str, value: &Value) -> EmailEvent {
 fn detail(name: &str, value: &Value, addressed: Option<usize>) -> Detail {
     match name {
         "Send" => whole(EmailEventKind::Sent, name, value, None),
-        "Reject" => whole(EmailEventKind::Rejected, name, value, text(&value["reject"]["reason"])),
-        "Rendering Failure" | "RenderingFailure" => {
-            whole(EmailEventKind::RenderingFailed, name, value, text(&value["failure"]["errorMessage"]))
-        }
         "Delivery" => {
             let recipients = emails(list(&value["delivery"]["recipients"]));
             some(EmailEventKind::Delivered, word([Some(name)]), &value["delivery"], recipients, addressed)
@@ -128,7 +125,11 @@ fn detail(name: &str, value: &Value, addressed: Option<usize>) -> Detail {
         "Open" => opened(EmailEventKind::Opened, name, &value["open"]),
         "Click" => opened(EmailEventKind::Clicked, name, &value["click"]),
         "Subscription" => subscription(name, value, addressed),
-        _ => whole(EmailEventKind::Other, name, value, None),
+        _ => {
+            let kind = meaning([Some(name), None, None], Said::default()).unwrap_or(EmailEventKind::Other);
+            let why = text(&value["reject"]["reason"]).or(text(&value["failure"]["errorMessage"]));
+            whole(kind, name, value, why)
+        }
     }
 }
 
@@ -173,18 +174,20 @@ fn delay(name: &str, part: &Value, addressed: Option<usize>) -> Detail {
     Detail { diagnostic, ..detail }
 }
 
+fn meaning(words: [Option<&str>; 3], said: Said<'_>) -> Option<EmailEventKind> {
+    email_error::meaning(Provider::Ses, words, said)
+}
+
 fn bounce(name: &str, part: &Value, addressed: Option<usize>) -> Detail {
     let (kind, finer) = (text(&part["bounceType"]), text(&part["bounceSubType"]));
-    let meaning = match (kind, finer) {
-        // lists of SES's, of the account's, and of contacts who unsubscribed: nobody asked the mailbox
-        (Some("Permanent"), Some("Suppressed" | "OnAccountSuppressionList" | "UnsubscribedRecipient")) => {
-            EmailEventKind::Suppressed
-        }
-        (Some("Permanent"), _) => EmailEventKind::Bounced,
-        (Some(_), _) => EmailEventKind::SoftBounced,
-        (None, _) => EmailEventKind::Other,
-    };
     let (recipients, diagnostic) = told_of(&part["bouncedRecipients"]);
+    let said = Said {
+        text: diagnostic.as_deref(),
+        enhanced: list(&part["bouncedRecipients"]).find_map(|recipient| text(&recipient["status"])),
+        basic: None,
+    };
+    let meaning = kind.and_then(|kind| meaning([Some(name), Some(kind), finer], said));
+    let meaning = meaning.unwrap_or(EmailEventKind::Other);
     let detail = some(meaning, word([Some(name), kind, finer]), part, recipients, addressed);
     Detail { diagnostic, ..detail }
 }
@@ -192,12 +195,7 @@ fn bounce(name: &str, part: &Value, addressed: Option<usize>) -> Detail {
 /// Whom a complaint names: everybody at the domain it came from who got the mail. SES does not know better.
 fn complaint(name: &str, part: &Value, addressed: Option<usize>) -> Detail {
     let (list_of, feedback) = (text(&part["complaintSubType"]), text(&part["complaintFeedbackType"]));
-    let meaning = match (list_of, feedback) {
-        (Some("OnAccountSuppressionList"), _) => EmailEventKind::Suppressed,
-        // the receiver took it out of the spam
-        (_, Some("not-spam")) => EmailEventKind::Other,
-        _ => EmailEventKind::Complained,
-    };
+    let meaning = meaning([Some(name), list_of, feedback], Said::default()).unwrap_or(EmailEventKind::Other);
     let (recipients, _) = told_of(&part["complainedRecipients"]);
     some(meaning, word([Some(name), list_of, feedback]), part, recipients, addressed)
 }

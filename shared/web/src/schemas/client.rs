@@ -5,9 +5,11 @@ use domain::staff::Staff;
 use domain::{ClientId, MessageId, Timestamp};
 use serde::Serialize;
 use store::inbox::ListedClient;
+use store::tombstones::{Changed, Tombstone};
 use store::{ClientView, Store};
 
-/// The 22 published fields in the published order. Absent values are `null`, never left out.
+/// The 22 published fields in the published order. Absent values are `null`, never left out. The row of a client who is
+/// gone has the id and what [`Gone`] says.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs, reason = "the names are the published documentation")]
 pub struct ClientDetails {
@@ -33,6 +35,26 @@ pub struct ClientDetails {
     pub staff_image_url: Option<String>,
     pub last_message_id: Option<MessageId>,
     pub last_read_message_id: Option<MessageId>,
+    #[serde(flatten)]
+    pub gone: Option<Gone>,
+}
+
+/// What a list by change says of a client who is gone. Rows of clients who are there have none of these fields.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "the names are the published documentation")]
+pub enum Gone {
+    Erased { erased: bool, erased_at: Timestamp },
+    Merged { merged_into_client_id: ClientId, merged_at: Timestamp },
+}
+
+impl From<&Tombstone> for Gone {
+    fn from(tombstone: &Tombstone) -> Self {
+        match tombstone.merged_into {
+            None => Gone::Erased { erased: true, erased_at: tombstone.gone_at },
+            Some(into) => Gone::Merged { merged_into_client_id: into, merged_at: tombstone.gone_at },
+        }
+    }
 }
 
 impl ClientDetails {
@@ -55,28 +77,12 @@ impl ClientDetails {
         let client_name = client.display_name();
         let client_phone_number = client.phone_to_show().map(str::to_owned);
         let base = ClientDetails {
-            client_id: client.client_id,
-            conversation_id: None,
             client_name,
             client_gender: client.gender.map(|gender| gender.0),
             client_image_url: client.image_url.map(|url| url.0),
             client_email: client.email.map(|email| email.0),
             client_phone_number,
-            status: None,
-            updated_by: None,
-            unread_messages_count: 0,
-            last_updated_channel: None,
-            messages_flagged_count: 0,
-            last_updated_at: None,
-            label: None,
-            last_message_content: None,
-            resolved_by: None,
-            assigned_to: None,
-            staff_name: None,
-            staff_gender: None,
-            staff_image_url: None,
-            last_message_id: None,
-            last_read_message_id: None,
+            ..ClientDetails::bare(client.client_id)
         };
         let Some(conversation) = conversation else {
             return base;
@@ -101,6 +107,40 @@ impl ClientDetails {
             ..base
         }
     }
+
+    /// The row of a client who is gone.
+    pub fn gone(tombstone: &Tombstone) -> Self {
+        ClientDetails { gone: Some(tombstone.into()), ..ClientDetails::bare(tombstone.client_id) }
+    }
+
+    /// A record with nothing but the id.
+    fn bare(client: ClientId) -> Self {
+        ClientDetails {
+            client_id: client,
+            conversation_id: None,
+            client_name: None,
+            client_gender: None,
+            client_image_url: None,
+            client_email: None,
+            client_phone_number: None,
+            status: None,
+            updated_by: None,
+            unread_messages_count: 0,
+            last_updated_channel: None,
+            messages_flagged_count: 0,
+            last_updated_at: None,
+            label: None,
+            last_message_content: None,
+            resolved_by: None,
+            assigned_to: None,
+            staff_name: None,
+            staff_gender: None,
+            staff_image_url: None,
+            last_message_id: None,
+            last_read_message_id: None,
+            gone: None,
+        }
+    }
 }
 
 /// One client in a list: the published `ClientListResponse`.
@@ -115,6 +155,34 @@ pub struct ClientRow {
     pub client_email: Option<String>,
     pub client_phone_number: Option<String>,
     pub client_type: Option<ClientType>,
+    #[serde(flatten)]
+    pub gone: Option<Gone>,
+}
+
+impl ClientRow {
+    /// The row of a client who is gone.
+    pub fn gone(tombstone: &Tombstone) -> Self {
+        ClientRow {
+            client_id: tombstone.client_id,
+            conversation_id: None,
+            client_name: None,
+            client_gender: None,
+            client_image_url: None,
+            client_email: None,
+            client_phone_number: None,
+            client_type: None,
+            gone: Some(tombstone.into()),
+        }
+    }
+}
+
+impl From<Changed<ListedClient>> for ClientRow {
+    fn from(changed: Changed<ListedClient>) -> Self {
+        match changed {
+            Changed::Here(listed) => ClientRow::from(listed),
+            Changed::Gone(tombstone) => ClientRow::gone(&tombstone),
+        }
+    }
 }
 
 impl From<ListedClient> for ClientRow {
@@ -130,6 +198,7 @@ impl From<ListedClient> for ClientRow {
             client_email: client.email.map(|email| email.0),
             client_phone_number,
             client_type: client.client_type,
+            gone: None,
         }
     }
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::email_error::Refusal;
 use crate::email_event::Suppression;
 use crate::status::Status;
 
@@ -102,13 +103,18 @@ fn one(kind: &str, part: &str, detail: Value) -> Value {
 }
 
 fn bounced(kind: &str, finer: &str) -> Value {
+    let recipient = match kind {
+        "Permanent" => json!({
+            "emailAddress": ADA, "action": "failed", "status": "5.1.1",
+            "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+        }),
+        // What the other server did not say is left out.
+        _ => json!({"emailAddress": ADA}),
+    };
     let detail = json!({
         "bounceType": kind,
         "bounceSubType": finer,
-        "bouncedRecipients": [{
-            "emailAddress": ADA, "action": "failed", "status": "5.1.1",
-            "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-        }],
+        "bouncedRecipients": [recipient],
         "timestamp": "2026-01-31T12:00:05.000Z",
         "feedbackId": "f",
         "reportingMTA": "dsn; mta.example.com",
@@ -207,7 +213,7 @@ fn rows() -> Vec<Row> {
         ),
         (
             bounced("Transient", "MailboxFull"),
-            SoftBounced,
+            Refused(Refusal::MailboxFull),
             failed,
             None,
             &[ADA],
