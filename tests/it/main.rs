@@ -88,4 +88,5 @@ mod tenancy;
 mod timeline;
 mod twilio_answers;
 mod unknown_outcome;
+mod unproven_senders;
 mod voice;

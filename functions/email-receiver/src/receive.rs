@@ -6,6 +6,7 @@ use domain::email::Email;
 use domain::job::InboundEmail;
 use domain::mail::{Attachment, Automated, Mail, Recipients, Suspicion};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
+use domain::proof::Claim;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 use mime::{Incoming, Sender, body_of};
@@ -134,6 +135,7 @@ async fn arrival(
     {
         suspicions.push(Suspicion::UnknownSender);
     }
+    suspicions.extend(is_unproven(email, from).then_some(Suspicion::UnprovenSender));
     suspicions.extend(email.spam.then_some(Suspicion::Spam));
     suspicions.extend(email.virus.then_some(Suspicion::Virus));
     let effect = effect(mail.automated, email);
@@ -178,6 +180,12 @@ async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &
     }
     let holder = deps.store.client_by_address(business, &Address::Email(from.clone())).await?;
     Ok(holder == Some(view.client.client_id))
+}
+
+/// Whether the provider's checks deny that the mail is from the address it names.
+fn is_unproven(email: &InboundEmail, from: &Sender) -> bool {
+    let envelope = email.sender.0.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'));
+    email.checks.deny(Claim { writer: from.email.domain(), envelope, is_sole_author: from.is_sole_author })
 }
 
 /// What a machine writes brings no conversation back, and what is a mere echo of our own mail asks nobody to read it.

@@ -34,6 +34,7 @@ pub mod note;
 pub mod onboarding;
 pub mod phone;
 pub mod place;
+pub mod proof;
 pub mod rooms;
 pub mod search;
 pub mod segments;

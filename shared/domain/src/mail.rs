@@ -69,6 +69,11 @@ impl Mail {
         Some(StoredBody { text: std::mem::replace(body, excerpt), html: self.html.take() })
     }
 
+    /// Whether its writer may be somebody else than the address it names.
+    pub fn is_unproven(&self) -> bool {
+        self.suspicions.contains(&Suspicion::UnprovenSender)
+    }
+
     /// The keys of all that lies in object storage.
     pub fn objects(&self) -> Vec<String> {
         let attachments = self.attachments.iter().filter_map(|attachment| attachment.object.clone());
@@ -138,6 +143,8 @@ pub enum Automated {
 pub enum Suspicion {
     /// Its writer is not the one whose conversation it answers.
     UnknownSender,
+    /// SPF, DKIM and DMARC don't prove that it is from the address it names: [`crate::proof`].
+    UnprovenSender,
     /// The provider takes it for spam.
     Spam,
     /// The provider found a virus. Its attachments are not kept.

@@ -62,6 +62,8 @@ pub struct Sender {
     pub name: Option<String>,
     /// The address.
     pub email: Email,
+    /// The fields `From` name this address, and no address of another domain.
+    pub is_sole_author: bool,
 }
 
 /// Something that came with a mail. `Debug` shows lengths only.
@@ -130,10 +132,21 @@ impl<'x> Fields<'x> {
     fn sender(&self, envelope_sender: Option<&str>) -> Option<Sender> {
         let named = self.addresses(HeaderName::From).chain(self.addresses(HeaderName::Sender));
         let return_path = self.0.header_values(HeaderName::ReturnPath).find_map(|value| value.as_text());
-        named.filter_map(sender).next().or_else(|| {
+        let mut sender = named.filter_map(sender).next().or_else(|| {
             let email = [envelope_sender, return_path].into_iter().flatten().find_map(bare_address)?;
-            Some(Sender { name: None, email })
-        })
+            Some(Sender { name: None, email, is_sole_author: false })
+        })?;
+        sender.is_sole_author = self.is_sole_author(sender.email.domain());
+        Some(sender)
+    }
+
+    /// Whether every address in `From` is of this domain, and there is one.
+    fn is_sole_author(&self, domain: &str) -> bool {
+        let mut authors = self.addresses(HeaderName::From).filter_map(|one| one.address()).peekable();
+        let is_of = |address: &str| {
+            address.rsplit_once('@').is_some_and(|(_, own)| own.trim().eq_ignore_ascii_case(domain))
+        };
+        authors.peek().is_some() && authors.all(is_of)
     }
 
     fn receivers(&self, name: HeaderName<'x>) -> Vec<Email> {
@@ -160,7 +173,7 @@ impl<'x> Fields<'x> {
 fn sender(addr: &Addr<'_>) -> Option<Sender> {
     let email = Email::parse(addr.address()?).ok()?;
     let name = addr.name().and_then(some_line).map(|name| cut_off(name, LONGEST_NAME));
-    Some(Sender { name, email })
+    Some(Sender { name, email, is_sole_author: false })
 }
 
 fn bare_address(raw: &str) -> Option<Email> {

@@ -13,6 +13,7 @@ use super::{EmailEvent, EmailEventKind, TAG, read_tag};
 use crate::email::Email;
 use crate::job::InboundEmail;
 use crate::message::{Provider, Text};
+use crate::proof::{SenderChecks, Verdict};
 use crate::time::Timestamp;
 
 #[cfg(test)]
@@ -69,6 +70,7 @@ fn received(value: &Value) -> Result<Notice, Unreadable> {
         return Ok(Notice::Nothing(TRIAL.to_owned()));
     }
     let failed = |verdict: &str| receipt[verdict]["status"] == "FAIL";
+    let verdict = |check: &str| text(&receipt[check]["status"]).map(Verdict::of).unwrap_or_default();
     let source = text(&value["mail"]["source"]).unwrap_or_default();
     Ok(Notice::Received {
         bucket: text(&action["bucketName"]).ok_or(Unreadable)?.to_owned(),
@@ -79,6 +81,11 @@ fn received(value: &Value) -> Result<Notice, Unreadable> {
             recipients: list(&receipt["recipients"]).filter_map(text).map(|to| Text(to.to_owned())).collect(),
             spam: failed("spamVerdict"),
             virus: failed("virusVerdict"),
+            checks: SenderChecks {
+                spf: verdict("spfVerdict"),
+                dkim: verdict("dkimVerdict"),
+                dmarc: verdict("dmarcVerdict"),
+            },
             received_at: time(&value["mail"]["timestamp"]).or_else(|| time(&receipt["timestamp"])),
         },
     })
