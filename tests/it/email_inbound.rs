@@ -999,13 +999,14 @@ async fn mail_to_nobody_is_kept_aside() {
 }
 
 #[tokio::test]
-async fn mail_from_nobody_is_kept_aside() {
+async fn mail_from_nobody_is_in_the_conversation_of_those_who_withhold_their_address() {
     let app = App::start().await;
     let studio = app.business().await;
     let raw = b"To: x@example.com\r\nSubject: Hello\r\n\r\nIt is me.\r\n".to_vec();
     let from_nobody = RawMail { from: Some(String::new()), ..to(&studio.email, raw.clone()) };
-    assert_eq!(arrives(&studio, from_nobody).await, None);
-    assert_eq!(app.quarantined().await, 1);
+    let message = arrives(&studio, from_nobody).await.expect("it is stored");
+    assert_eq!(message["from_address"], "Anonymous");
+    assert_eq!(app.quarantined().await, 0);
     // With a sender in its envelope it is from somebody after all.
     let from_ada = RawMail { from: Some(ADA.to_owned()), ..to(&studio.email, raw) };
     let message = arrives(&studio, from_ada).await.expect("it is stored");

@@ -49,6 +49,7 @@ mod nexhealth;
 mod nexhealth_directory;
 mod nexhealth_list;
 mod notes;
+mod odd_writers;
 mod onboarding;
 mod onboarding_deaths;
 mod onboarding_steps;

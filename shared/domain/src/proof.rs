@@ -55,7 +55,7 @@ pub struct SenderChecks {
 /// The domains that a mail names as its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// The domain of the address that counts as the writer's.
+    /// The domain of the address that counts as the writer's; empty for a writer without one, who claims none.
     pub writer: &'a str,
     /// The domain of the envelope sender; empty where there is none.
     pub envelope: &'a str,
@@ -70,17 +70,18 @@ impl SenderChecks {
     /// them fails. SPF is about the envelope, so it passes only for a writer of the same domain. Of a mail whose
     /// `From` doesn't name its writer alone, only SPF is believed, and if any check spoke, SPF has to pass.
     pub fn deny(self, claim: Claim<'_>) -> bool {
+        let is_sole_author = claim.is_sole_author || claim.writer.is_empty();
         let kept = |verdict: Verdict, is_about_writer: bool| {
             if verdict == Verdict::Pass && !is_about_writer { Verdict::Unknown } else { verdict }
         };
         let spf = kept(self.spf, is_aligned(claim.envelope, claim.writer));
-        let dkim = kept(self.dkim, claim.is_sole_author);
+        let dkim = kept(self.dkim, is_sole_author);
         let passes = spf == Verdict::Pass || dkim == Verdict::Pass;
         let fails = spf == Verdict::Fail || dkim == Verdict::Fail;
-        match kept(self.dmarc, claim.is_sole_author) {
+        match kept(self.dmarc, is_sole_author) {
             Verdict::Pass => false,
             Verdict::Fail => true,
-            Verdict::Unknown if claim.is_sole_author => !passes && fails,
+            Verdict::Unknown if is_sole_author => !passes && fails,
             Verdict::Unknown => !passes && self != SenderChecks::default(),
         }
     }
@@ -142,6 +143,10 @@ mod tests {
         assert!(passed.deny(beside("evil.example")));
         assert!(!passed.deny(beside("example.org")));
         assert!(!SenderChecks::default().deny(beside("evil.example")), "no check spoke");
+        assert!(
+            !passed.deny(Claim { writer: "", envelope: "", is_sole_author: false }),
+            "no address is claimed"
+        );
     }
 
     #[test]

@@ -748,7 +748,7 @@ fn short_code(client: &Client) -> Option<Address> {
 }
 
 fn mailbox(email: &Personal) -> Option<Address> {
-    Email::parse(&email.0).ok().map(Address::Email)
+    Email::delivered(&email.0).map(Address::Email)
 }
 
 /// The addresses that a change names, be they new ones or those there were.

@@ -133,7 +133,7 @@ impl Store {
                     location_id: stranger.location,
                     phone: phone_of(message.client_address()),
                     email: email_of(message.client_address()).filter(|_| !unproven),
-                    phone_as_given: sender_of(message.client_address()),
+                    phone_as_given: sender_of(message),
                     // A sender without a number is shown by what stands in its place.
                     full_name: if unproven {
                         Some(unproven_name(name.as_ref(), message.client_address()))
@@ -172,7 +172,7 @@ impl Store {
                 }
                 if view.client.phone.is_none()
                     && view.client.phone_as_given.is_none()
-                    && let Some(sender) = sender_of(message.client_address())
+                    && let Some(sender) = sender_of(message)
                 {
                     let term = crate::clients::phone_term(&sender.0);
                     rest.push(self.tx_put_term(business, client, &term)?);
@@ -444,8 +444,10 @@ fn phone_of(address: &Address) -> Option<domain::phone::Phone> {
 }
 
 /// What stands in place of the number of a sender that has none: a short code, a name, or an address of another kind.
-fn sender_of(address: &Address) -> Option<Personal> {
-    name_of(address).filter(|_| *address != Address::anonymous())
+/// The writer of a mail has no number to stand in for.
+fn sender_of(message: &Message) -> Option<Personal> {
+    let address = message.client_address();
+    name_of(address).filter(|_| *address != Address::anonymous() && message.channel != Channel::Email)
 }
 
 /// The name of a stranger of whom no other is known. Those who withhold their number are called `Anonymous`.
