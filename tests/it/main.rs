@@ -41,6 +41,7 @@ mod lambda_events;
 mod ledger;
 mod location_scope;
 mod locations;
+mod machines;
 mod mail_domains;
 mod mailgun_tokens;
 mod merging;

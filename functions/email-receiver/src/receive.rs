@@ -4,7 +4,8 @@ use domain::address::Address;
 use domain::conversation::Effect;
 use domain::email::Email;
 use domain::job::InboundEmail;
-use domain::mail::{Attachment, Automated, Mail, Recipients, Suspicion};
+use domain::machine::{Attention, Machine};
+use domain::mail::{Attachment, Mail, Recipients, Suspicion};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
 use domain::proof::Claim;
 use domain::status::Status;
@@ -165,7 +166,7 @@ async fn arrival(
         } else {
             mail.references.clone()
         },
-        automated: mail.automated,
+        automated: mail.automated.map(|machine| machine.kind),
         suspicions,
     };
     keep_long_body(deps, business, digest, &mut body, &mut parts).await?;
@@ -200,16 +201,17 @@ fn is_unproven(email: &InboundEmail, from: &Sender) -> bool {
     email.checks.deny(Claim { writer, envelope, is_sole_author: from.is_sole_author })
 }
 
-/// What a machine writes brings no conversation back, and what is a mere echo of our own mail asks nobody to read it.
-fn effect(automated: Option<Automated>, email: &InboundEmail) -> Effect {
+/// What a mail does to its conversation. How often mail reopens one within an hour is limited, so that machines which write
+/// to each other come to an end.
+fn effect(automated: Option<Machine>, email: &InboundEmail) -> Effect {
     let usual = Effect::of(Direction::Inbound, Category::Conversation, false);
     if email.spam || email.virus {
         return Effect::NONE;
     }
-    match automated {
-        None => usual,
-        Some(Automated::List | Automated::Precedence) => Effect { reopens: false, ..usual },
-        Some(_) => Effect::NONE,
+    match automated.map_or(Attention::Usual, |machine| machine.attention) {
+        Attention::Usual => usual,
+        Attention::Unread => Effect { reopens: false, ..usual },
+        Attention::None => Effect::NONE,
     }
 }
 

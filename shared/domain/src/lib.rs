@@ -27,6 +27,7 @@ pub mod inbox;
 pub mod job;
 pub mod keyword;
 pub mod location;
+pub mod machine;
 pub mod mail;
 pub mod merging;
 pub mod message;

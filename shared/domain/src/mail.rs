@@ -121,15 +121,15 @@ pub struct Attachment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Automated {
-    /// `Auto-Submitted`, and not `no`.
+    /// `Auto-Submitted`, and not `no`; or a field that says the same.
     AutoSubmitted,
     /// A report about the delivery of another mail, or from a mail server itself.
     DeliveryReport,
     /// Nobody may answer it: the sender in its envelope is empty.
     NullSender,
-    /// `Precedence` is bulk, junk, list or auto_reply.
+    /// `Precedence` or `X-Precedence` is bulk, junk, list or auto_reply.
     Precedence,
-    /// One of the headers with which programs mark their replies: `X-Autoreply` and the like.
+    /// Programs mark their replies so: `X-Autoreply` and the like, or a subject such as `Automatic reply:`.
     AutoReply,
     /// It came over a mailing list.
     List,

@@ -305,7 +305,10 @@ fn a_forwarded_mail_is_an_attachment_and_its_header_is_not_that_of_the_mail() {
     let inner = String::from_utf8(wire(&format!("{inner}\n"))).unwrap();
     assert_eq!(files(&mail), [("message/rfc822", "message.eml", inner.clone())]);
     let within = read(inner.as_bytes(), None).unwrap();
-    assert_eq!((within.text.as_str(), within.automated), ("All fine.", Some(Automated::AutoSubmitted)));
+    assert_eq!(
+        (within.text.as_str(), within.automated.map(|machine| machine.kind)),
+        ("All fine.", Some(Automated::AutoSubmitted))
+    );
     assert_eq!(files(&within), [("application/pdf", "r.pdf", "%PDF".to_owned())]);
 }
 
@@ -320,7 +323,7 @@ fn a_mail_whose_header_was_stripped_has_the_sender_of_the_envelope() {
 
     let without = read(b"\r\nJust this.\r\n", Some("")).unwrap();
     assert_eq!((without.from.address, without.text.as_str()), (Address::anonymous(), "Just this."));
-    assert_eq!(without.automated, Some(Automated::NullSender));
+    assert_eq!(without.automated.map(|machine| machine.kind), Some(Automated::NullSender));
 
     let sender =
         incoming("From: undisclosed\nSender: Bob <bob@example.com>\nReturn-Path: <eve@example.com>\n\n");
@@ -332,7 +335,7 @@ fn a_mail_whose_header_was_stripped_has_the_sender_of_the_envelope() {
 #[test]
 fn a_bounce_report() {
     let mail = incoming(DSN);
-    assert_eq!(mail.automated, Some(Automated::DeliveryReport));
+    assert_eq!(mail.automated.map(|machine| machine.kind), Some(Automated::DeliveryReport));
     assert!(mail.text.starts_with("I'm sorry"), "{}", mail.text);
     let kinds: Vec<_> = files(&mail).into_iter().map(|(kind, name, _)| (kind, name)).collect();
     assert_eq!(kinds, [("message/delivery-status", ""), ("message/rfc822", "message.eml")]);
@@ -359,7 +362,7 @@ MIME-Version: 1.0
 I am away.
 ",
     );
-    assert_eq!(mail.automated, Some(Automated::AutoSubmitted));
+    assert_eq!(mail.automated.map(|machine| machine.kind), Some(Automated::AutoSubmitted));
     assert_eq!((mail.in_reply_to.len(), mail.text.as_str()), (1, "I am away."));
 }
 
@@ -395,7 +398,7 @@ Cats mailing list
 --===============123==--
 ",
     );
-    assert_eq!(mail.automated, Some(Automated::List));
+    assert_eq!(mail.automated.map(|machine| machine.kind), Some(Automated::List));
     assert_eq!(mail.text, "Fish – of course.\n_______________\nCats mailing list");
     assert_eq!((mail.html.as_deref(), mail.attachments.len()), (None, 0));
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use domain::Timestamp;
 use domain::address::Address;
 use domain::email::Email;
-use domain::mail::{Automated, MOST_REFERENCES};
+use domain::machine::Machine;
+use domain::mail::MOST_REFERENCES;
 use mail_parser::{Addr, HeaderName, Message};
 
 use crate::automated::automated;
@@ -53,7 +54,7 @@ pub struct Incoming {
     /// What came with it, at most 100.
     pub attachments: Vec<IncomingPart>,
     /// Why it is taken for the work of a machine.
-    pub automated: Option<Automated>,
+    pub automated: Option<Machine>,
 }
 
 /// Who a mail is from. `Debug` shows no name and no address.
@@ -99,6 +100,7 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
     let text = content.text.filter(|text| content.html.is_none() || !text.trim().is_empty());
     let text = text.or_else(|| content.html.as_deref().map(text_of_html));
     let text = text.unwrap_or_default();
+    let subject = fields.subject();
     Some(Incoming {
         message_id: fields.ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to: fields.ids(HeaderName::InReplyTo).into_iter().take(MOST_REFERENCES).collect(),
@@ -106,13 +108,13 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
         from: fields.sender(envelope_sender),
         to: fields.receivers(HeaderName::To),
         cc: fields.receivers(HeaderName::Cc),
-        subject: fields.subject(),
         quote_starts_at: quote_starts_at(&text),
         text,
         html: content.html,
         date: fields.date(),
         attachments: content.attachments,
-        automated: automated(&fields.0, envelope_sender),
+        automated: automated(&fields.0, &subject, envelope_sender),
+        subject,
     })
 }
 
