@@ -4,11 +4,13 @@ use domain::address::Address;
 use domain::conversation::Effect;
 use domain::email::Email;
 use domain::job::InboundEmail;
-use domain::mail::{Attachment, Automated, Mail, Recipients, Suspicion};
+use domain::machine::{Attention, Machine};
+use domain::mail::{Attachment, Mail, Recipients, Suspicion};
 use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
+use domain::proof::Claim;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};
-use mime::{Incoming, Sender, body_of};
+use mime::{Incoming, Sender, body_of, fields_of_writer};
 use objects::keys;
 use sha2::{Digest, Sha256};
 use store::{Arrival, Received};
@@ -27,18 +29,18 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
         tracing::error!(metric = "mail_without_object", "a mail is not in object storage any more");
         return Ok(());
     };
-    let read = mime::read(&raw, Some(&email.sender.0));
-    let digest = digest(&raw, read.as_ref());
-    let Some((mail, from)) = read.and_then(|mut mail| mail.from.take().map(|from| (mail, from))) else {
+    let Some(mail) = mime::read(&raw, Some(&email.sender.0)) else {
+        let digest = hexadecimal(Sha256::digest(&raw));
         if deps.store.keep_unreadable_mail(&digest, email).await? == Received::Quarantined {
             tracing::error!(
                 digest,
                 metric = "quarantined",
-                "mail that names no sender: kept for 30 days, for a person to look at"
+                "what came is no mail: kept for 30 days, for a person to look at"
             );
         }
         return Ok(());
     };
+    let digest = digest(&raw, &mail, is_unproven(email, &mail.from));
     let reached = reached(email, &mail);
     let destinations = destinations(deps, &reached).await?;
     if destinations.is_empty() {
@@ -50,7 +52,7 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
             tracing::info!(business.id = business.get(), metric = "duplicate_dropped", "mail was here");
             continue;
         }
-        let arrival = arrival(deps, email, &mail, &from, &digest, destination).await?;
+        let arrival = arrival(deps, email, &mail, &digest, destination).await?;
         match deps.store.arrive(arrival).await? {
             Received::Stored(at) => tracing::info!(message.id = at.message.get(), "mail received"),
             Received::Duplicate | Received::Quarantined => {
@@ -72,15 +74,27 @@ fn identity(business: BusinessId, digest: &str) -> String {
     format!("{business}-{digest}")
 }
 
-/// What makes two mails the same one: what they say and the id they carry, and not the way they came.
-fn digest(raw: &[u8], mail: Option<&Incoming>) -> String {
+/// What makes two mails the same one: all that their writer wrote, and not the way they came. A mail that isn't proven is
+/// another one than the same words of a proven sender, so that nobody can be first with somebody else's mail.
+fn digest(raw: &[u8], mail: &Incoming, is_unproven: bool) -> String {
     let mut digest = Sha256::new();
-    let id = mail.and_then(|mail| mail.message_id.as_deref()).unwrap_or_default();
-    digest.update((id.len() as u64).to_be_bytes());
-    digest.update(id);
     // One without an id is told from others by all of it.
-    digest.update(if id.is_empty() { raw } else { body_of(raw) });
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    if mail.message_id.is_none() {
+        digest.update(raw);
+    } else {
+        let fields = fields_of_writer(raw);
+        for part in [fields.as_slice(), mail.from.address.key().as_bytes()] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.update(body_of(raw));
+    }
+    digest.update([u8::from(is_unproven)]);
+    hexadecimal(digest.finalize())
+}
+
+fn hexadecimal(digest: impl AsRef<[u8]>) -> String {
+    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Keeps a mail aside for each mailbox that it reached and that belongs to nobody.
@@ -118,22 +132,22 @@ async fn arrival(
     deps: &Deps,
     email: &InboundEmail,
     mail: &Incoming,
-    from: &Sender,
     digest: &str,
     destination: Destination,
 ) -> Result<Arrival> {
     let Destination { route, mailbox, client } = destination;
-    let business = route.business_id;
+    let (business, from) = (route.business_id, &mail.from);
     let client = match client {
         Some(client) => Some(client),
         None => by_headers(deps, business, mail).await?,
     };
     let mut suspicions = Vec::new();
     if let Some(client) = client
-        && !takes_part(deps, business, client, &from.email).await?
+        && !takes_part(deps, business, client, &from.address).await?
     {
         suspicions.push(Suspicion::UnknownSender);
     }
+    suspicions.extend(is_unproven(email, from).then_some(Suspicion::UnprovenSender));
     suspicions.extend(email.spam.then_some(Suspicion::Spam));
     suspicions.extend(email.virus.then_some(Suspicion::Virus));
     let effect = effect(mail.automated, email);
@@ -152,11 +166,11 @@ async fn arrival(
         } else {
             mail.references.clone()
         },
-        automated: mail.automated,
+        automated: mail.automated.map(|machine| machine.kind),
         suspicions,
     };
     keep_long_body(deps, business, digest, &mut body, &mut parts).await?;
-    let message = message(deps, email, mail, (from, mailbox), (business, digest), effect, (body, parts));
+    let message = message(deps, email, mail, mailbox, (business, digest), effect, (body, parts));
     Ok(Arrival {
         message,
         route,
@@ -169,27 +183,35 @@ async fn arrival(
 }
 
 /// Whether the writer is the client whose conversation it is.
-async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &Email) -> Result<bool> {
+async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &Address) -> Result<bool> {
     let view = deps.store.client_view(business, client).await?;
     let Some(view) = view else { return Ok(true) };
-    let theirs = view.client.email.as_ref().and_then(|email| Email::parse(&email.0).ok());
-    if theirs.as_ref() == Some(from) {
+    let theirs = view.client.email.as_ref().and_then(|email| Email::delivered(&email.0));
+    if theirs.as_ref().is_some_and(|theirs| Some(theirs) == from.email()) {
         return Ok(true);
     }
-    let holder = deps.store.client_by_address(business, &Address::Email(from.clone())).await?;
+    let holder = deps.store.client_by_address(business, from).await?;
     Ok(holder == Some(view.client.client_id))
 }
 
-/// What a machine writes brings no conversation back, and what is a mere echo of our own mail asks nobody to read it.
-fn effect(automated: Option<Automated>, email: &InboundEmail) -> Effect {
+/// Whether the provider's checks deny that the mail is from the address it names.
+fn is_unproven(email: &InboundEmail, from: &Sender) -> bool {
+    let envelope = email.sender.0.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'));
+    let writer = from.address.email().map_or("", Email::domain);
+    email.checks.deny(Claim { writer, envelope, is_sole_author: from.is_sole_author })
+}
+
+/// What a mail does to its conversation. How often mail reopens one within an hour is limited, so that machines which write
+/// to each other come to an end.
+fn effect(automated: Option<Machine>, email: &InboundEmail) -> Effect {
     let usual = Effect::of(Direction::Inbound, Category::Conversation, false);
     if email.spam || email.virus {
         return Effect::NONE;
     }
-    match automated {
-        None => usual,
-        Some(Automated::List | Automated::Precedence) => Effect { reopens: false, ..usual },
-        Some(_) => Effect::NONE,
+    match automated.map_or(Attention::Usual, |machine| machine.attention) {
+        Attention::Usual => usual,
+        Attention::Unread => Effect { reopens: false, ..usual },
+        Attention::None => Effect::NONE,
     }
 }
 
@@ -240,7 +262,7 @@ fn message(
     deps: &Deps,
     email: &InboundEmail,
     mail: &Incoming,
-    (from, mailbox): (&Sender, Email),
+    mailbox: Email,
     (business, digest): (BusinessId, &str),
     effect: Effect,
     (body, parts): (Text, Mail),
@@ -260,7 +282,7 @@ fn message(
         request_id: None,
         listed: None,
         external_id: None,
-        from_address: Address::Email(from.email.clone()),
+        from_address: mail.from.address.clone(),
         from_reason: None,
         to_address: Address::Email(mailbox),
         body,

@@ -8,10 +8,11 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, State as Extract};
 use axum::http::{HeaderMap, Request, header as names};
-use domain::email_event::mailgun::Signed;
-use domain::email_event::postmark;
+use domain::email_event::mailgun::{self, Signed};
+use domain::email_event::{postmark, sendgrid};
 use domain::job::{InboundEmail, Job, Work};
 use domain::message::{Provider, Text};
+use domain::proof::SenderChecks;
 use objects::keys;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -52,6 +53,7 @@ pub(crate) async fn inbound(
         recipients: mail.recipients.into_iter().filter(short).take(MOST_RECIPIENTS).map(Text).collect(),
         spam: mail.spam,
         virus: false,
+        checks: mail.checks,
         received_at: None,
     };
     state.received.send(&[Job::new("webhook", Work::ReceiveEmail(email))]).await?;
@@ -64,6 +66,7 @@ struct Handed {
     sender: String,
     recipients: Vec<String>,
     spam: bool,
+    checks: SenderChecks,
 }
 
 /// SendGrid signs nothing here: the address it posts to has a user and a password.
@@ -82,6 +85,7 @@ async fn sendgrid(state: &State, headers: &HeaderMap, raw: Bytes) -> Result<Hand
         sender: envelope["from"].as_str().map_or_else(|| form.text("from"), str::to_owned),
         recipients: to.filter_map(|to| to.as_str().map(str::to_owned)).collect(),
         spam: false,
+        checks: sendgrid::checks(&form.text("SPF"), &form.text("dkim")),
     })
 }
 
@@ -100,6 +104,7 @@ async fn mailgun(state: &State, headers: &HeaderMap, raw: Bytes) -> Result<Hande
         sender: form.field("sender").map_or_else(|| form.text("from"), lossy),
         recipients: form.text("recipient").split(',').map(|to| to.trim().to_owned()).collect(),
         spam: form.text("X-Mailgun-Sflag").eq_ignore_ascii_case("yes"),
+        checks: mailgun::checks(form.0.iter().map(|(name, value)| (name.as_str(), value.as_ref()))),
     })
 }
 
@@ -114,6 +119,7 @@ fn postmark(state: &State, headers: &HeaderMap, raw: &[u8]) -> Result<Handed, Re
         sender: mail.sender.0,
         recipients: mail.recipients.into_iter().map(|to| to.0).collect(),
         spam: mail.spam,
+        checks: mail.checks,
     })
 }
 

@@ -144,6 +144,19 @@ impl Address {
         )
     }
 
+    /// Takes the writer of a mail as the mail names them. Never fails: what is no mailbox, such as `MAILER-DAEMON`, is a
+    /// literal, and never a number or a name that texts come from. Nothing is [`anonymous`](Self::anonymous).
+    pub fn of_writer(raw: &str) -> Self {
+        let text = raw.trim();
+        if text.is_empty() {
+            return Self::anonymous();
+        }
+        Email::delivered(text).map_or_else(
+            || Self::Literal(Literal(shortened(text, LONGEST_ADDRESS).into_owned())),
+            Self::Email,
+        )
+    }
+
     /// A short code, by its digits alone.
     pub fn short_code(digits: &str) -> Option<Self> {
         ShortCode::from_digits(digits).map(Self::ShortCode)
@@ -207,7 +220,7 @@ impl Address {
             .map(Self::Phone)
             .or_else(|| ShortCode::from_digits(key).map(Self::ShortCode))
             .or_else(|| SenderName::from_text(key).map(Self::Alphanumeric))
-            .or_else(|| Email::parse(key).ok().map(Self::Email))
+            .or_else(|| Email::delivered(key).map(Self::Email))
     }
 }
 

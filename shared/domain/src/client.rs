@@ -125,6 +125,10 @@ pub struct Client {
     /// Made by omega for an unknown sender; the directory has not named them yet.
     #[serde(default)]
     pub provisional: bool,
+    /// Made by omega for mail whose sender is not proven. The address that the mail names is not theirs, and stays
+    /// with whom it leads to. Ends when the directory names them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
     /// When omega first saw them.
     pub created_at: Timestamp,
     /// Last change.
@@ -158,6 +162,7 @@ impl Client {
             blocked_channels: Vec::new(),
             inactive: false,
             provisional: false,
+            unproven: false,
             created_at: now,
             updated_at: now,
         }
@@ -322,6 +327,7 @@ impl ClientChanges {
             blocked_channels: self.blocked_channels.after(Some(old.blocked_channels)).unwrap_or_default(),
             inactive: self.inactive.after(Some(old.inactive)).unwrap_or(false),
             provisional: false,
+            unproven: false,
             updated_at: now,
             ..old
         }

@@ -39,6 +39,33 @@ impl Email {
         Ok(Email(format!("{}@{}", parsed.local_part(), parsed.domain().to_lowercase())))
     }
 
+    /// Takes an address as a mail delivered it, whatever its form: `a..b@example.com`, `root@localhost`. What a
+    /// caller of ours types is read by [`parse`](Self::parse). A local part that no header can have as it is, such as
+    /// `q q`, is put in quotes. `None` without a local part, an `@` and a domain, and for what is too long for an
+    /// address.
+    pub fn delivered(raw: &str) -> Option<Email> {
+        if let Ok(email) = Email::parse(raw) {
+            return Some(email);
+        }
+        let bare = raw.trim().trim_start_matches('<').trim_end_matches('>').trim();
+        let (local, domain) = bare.rsplit_once('@')?;
+        let is_word =
+            |text: &str| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || SPECIAL.contains(c));
+        let domain_inside =
+            domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(domain);
+        if bare.chars().any(char::is_control) || local.is_empty() || !is_word(&domain_inside.replace(':', ""))
+        {
+            return None;
+        }
+        let local = if is_word(local) || is_quoted(local) {
+            local.to_owned()
+        } else {
+            format!("\"{}\"", local.replace('\\', "\\\\").replace('"', "\\\""))
+        };
+        let email = format!("{local}@{}", domain.to_lowercase());
+        (email.len() <= LONGEST).then_some(Email(email))
+    }
+
     /// The address, to write to.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,6 +85,24 @@ impl Email {
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
+}
+
+/// Characters that mean something in a header, and stand in an address in quotes only (RFC 5322, 3.2.3).
+const SPECIAL: &str = "()<>[]:;@\\,\"";
+
+/// Whether a local part is in quotes, from its first character to its last one.
+fn is_quoted(local: &str) -> bool {
+    let Some(inside) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };
+    let mut is_escaped = false;
+    for c in inside.chars() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => return false,
+            _ => {}
+        }
+    }
+    !is_escaped
 }
 
 impl PartialEq for Email {
@@ -100,7 +145,8 @@ impl Serialize for Email {
 
 impl<'de> Deserialize<'de> for Email {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Email::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        // What is stored may have been delivered.
+        Email::delivered(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom(EmailError))
     }
 }
 
@@ -141,11 +187,61 @@ mod tests {
     }
 
     #[test]
+    fn delivered_address_of_any_form_is_kept() {
+        for (raw, kept) in [
+            ("ada@example.com", "ada@example.com"),
+            ("a..b@X.example", "a..b@x.example"),
+            ("x.@x.example", "x.@x.example"),
+            (".x@x.example", ".x@x.example"),
+            ("\"q q\"@x.example", "\"q q\"@x.example"),
+            ("q q@x.example", "\"q q\"@x.example"),
+            ("a\"b@x.example", "\"a\\\"b\"@x.example"),
+            ("a@b@x.example", "\"a@b\"@x.example"),
+            (":a@x.example", "\":a\"@x.example"),
+            ("root@localhost", "root@localhost"),
+            ("ada@[192.0.2.1]", "ada@[192.0.2.1]"),
+            ("ada@[IPv6:2001:db8::1]", "ada@[ipv6:2001:db8::1]"),
+            ("<cron@server>", "cron@server"),
+            ("zoë@bücher.example", "zoë@bücher.example"),
+        ] {
+            let email = Email::delivered(raw).unwrap();
+            assert_eq!(email.as_str(), kept, "{raw}");
+            assert_eq!(Email::delivered(email.as_str()).unwrap().as_str(), kept, "{raw} read back");
+            let stored = serde_json::to_string(&email).unwrap();
+            assert_eq!(serde_json::from_str::<Email>(&stored).unwrap(), email, "{raw} stored");
+        }
+        let long = format!("{}@example.com", "a".repeat(250));
+        for none in [
+            "",
+            "@",
+            "<>",
+            "ada",
+            "@x.example",
+            "ada@",
+            "ada@x y",
+            "ada@x\r\nBcc: e",
+            "a\r\nb@x.example",
+            &long,
+        ] {
+            assert!(Email::delivered(none).is_none(), "{none}");
+        }
+    }
+
+    #[test]
     fn an_address_is_not_printed() {
         assert_eq!(format!("{:?}", Email::parse("ada@example.com").unwrap()), "…@example.com");
     }
 
     proptest! {
+        #[test]
+        fn delivered_address_is_read_back_and_breaks_no_header(raw in "\\PC{0,20}@\\PC{1,20}") {
+            if let Some(email) = Email::delivered(&raw) {
+                prop_assert!(!email.as_str().contains(['\r', '\n']) && !email.as_str().starts_with(':'));
+                let again = Email::delivered(email.as_str()).unwrap();
+                prop_assert_eq!(again.as_str(), email.as_str());
+            }
+        }
+
         #[test]
         fn whatever_parses_can_be_a_header_and_is_read_back(raw in "\\PC{0,40}@[a-zA-Z0-9.-]{1,30}") {
             if let Ok(email) = Email::parse(&raw) {

@@ -13,6 +13,7 @@ use crate::id::BusinessId;
 use crate::inbox::Shards;
 use crate::message::{Channel, Listed, Media, Message, MessageRef, Provider, Text};
 use crate::place::Rank;
+use crate::proof::SenderChecks;
 use crate::time::Timestamp;
 
 /// The version that producers write.
@@ -193,6 +194,9 @@ pub struct InboundEmail {
     /// The provider found a virus.
     #[serde(default)]
     pub virus: bool,
+    /// What the provider says of the sender.
+    #[serde(default)]
+    pub checks: SenderChecks,
     /// When the provider took it in, as far as it tells: the place of the mail in its conversation. Mails are stored in
     /// any order, and a mail that was kept aside long after.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -69,6 +69,11 @@ impl Mail {
         Some(StoredBody { text: std::mem::replace(body, excerpt), html: self.html.take() })
     }
 
+    /// Whether its writer may be somebody else than the address it names.
+    pub fn is_unproven(&self) -> bool {
+        self.suspicions.contains(&Suspicion::UnprovenSender)
+    }
+
     /// The keys of all that lies in object storage.
     pub fn objects(&self) -> Vec<String> {
         let attachments = self.attachments.iter().filter_map(|attachment| attachment.object.clone());
@@ -116,15 +121,15 @@ pub struct Attachment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Automated {
-    /// `Auto-Submitted`, and not `no`.
+    /// `Auto-Submitted`, and not `no`; or a field that says the same.
     AutoSubmitted,
     /// A report about the delivery of another mail, or from a mail server itself.
     DeliveryReport,
     /// Nobody may answer it: the sender in its envelope is empty.
     NullSender,
-    /// `Precedence` is bulk, junk, list or auto_reply.
+    /// `Precedence` or `X-Precedence` is bulk, junk, list or auto_reply.
     Precedence,
-    /// One of the headers with which programs mark their replies: `X-Autoreply` and the like.
+    /// Programs mark their replies so: `X-Autoreply` and the like, or a subject such as `Automatic reply:`.
     AutoReply,
     /// It came over a mailing list.
     List,
@@ -138,6 +143,8 @@ pub enum Automated {
 pub enum Suspicion {
     /// Its writer is not the one whose conversation it answers.
     UnknownSender,
+    /// SPF, DKIM and DMARC don't prove that it is from the address it names: [`crate::proof`].
+    UnprovenSender,
     /// The provider takes it for spam.
     Spam,
     /// The provider found a virus. Its attachments are not kept.

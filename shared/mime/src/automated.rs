@@ -1,61 +1,27 @@
-//! Which mails are the work of a machine. Answering one automatically could go on for ever.
+//! Which mails are the work of a machine: what their header says, judged by [`domain::machine`].
 
+use domain::machine::{Attention, Machine, of_field, of_subject, together};
 use domain::mail::Automated;
 use mail_parser::{HeaderName, Message, MimeHeaders};
 
-/// The header that omega puts on what it sends without a person.
-const OWN_HEADER: &str = "X-Omega";
-/// With these, programs mark their replies. `X-Auto-Response-Suppress` is none of them: Exchange sets it on what
-/// people write, too.
-const REPLY_HEADERS: [&str; 3] = ["X-Autoreply", "X-Autorespond", "X-Autoreply-From"];
+use crate::tree::raw_value;
 
 /// Why the mail is taken for the work of a machine, if it is. Looks at the header of the mail itself, never at
-/// those of mails within it. The first reason in this order counts: our own mark, `Auto-Submitted`, a report, an
-/// empty sender, `Precedence`, marks of other programs, a mailing list.
-pub(crate) fn automated(fields: &Message<'_>, envelope_sender: Option<&str>) -> Option<Automated> {
-    let has = |name: HeaderName<'static>| fields.headers().iter().any(|header| header.name == name);
-    if has(HeaderName::Other(OWN_HEADER.into())) {
-        return Some(Automated::Omega);
-    }
-    if words(fields, HeaderName::AutoSubmitted).any(|word| word != "no") {
-        return Some(Automated::AutoSubmitted);
-    }
-    if is_report(fields) || is_from_server(fields, envelope_sender) {
-        return Some(Automated::DeliveryReport);
-    }
-    if has_null_sender(fields, envelope_sender) {
-        return Some(Automated::NullSender);
-    }
-    let bulk = ["bulk", "junk", "list", "auto_reply"];
-    if words(fields, HeaderName::Other("Precedence".into())).any(|word| bulk.contains(&word.as_str())) {
-        return Some(Automated::Precedence);
-    }
-    if REPLY_HEADERS.into_iter().any(|name| has(HeaderName::Other(name.into()))) {
-        return Some(Automated::AutoReply);
-    }
-    let list = [HeaderName::ListId, HeaderName::ListUnsubscribe, HeaderName::ListPost];
-    list.into_iter().any(has).then_some(Automated::List)
-}
-
-/// What such fields say: the word before their parameters, without comments, in lower case.
-fn words<'a>(fields: &'a Message<'_>, name: HeaderName<'static>) -> impl Iterator<Item = String> + 'a {
-    let values = fields.headers().iter().filter(move |header| header.name == name);
-    values.filter_map(|header| header.value.as_text()).map(first_word).filter(|word| !word.is_empty())
-}
-
-fn first_word(value: &str) -> String {
-    let mut depth = 0_usize;
-    let mut bare = String::new();
-    for c in value.chars() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ';' if depth == 0 => break,
-            _ if depth == 0 => bare.push(c),
-            _ => {}
-        }
-    }
-    bare.trim().to_ascii_lowercase()
+/// those of mails within it.
+pub(crate) fn automated(
+    fields: &Message<'_>,
+    subject: &str,
+    envelope_sender: Option<&str>,
+) -> Option<Machine> {
+    let echo = |kind| Machine { kind, attention: Attention::None };
+    let is_report = is_report(fields) || is_from_server(fields, envelope_sender);
+    let report = is_report.then(|| echo(Automated::DeliveryReport));
+    let null = has_null_sender(fields, envelope_sender).then(|| echo(Automated::NullSender));
+    let marked = fields
+        .headers()
+        .iter()
+        .filter_map(|header| of_field(header.name.as_str(), &raw_value(fields, header).unwrap_or_default()));
+    together(marked.chain(report).chain(null).chain(of_subject(subject)))
 }
 
 fn is_report(fields: &Message<'_>) -> bool {
@@ -81,11 +47,8 @@ fn is_server(address: &str) -> bool {
 
 fn has_null_sender(fields: &Message<'_>, envelope_sender: Option<&str>) -> bool {
     let is_null = |address: &str| matches!(address.trim(), "" | "<>");
-    let return_path =
-        fields.headers().iter().filter(|header| header.name == HeaderName::ReturnPath).any(|header| {
-            let range = header.offset_start as usize..header.offset_end as usize;
-            fields.raw_message.get(range).is_some_and(|raw| raw.trim_ascii() == b"<>")
-        });
+    let mut paths = fields.headers().iter().filter(|header| header.name == HeaderName::ReturnPath);
+    let return_path = paths.any(|path| raw_value(fields, path).is_some_and(|raw| raw.trim() == "<>"));
     return_path || envelope_sender.is_some_and(is_null)
 }
 
@@ -97,7 +60,7 @@ mod tests {
 
     fn found(fields: &str, envelope_sender: Option<&str>) -> Option<Automated> {
         let raw = format!("{fields}\r\nSubject: x\r\n\r\n");
-        automated(&parsed(raw.as_bytes()).unwrap(), envelope_sender)
+        automated(&parsed(raw.as_bytes()).unwrap(), "x", envelope_sender).map(|machine| machine.kind)
     }
 
     #[test]
@@ -127,7 +90,10 @@ mod tests {
             ("Precedence: list", Some(Precedence)),
             ("Precedence: auto_reply", Some(Precedence)),
             ("Precedence: first-class", None),
-            ("X-Precedence: bulk", None),
+            ("X-Precedence: bulk", Some(Precedence)),
+            ("X-Precedence: special", None),
+            ("X-Autogenerated: Reply", Some(AutoReply)),
+            ("List-Help:\r\n <mailto:help@example.com>", Some(List)),
             ("X-Autoreply: yes", Some(AutoReply)),
             ("x-autorespond: Away", Some(AutoReply)),
             ("X-Autoreply-From: ada@example.com", Some(AutoReply)),
@@ -164,5 +130,25 @@ mod tests {
     fn of_two_fields_one_is_enough() {
         let fields = "Auto-Submitted: no\r\nAuto-Submitted: auto-notified";
         assert_eq!(found(fields, None), Some(Automated::AutoSubmitted));
+    }
+
+    #[test]
+    fn subject_of_an_automatic_reply_is_seen_without_any_field() {
+        let seen = |subject| automated(&parsed(b"To: x\r\n\r\n").unwrap(), subject, None);
+        assert_eq!(seen("Automatic reply: Lesson").unwrap().kind, Automated::AutoReply);
+        assert_eq!(seen("Re: Automatic reply: Lesson"), None);
+    }
+
+    #[test]
+    fn mail_that_a_machine_only_forwards_gets_the_usual_attention() {
+        let attention = |fields: &str| {
+            let raw = format!("{fields}\r\nSubject: x\r\n\r\n");
+            automated(&parsed(raw.as_bytes()).unwrap(), "x", Some("ada@example.com")).unwrap().attention
+        };
+        assert_eq!(attention("Auto-Submitted: auto-generated"), Attention::Usual);
+        assert_eq!(attention("Auto-Submitted: auto-replied (vacation); owner=x"), Attention::None);
+        assert_eq!(attention("Auto-Submitted: auto-generated\r\nList-Id: <x.example>"), Attention::Unread);
+        let report = "Auto-Submitted: auto-generated\r\nContent-Type: multipart/report; boundary=x";
+        assert_eq!(attention(report), Attention::None);
     }
 }

@@ -16,7 +16,7 @@ fn raw_latin_1_in_a_subject_and_a_file_name_is_read_as_in_bodies() {
         Content-Disposition: attachment; filename=\"pr\xe9cis.pdf\"\r\n\r\nx\r\n--b--\r\n";
     let mail = read(raw, None).unwrap();
     assert_eq!((mail.subject.as_str(), mail.text.as_str()), ("Grüße", "Hallå"));
-    assert_eq!(mail.from.unwrap().name.as_deref(), Some("Zoë"));
+    assert_eq!(mail.from.name.as_deref(), Some("Zoë"));
     assert_eq!(mail.attachments[0].filename.as_deref(), Some("précis.pdf"));
 }
 
@@ -48,7 +48,7 @@ fn a_character_cut_over_two_encoded_words_of_a_subject_is_whole() {
         "Subject: =?utf-8?Q?Gr=C3?=\n =?utf-8?Q?=BC=C3=9Fe_an?= alle\nFrom: =?utf-8?B?Wm/D?= =?utf-8?B?qw==?= <z@x.example>\n\nx\n",
     );
     assert_eq!(mail.subject, "Grüße an alle");
-    assert_eq!(mail.from.unwrap().name.as_deref(), Some("Zoë"));
+    assert_eq!(mail.from.name.as_deref(), Some("Zoë"));
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn an_encoded_name_with_a_comma_stays_one_writer() {
     let mail = mail(
         "From: =?utf-8?Q?M=C3=BCller=2C_Ann?= <ann@x.example>\nTo: \"=?utf-8?Q?Stra=C3=9Fe?=\" <s@x.example>\n\nx\n",
     );
-    let from = mail.from.unwrap();
-    assert_eq!((from.name.as_deref(), from.email.as_str()), (Some("Müller, Ann"), "ann@x.example"));
+    let from = mail.from;
+    assert_eq!((from.name.as_deref(), from.address.as_str()), (Some("Müller, Ann"), "ann@x.example"));
     assert_eq!(mail.to.len(), 1);
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use domain::address::Address;
 use domain::mail::Automated;
 
 use crate::{Incoming, read};
@@ -201,8 +202,8 @@ fn a_reply_from_gmail() {
     assert_eq!(mail.message_id.as_deref(), Some("CAabc+def=ghi@mail.gmail.com"));
     assert_eq!(mail.in_reply_to, ["two@example.com"]);
     assert_eq!(mail.references, ["one@example.com", "two@example.com"]);
-    let from = mail.from.unwrap();
-    assert_eq!((from.name.as_deref(), from.email.as_str()), (Some("Ada Lovelace"), "ada@gmail.com"));
+    let from = mail.from;
+    assert_eq!((from.name.as_deref(), from.address.as_str()), (Some("Ada Lovelace"), "ada@gmail.com"));
     let to: Vec<_> = mail.to.iter().map(|email| email.as_str()).collect();
     assert_eq!(to, ["clinic@example.com", "bob@example.com"]);
     let cc: Vec<_> = mail.cc.iter().map(|email| email.as_str()).collect();
@@ -279,7 +280,7 @@ AQID
     assert_eq!(mail.references[0], bare[0]);
     assert_eq!(mail.references[1..], bare[26..]);
     assert_eq!(mail.in_reply_to, [bare[44]]);
-    assert_eq!(mail.from.as_ref().unwrap().name.as_deref(), Some("Lovelace, Ada"));
+    assert_eq!(mail.from.name.as_deref(), Some("Lovelace, Ada"));
     assert_eq!(mail.text, "Grüße");
     assert_eq!(mail.html.as_deref(), Some("<p>Grüße<img src=\"cid:image001.png@01DC\"></p>"));
     assert_eq!(files(&mail), [("image/png", "image001.png", "\u{1}\u{2}\u{3}".to_owned())]);
@@ -290,7 +291,7 @@ AQID
 #[test]
 fn a_mail_from_apple_that_has_html_only() {
     let mail = incoming(APPLE_HTML_ONLY);
-    assert_eq!(mail.from.unwrap().name.as_deref(), Some("Zoë"));
+    assert_eq!(mail.from.name.as_deref(), Some("Zoë"));
     assert_eq!(mail.text, "Ten minutes & counting\n\nSorry");
     assert!(mail.html.unwrap().starts_with("<html>"));
 }
@@ -304,7 +305,10 @@ fn a_forwarded_mail_is_an_attachment_and_its_header_is_not_that_of_the_mail() {
     let inner = String::from_utf8(wire(&format!("{inner}\n"))).unwrap();
     assert_eq!(files(&mail), [("message/rfc822", "message.eml", inner.clone())]);
     let within = read(inner.as_bytes(), None).unwrap();
-    assert_eq!((within.text.as_str(), within.automated), ("All fine.", Some(Automated::AutoSubmitted)));
+    assert_eq!(
+        (within.text.as_str(), within.automated.map(|machine| machine.kind)),
+        ("All fine.", Some(Automated::AutoSubmitted))
+    );
     assert_eq!(files(&within), [("application/pdf", "r.pdf", "%PDF".to_owned())]);
 }
 
@@ -312,31 +316,31 @@ fn a_forwarded_mail_is_an_attachment_and_its_header_is_not_that_of_the_mail() {
 fn a_mail_whose_header_was_stripped_has_the_sender_of_the_envelope() {
     let raw = wire("Received: from x\n\nJust this.\n");
     let mail = read(&raw, Some("<ada@example.com>")).unwrap();
-    let from = mail.from.clone().unwrap();
-    assert_eq!((from.name, from.email.as_str()), (None, "ada@example.com"));
+    let from = mail.from.clone();
+    assert_eq!((from.name, from.address.as_str()), (None, "ada@example.com"));
     assert_eq!((mail.message_id.as_deref(), mail.subject.as_str(), mail.date), (None, "", None));
     assert_eq!(mail.text, "Just this.");
 
     let without = read(b"\r\nJust this.\r\n", Some("")).unwrap();
-    assert_eq!((without.from, without.text.as_str()), (None, "Just this."));
-    assert_eq!(without.automated, Some(Automated::NullSender));
+    assert_eq!((without.from.address, without.text.as_str()), (Address::anonymous(), "Just this."));
+    assert_eq!(without.automated.map(|machine| machine.kind), Some(Automated::NullSender));
 
     let sender =
         incoming("From: undisclosed\nSender: Bob <bob@example.com>\nReturn-Path: <eve@example.com>\n\n");
-    assert_eq!(sender.from.unwrap().email.as_str(), "bob@example.com");
+    assert_eq!(sender.from.address.as_str(), "bob@example.com");
     let path = incoming("Return-Path: <eve@example.com>\n\n");
-    assert_eq!(path.from.unwrap().email.as_str(), "eve@example.com");
+    assert_eq!(path.from.address.as_str(), "eve@example.com");
 }
 
 #[test]
 fn a_bounce_report() {
     let mail = incoming(DSN);
-    assert_eq!(mail.automated, Some(Automated::DeliveryReport));
+    assert_eq!(mail.automated.map(|machine| machine.kind), Some(Automated::DeliveryReport));
     assert!(mail.text.starts_with("I'm sorry"), "{}", mail.text);
     let kinds: Vec<_> = files(&mail).into_iter().map(|(kind, name, _)| (kind, name)).collect();
     assert_eq!(kinds, [("message/delivery-status", ""), ("message/rfc822", "message.eml")]);
     assert!(mail.attachments[0].content.ends_with(b"Status: 5.1.1\r\n"));
-    assert_eq!(mail.from.unwrap().email.as_str(), "MAILER-DAEMON@mx.example.net");
+    assert_eq!(mail.from.address.as_str(), "MAILER-DAEMON@mx.example.net");
 }
 
 #[test]
@@ -358,7 +362,7 @@ MIME-Version: 1.0
 I am away.
 ",
     );
-    assert_eq!(mail.automated, Some(Automated::AutoSubmitted));
+    assert_eq!(mail.automated.map(|machine| machine.kind), Some(Automated::AutoSubmitted));
     assert_eq!((mail.in_reply_to.len(), mail.text.as_str()), (1, "I am away."));
 }
 
@@ -394,7 +398,7 @@ Cats mailing list
 --===============123==--
 ",
     );
-    assert_eq!(mail.automated, Some(Automated::List));
+    assert_eq!(mail.automated.map(|machine| machine.kind), Some(Automated::List));
     assert_eq!(mail.text, "Fish – of course.\n_______________\nCats mailing list");
     assert_eq!((mail.html.as_deref(), mail.attachments.len()), (None, 0));
 }

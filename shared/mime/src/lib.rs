@@ -32,4 +32,4 @@ mod round_trip;
 mod shapes;
 
 pub use build::{Mailbox, Outgoing, Part, build, encoded_len};
-pub use read::{Incoming, IncomingPart, Sender, body_of, read};
+pub use read::{Incoming, IncomingPart, Sender, body_of, fields_of_writer, read};

@@ -3,15 +3,17 @@
 use std::fmt;
 
 use domain::Timestamp;
+use domain::address::Address;
 use domain::email::Email;
-use domain::mail::{Automated, MOST_REFERENCES};
+use domain::machine::Machine;
+use domain::mail::MOST_REFERENCES;
 use mail_parser::{Addr, HeaderName, Message};
 
 use crate::automated::automated;
 use crate::html::text_of_html;
 use crate::line::{cut_off, id, one_line, some_line};
 use crate::quote::quote_starts_at;
-use crate::tree::{content, cut, parsed, readable};
+use crate::tree::{content, cut, parsed, raw_value, readable};
 
 /// How much of a header is read. Those of real mails are a tenth of it at most.
 const LONGEST_HEADER: usize = 256 * 1024;
@@ -33,8 +35,8 @@ pub struct Incoming {
     pub in_reply_to: Vec<String>,
     /// The ids of the mails before it, oldest first: at most 20, the first and the last 19.
     pub references: Vec<String>,
-    /// Who wrote it: `From`, else `Sender`, else the sender of the envelope.
-    pub from: Option<Sender>,
+    /// Who wrote it: the first mailbox of `From`, `Sender`, the envelope, and else what `From` has in place of one.
+    pub from: Sender,
     /// Whom it is to. What is no address is left out.
     pub to: Vec<Email>,
     /// Who else gets it.
@@ -52,7 +54,7 @@ pub struct Incoming {
     /// What came with it, at most 100.
     pub attachments: Vec<IncomingPart>,
     /// Why it is taken for the work of a machine.
-    pub automated: Option<Automated>,
+    pub automated: Option<Machine>,
 }
 
 /// Who a mail is from. `Debug` shows no name and no address.
@@ -60,8 +62,10 @@ pub struct Incoming {
 pub struct Sender {
     /// The name beside the address, one line of at most 200 characters.
     pub name: Option<String>,
-    /// The address.
-    pub email: Email,
+    /// The address, as the mail has it.
+    pub address: Address,
+    /// The fields `From` name this address, and no address of another domain.
+    pub is_sole_author: bool,
 }
 
 /// Something that came with a mail. `Debug` shows lengths only.
@@ -96,6 +100,7 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
     let text = content.text.filter(|text| content.html.is_none() || !text.trim().is_empty());
     let text = text.or_else(|| content.html.as_deref().map(text_of_html));
     let text = text.unwrap_or_default();
+    let subject = fields.subject();
     Some(Incoming {
         message_id: fields.ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to: fields.ids(HeaderName::InReplyTo).into_iter().take(MOST_REFERENCES).collect(),
@@ -103,14 +108,54 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
         from: fields.sender(envelope_sender),
         to: fields.receivers(HeaderName::To),
         cc: fields.receivers(HeaderName::Cc),
-        subject: fields.subject(),
         quote_starts_at: quote_starts_at(&text),
         text,
         html: content.html,
         date: fields.date(),
         attachments: content.attachments,
-        automated: automated(&fields.0, envelope_sender),
+        automated: automated(&fields.0, &subject, envelope_sender),
+        subject,
     })
+}
+
+/// What the writer of a mail says in its header, in one form however the lines are folded. Servers on the way add fields
+/// of their own, and leave these as they are. Two mails that differ in one of them are two mails.
+pub fn fields_of_writer(raw: &[u8]) -> Vec<u8> {
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    for line in cut(raw).0.split(|byte| *byte == b'\n') {
+        match line.first() {
+            Some(b' ' | b'\t') => {
+                if let Some(field) = fields.last_mut() {
+                    field.push(b' ');
+                    field.extend_from_slice(line);
+                }
+            }
+            _ => fields.push(line.to_vec()),
+        }
+    }
+    let mut kept: Vec<Vec<u8>> = fields.iter().filter_map(|field| field_of_writer(field)).collect();
+    kept.sort_unstable();
+    kept.concat()
+}
+
+/// The fields that the writer of a mail writes, and no server on the way.
+const FIELDS_OF_WRITER: [&str; 10] =
+    ["from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references"];
+
+fn field_of_writer(field: &[u8]) -> Option<Vec<u8>> {
+    let (name, value) = field.split_at_checked(field.iter().position(|byte| *byte == b':')?)?;
+    let name = name.trim_ascii().to_ascii_lowercase();
+    if !FIELDS_OF_WRITER.iter().any(|known| known.as_bytes() == name) {
+        return None;
+    }
+    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut kept = name;
+    for word in words {
+        kept.push(b' ');
+        kept.extend_from_slice(word);
+    }
+    kept.push(b'\n');
+    Some(kept)
 }
 
 /// What is after the first empty line, where the header ends; empty when there is none. The same mail that came
@@ -127,13 +172,40 @@ impl<'x> Fields<'x> {
         self.0.header_values(name).filter_map(|value| value.as_address()).flat_map(|list| list.iter())
     }
 
-    fn sender(&self, envelope_sender: Option<&str>) -> Option<Sender> {
-        let named = self.addresses(HeaderName::From).chain(self.addresses(HeaderName::Sender));
-        let return_path = self.0.header_values(HeaderName::ReturnPath).find_map(|value| value.as_text());
-        named.filter_map(sender).next().or_else(|| {
-            let email = [envelope_sender, return_path].into_iter().flatten().find_map(bare_address)?;
-            Some(Sender { name: None, email })
-        })
+    fn sender(&self, envelope_sender: Option<&str>) -> Sender {
+        let return_path = self.raw(HeaderName::ReturnPath).next();
+        let envelope = [envelope_sender, return_path.as_deref()].into_iter().flatten();
+        let named = || self.addresses(HeaderName::From).chain(self.addresses(HeaderName::Sender));
+        let written = || self.raw(HeaderName::From).chain(self.raw(HeaderName::Sender));
+        let unnamed = |email| (None, Address::Email(email));
+        let (name, address) = named()
+            .find_map(|one| Some((name(one), Address::Email(Email::delivered(one.address()?)?))))
+            // The parser understands no local part in quotes behind a name that is not.
+            .or_else(|| written().find_map(|raw| mailbox_in(&raw)).map(unnamed))
+            .or_else(|| envelope.into_iter().find_map(mailbox_in).map(unnamed))
+            .or_else(|| {
+                let words = named().find_map(|one| one.address().or(one.name()).and_then(some_line))?;
+                Some((None, Address::of_writer(&words)))
+            })
+            .unwrap_or_else(|| (None, Address::anonymous()));
+        let domain = address.email().map_or("", Email::domain);
+        let is_sole_author = self.is_sole_author(domain);
+        Sender { name, address, is_sole_author }
+    }
+
+    /// The values of the fields of a name as they were written, on one line each.
+    fn raw(&self, name: HeaderName<'static>) -> impl Iterator<Item = String> {
+        let fields = self.0.headers().iter().filter(move |header| header.name == name);
+        fields.filter_map(|header| raw_value(&self.0, header)).map(|value| one_line(&value))
+    }
+
+    /// Whether every address in `From` is of this domain, and there is one.
+    fn is_sole_author(&self, domain: &str) -> bool {
+        let mut authors = self.addresses(HeaderName::From).filter_map(|one| one.address()).peekable();
+        let is_of = |address: &str| {
+            address.rsplit_once('@').is_some_and(|(_, own)| own.trim().eq_ignore_ascii_case(domain))
+        };
+        authors.peek().is_some() && authors.all(is_of)
     }
 
     fn receivers(&self, name: HeaderName<'x>) -> Vec<Email> {
@@ -157,14 +229,36 @@ impl<'x> Fields<'x> {
     }
 }
 
-fn sender(addr: &Addr<'_>) -> Option<Sender> {
-    let email = Email::parse(addr.address()?).ok()?;
-    let name = addr.name().and_then(some_line).map(|name| cut_off(name, LONGEST_NAME));
-    Some(Sender { name, email })
+/// The name beside an address.
+fn name(addr: &Addr<'_>) -> Option<String> {
+    addr.name().and_then(some_line).map(|name| cut_off(name, LONGEST_NAME))
 }
 
-fn bare_address(raw: &str) -> Option<Email> {
-    Email::parse(raw.trim().trim_start_matches('<').trim_end_matches('>')).ok()
+/// The first mailbox in a value as it was written: what stands around the first `@` outside of quotes.
+fn mailbox_in(raw: &str) -> Option<Email> {
+    let (mut is_quoted, mut is_escaped, mut begin) = (false, false, 0);
+    for (at, c) in raw.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            ' ' | '\t' | '<' | ',' | ';' | ':' | '(' | ')' => begin = at + c.len_utf8(),
+            '@' => {
+                let rest = raw.get(begin..)?;
+                let after = at.checked_sub(begin)?;
+                let end = rest
+                    .get(after..)?
+                    .find([' ', '\t', '>', ',', ';', '('])
+                    .map_or(rest.len(), |end| after + end);
+                if let Some(email) = Email::delivered(rest.get(..end)?) {
+                    return Some(email);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The first id is that of the conversation's first mail, the last ones are the nearest.
@@ -181,7 +275,7 @@ impl fmt::Debug for Incoming {
             .field("message_id", &self.message_id.as_deref().map(str::len))
             .field("in_reply_to", &self.in_reply_to.len())
             .field("references", &self.references.len())
-            .field("from", &self.from.is_some())
+            .field("from", &self.from)
             .field("to", &self.to.len())
             .field("cc", &self.cc.len())
             .field("subject", &self.subject.len())
@@ -199,7 +293,7 @@ impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("name", &self.name.as_deref().map(str::len))
-            .field("email", &self.email.as_str().len())
+            .field("address", &self.address.as_str().len())
             .finish()
     }
 }
@@ -212,5 +306,62 @@ impl fmt::Debug for IncomingPart {
             .field("content_id", &self.content_id.as_deref().map(str::len))
             .field("content", &self.content.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    fn writer(fields: &str, envelope: &str) -> String {
+        let mail = read(format!("{fields}\r\nSubject: x\r\n\r\nHi").as_bytes(), Some(envelope)).unwrap();
+        mail.from.address.key().into_owned()
+    }
+
+    #[test]
+    fn writer_of_any_form_is_read() {
+        for (fields, expected) in [
+            ("From: a..b@x.example", "a..b@x.example"),
+            ("From: Ada <x.@x.example>", "x.@x.example"),
+            ("From: \"q q\"@x.example", "\"q q\"@x.example"),
+            ("From: Q <\"q q\"@x.example>", "\"q q\"@x.example"),
+            ("From: \"a@b\" <\"q@q\"@x.example>", "\"q@q\"@x.example"),
+            ("From: root@localhost (Cron)", "root@localhost"),
+            ("From: ada@x.example, ben@x.example", "ada@x.example"),
+            ("From: ada@x.example\r\nFrom: ben@x.example", "ada@x.example"),
+            ("From: Team: ada@x.example, ben@x.example;", "ada@x.example"),
+            ("From: Nobody:;\r\nSender: ben@x.example", "ben@x.example"),
+            ("From: \"Ada\" <>\r\nSender: ben@x.example", "ben@x.example"),
+            ("From: <>", ":anonymous"),
+            ("To: ben@x.example", ":anonymous"),
+            ("From: MAILER-DAEMON (Mail Delivery System)", ":MAILER-DAEMON"),
+            ("From: \"Ada\" <>", ":Ada"),
+        ] {
+            let expected = if expected == ":anonymous" {
+                Address::anonymous().key().into_owned()
+            } else {
+                expected.to_owned()
+            };
+            assert_eq!(writer(fields, ""), expected, "{fields}");
+        }
+        for envelope in ["eve@x.example", "<eve@x.example>", "Eve <eve@x.example>"] {
+            assert_eq!(writer("From: \"Ada\" <>", envelope), "eve@x.example", "{envelope}");
+        }
+    }
+
+    #[test]
+    fn only_fields_of_the_writer_tell_two_mails_apart() {
+        let first = b"Received: one\r\nFrom: Ada\r\n <ada@x.example>\r\nSubject: Hi\r\n\r\nbody";
+        let by_another_way =
+            b"Received: two\r\nX-Spam: no\r\nFrom:  Ada <ada@x.example>\nsubject: Hi\n\nbody";
+        assert_eq!(fields_of_writer(first), fields_of_writer(by_another_way));
+        for other in [
+            &b"From: Ada <ben@x.example>\r\nSubject: Hi\r\n\r\nbody"[..],
+            b"From: Ada <ada@x.example>\r\nSubject: Ho\r\n\r\nbody",
+            b"From: Ada <ada@x.example>\r\nSubject: Hi\r\nReferences: <1@x>\r\n\r\nbody",
+        ] {
+            assert_ne!(fields_of_writer(first), fields_of_writer(other));
+        }
     }
 }

@@ -86,8 +86,8 @@ proptest! {
         prop_assert!(!String::from_utf8_lossy(&raw).replace("\r\n", "").contains(['\r', '\n']));
 
         let mail = read(&raw, None).unwrap();
-        let from = mail.from.unwrap();
-        prop_assert_eq!(from.email.as_str(), "ada@example.com");
+        let from = mail.from;
+        prop_assert_eq!(from.address.as_str(), "ada@example.com");
         prop_assert_eq!(from.name.unwrap_or_default(), header_text(&name));
         prop_assert_eq!(mail.subject, header_text(&subject));
         if html.is_none() || !plain_breaks(&text).is_empty() {

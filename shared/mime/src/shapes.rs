@@ -359,7 +359,7 @@ fn mails_of_every_shape_are_read_as_they_were_meant() {
     for shape in shapes {
         let mail = read(&shape.raw(), None).unwrap();
         assert_eq!(mail.subject, shape.words, "subject of {shape:?}");
-        assert_eq!(mail.from.unwrap().name.as_deref(), Some(shape.words), "writer of {shape:?}");
+        assert_eq!(mail.from.name.as_deref(), Some(shape.words), "writer of {shape:?}");
         assert_eq!(mail.text, shape.text(), "text of {shape:?}");
         if shape.has_file() {
             let file = mail.attachments.last().unwrap();
@@ -387,12 +387,12 @@ fn undamaged_mails_are_read_as_python_reads_them() {
     assert_eq!(theirs.len(), shapes.len());
     for ((shape, raw), theirs) in shapes.iter().zip(&mails).zip(&theirs) {
         let ours = read(raw, None).unwrap();
-        let from = ours.from.unwrap();
+        let from = ours.from;
         if !is_cut(shape) {
             assert_eq!(theirs["subject"], ours.subject, "subject of {shape:?}");
         }
         assert_eq!(theirs["name"], from.name.unwrap_or_default(), "writer of {shape:?}");
-        assert_eq!(theirs["address"], from.email.as_str(), "address of {shape:?}");
+        assert_eq!(theirs["address"], from.address.as_str(), "address of {shape:?}");
         if let Some(text) = theirs["text"].as_str() {
             assert_eq!(text.replace("\r\n", "\n").trim_end(), ours.text, "text of {shape:?}");
         }

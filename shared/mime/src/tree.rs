@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
+use mail_parser::{Header, HeaderName, Message, MessageParser, MimeHeaders};
 
 use crate::charset::characters;
 use crate::encoded_word::in_utf8;
@@ -81,6 +81,12 @@ fn parameters(fields: &Message<'_>, name: HeaderName<'static>) -> Option<Paramet
     let header = fields.headers().iter().find(|header| header.name == name)?;
     let range = header.offset_start as usize..header.offset_end as usize;
     fields.raw_message.get(range).map(Parameters::read)
+}
+
+/// The value of a field as it was written.
+pub(crate) fn raw_value(fields: &Message<'_>, header: &Header<'_>) -> Option<String> {
+    let range = header.offset_start as usize..header.offset_end as usize;
+    fields.raw_message.get(range).map(|raw| String::from_utf8_lossy(raw).into_owned())
 }
 
 /// Where a part lies.

@@ -371,8 +371,26 @@ impl Store {
         business: BusinessId,
         address: &Address,
     ) -> Result<Option<ClientId>> {
-        let item = self.get(keys::address(business, address), true).await?;
+        self.client_at(keys::address(business, address)).await
+    }
+
+    /// The client to whom an item leads that is nothing but a way to find one.
+    pub(crate) async fn client_at(&self, key: keys::Key) -> Result<Option<ClientId>> {
+        let item = self.get(key, true).await?;
         item.map(|item| client_in(&item)).transpose()
+    }
+
+    /// A part of a transaction that lets an address lead to the client whom omega made for mail that names the address
+    /// and doesn't prove it. Refused when it leads to somebody already.
+    pub(crate) fn tx_insert_unproven(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        address: &Address,
+    ) -> Result<TransactWriteItem> {
+        let mut item = stamp(keys::unproven_sender(business, address), "UnprovenSender");
+        item.insert("client_id".to_owned(), value(&client)?);
+        self.tx_put(item, Write::new().if_new())
     }
 
     /// Creates or changes a client as the directory says. A new phone number leads to them from now on, the one it
@@ -659,7 +677,7 @@ impl Store {
 }
 
 /// The attributes of a client's item that are the directory's: the fields of [`Client`], as they are stored.
-const CLIENT_FIELDS: [&str; 25] = [
+const CLIENT_FIELDS: [&str; 26] = [
     "business_id",
     "client_id",
     "full_name",
@@ -683,6 +701,7 @@ const CLIENT_FIELDS: [&str; 25] = [
     "blocked_channels",
     "inactive",
     "provisional",
+    "unproven",
     "created_at",
     "updated_at",
 ];
@@ -729,7 +748,7 @@ fn short_code(client: &Client) -> Option<Address> {
 }
 
 fn mailbox(email: &Personal) -> Option<Address> {
-    Email::parse(&email.0).ok().map(Address::Email)
+    Email::delivered(&email.0).map(Address::Email)
 }
 
 /// The addresses that a change names, be they new ones or those there were.
@@ -803,6 +822,7 @@ mod tests {
             visitor_token: text(),
             visitor_name: text(),
             blocked_channels: vec![Channel::Sms],
+            unproven: true,
             ..Client::unnamed(BusinessId::new(1).unwrap(), ClientId::new(7).unwrap(), noon)
         };
         let item: Item = serde_dynamo::to_item(&full).unwrap();

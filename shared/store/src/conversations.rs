@@ -29,6 +29,13 @@ pub(crate) enum Head {
     Seen(Option<Box<ClientView>>),
 }
 
+impl Head {
+    /// Whether it is seen that omega made the client for mail whose sender is not proven.
+    pub(crate) fn is_unproven(&self) -> bool {
+        matches!(self, Head::Seen(Some(view)) if view.client.unproven)
+    }
+}
+
 /// Where a message stands among those of its conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -112,18 +119,27 @@ impl Store {
             Head::Usual => {
                 let write = reordered(write, effect, client, now);
                 let write = write.when("last_channel", "=", value(&message.channel)?);
+                // Mail to a client whose address is not proven gives them no address, which needs a look.
+                let write = if message.mail.is_some() { write.when_absent("unproven") } else { write };
                 // Without a conversation there is one to open.
                 if effect.opens { write.when_present("inbox_status") } else { write }
             }
             Head::Seen(None) => {
+                let unproven = is_unproven(message);
+                let name = stranger.name.map(Personal).or_else(|| name_of(message.client_address()));
                 let new = Client {
                     provisional: stranger.provisional,
+                    unproven,
                     location_id: stranger.location,
                     phone: phone_of(message.client_address()),
-                    email: email_of(message.client_address()),
-                    phone_as_given: sender_of(message.client_address()),
+                    email: email_of(message.client_address()).filter(|_| !unproven),
+                    phone_as_given: sender_of(message),
                     // A sender without a number is shown by what stands in its place.
-                    full_name: stranger.name.map(Personal).or_else(|| name_of(message.client_address())),
+                    full_name: if unproven {
+                        Some(unproven_name(name.as_ref(), message.client_address()))
+                    } else {
+                        name
+                    },
                     ..Client::unnamed(business, client, now)
                 };
                 let created = counted(self.new_client(&new, shards, &mut rest, now)?);
@@ -156,13 +172,18 @@ impl Store {
                 }
                 if view.client.phone.is_none()
                     && view.client.phone_as_given.is_none()
-                    && let Some(sender) = sender_of(message.client_address())
+                    && let Some(sender) = sender_of(message)
                 {
                     let term = crate::clients::phone_term(&sender.0);
                     rest.push(self.tx_put_term(business, client, &term)?);
                     write = write.set("phone_as_given", s(sender.0));
                 }
+                if view.client.unproven && is_unproven(message) {
+                    // They may be named meanwhile, and no mail that proves nothing is found to be theirs then.
+                    write = write.when("unproven", "=", value(&true)?);
+                }
                 if view.client.email.is_none()
+                    && !view.client.unproven
                     && !by_another(message)
                     && let Some(email) = email_of(message.client_address())
                 {
@@ -184,7 +205,7 @@ impl Store {
         };
         let write = if effect.unread { one_more_unread(write, head, message.at.message) } else { write };
         let write = with_sender(write, message, effect, head, order)?;
-        let write = match answerable(message) {
+        let write = match answerable(message, head) {
             Some(thread) if order != Order::Hidden => write.set("mail_thread", value(&thread)?),
             _ => write,
         };
@@ -283,7 +304,25 @@ pub(crate) const NEW: Standing = Standing {
 
 /// Whether somebody else wrote a mail than the client whose conversation it is in.
 fn by_another(message: &Message) -> bool {
-    message.mail.as_ref().is_some_and(|mail| mail.suspicions.contains(&Suspicion::UnknownSender))
+    message
+        .mail
+        .as_ref()
+        .is_some_and(|mail| mail.suspicions.contains(&Suspicion::UnknownSender) || mail.is_unproven())
+}
+
+/// Whether a mail doesn't prove that it is from the address it names.
+pub(crate) fn is_unproven(message: &Message) -> bool {
+    message.mail.as_ref().is_some_and(|mail| mail.is_unproven())
+}
+
+/// What a client is called whose only mail proves no sender: the address, so that nobody takes them for a client of the
+/// same name, and a warning.
+fn unproven_name(name: Option<&Personal>, address: &Address) -> Personal {
+    let address = address.as_str();
+    Personal(match name {
+        Some(Personal(name)) if name != address => format!("{name} <{address}> (unproven sender)"),
+        _ => format!("{address} (unproven sender)"),
+    })
 }
 
 /// How a conversation stands after a message.
@@ -378,9 +417,14 @@ fn preview(write: Write, message: &Message) -> Result<Write> {
         .set("last_channel", value(&message.channel)?))
 }
 
-/// What an answer to a mail from the client refers to.
-fn answerable(message: &Message) -> Option<Vec<String>> {
+/// What an answer to a mail from the client refers to. A mail that proves no sender is continued in the conversation
+/// that omega made for it, and in no other.
+fn answerable(message: &Message, head: &Head) -> Option<Vec<String>> {
     let mail = message.mail.as_ref().filter(|_| message.direction == Direction::Inbound)?;
+    let is_of_another = mail.is_unproven() && matches!(head, Head::Seen(Some(view)) if !view.client.unproven);
+    if is_of_another {
+        return None;
+    }
     Some(domain::threading::chain(&mail.references, mail.message_id.as_deref()?))
 }
 
@@ -400,8 +444,10 @@ fn phone_of(address: &Address) -> Option<domain::phone::Phone> {
 }
 
 /// What stands in place of the number of a sender that has none: a short code, a name, or an address of another kind.
-fn sender_of(address: &Address) -> Option<Personal> {
-    name_of(address).filter(|_| *address != Address::anonymous())
+/// The writer of a mail has no number to stand in for.
+fn sender_of(message: &Message) -> Option<Personal> {
+    let address = message.client_address();
+    name_of(address).filter(|_| *address != Address::anonymous() && message.channel != Channel::Email)
 }
 
 /// The name of a stranger of whom no other is known. Those who withhold their number are called `Anonymous`.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::{ClientView, ERASING, Person, Profile, Ties, terms};
 use crate::expression::Write;
-use crate::item::{Item, decode, encode, n, s, stamp};
+use crate::item::{Item, decode, encode, n, s, stamp, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::keys::span;
 use crate::merging::{as_seen, event_of, key_of};
@@ -106,6 +106,10 @@ impl Entry {
     /// Where what came with it lies in object storage.
     fn objects(&self) -> Vec<String> {
         self.mail.as_ref().map(Mail::objects).unwrap_or_default()
+    }
+
+    fn is_unproven(&self) -> bool {
+        self.mail.as_ref().is_some_and(Mail::is_unproven)
     }
 
     /// The client's address, in the item that the entry is of.
@@ -325,6 +329,7 @@ impl Store {
                 let _ = self.transact(vec![part]).await?;
             }
         }
+        self.forget_unproven(erasure, items, &entries).await?;
         let mut parts = Vec::new();
         for (item, entry) in items.iter().zip(entries) {
             let at = MessageRef { business, client, message: entry.message_id };
@@ -359,6 +364,20 @@ impl Store {
             parts.extend(own);
         }
         self.transact_all(parts).await
+    }
+
+    /// Removes what leads from addresses that mail named and didn't prove to the client whom it was kept with.
+    async fn forget_unproven(&self, erasure: &DueErasure, items: &[Item], entries: &[Entry]) -> Result<()> {
+        let unproven = items.iter().zip(entries).filter(|(_, entry)| entry.is_unproven());
+        let addresses: BTreeSet<Address> = unproven.filter_map(|(item, entry)| entry.address(item)).collect();
+        for address in addresses {
+            let key = keys::unproven_sender(erasure.business_id, &address);
+            let holder = self.client_at(key.clone()).await?;
+            if let Some(holder) = holder.filter(|holder| erasure.ids().contains(holder)) {
+                self.delete(key, Write::new().when("client_id", "=", value(&holder)?)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A part by which the sweeper removes objects from storage.

@@ -15,7 +15,7 @@ use domain::{BusinessId, Error, MessageId, Result, Timestamp};
 
 use crate::clients::ClientView;
 use crate::consent::{ConsentChange, Heard, TextConsent};
-use crate::conversations::{Head, Instead, Order, Stranger, instead, larger_id};
+use crate::conversations::{Head, Instead, Order, Stranger, instead, is_unproven, larger_id};
 use crate::expression::Write;
 use crate::item::{encode, value};
 use crate::messages::Placing;
@@ -105,8 +105,9 @@ impl Store {
         };
         // Who writes into the conversation of another is not that other from now on.
         let led_here = view.is_some();
+        let writer = Writer { address: &address, is_proven: !is_unproven(&message) };
         if !led_here {
-            view = self.sender_of(business, &address).await?;
+            view = self.sender_of(business, writer).await?;
         }
         let mut provisional = view.is_none();
         let was_read = message.is_read;
@@ -140,7 +141,11 @@ impl Store {
                 added.profile,
             ];
             if provisional {
-                parts.push(self.tx_insert_address(business, client, &address)?);
+                parts.push(if writer.is_proven {
+                    self.tx_insert_address(business, client, &address)?
+                } else {
+                    self.tx_insert_unproven(business, client, &address)?
+                });
             }
             let consent_part = parts.len();
             if let Some(change) = &consent {
@@ -166,18 +171,18 @@ impl Store {
             }
             if provisional && refused.failed(4) {
                 // Another message of the same unknown sender was faster, or the directory: theirs is the client.
-                view = self.sender_of(business, &address).await?;
+                view = self.sender_of(business, writer).await?;
                 provisional = view.is_none();
             } else if refused.failed(3) {
                 match instead(&mut refused, 3)? {
-                    Instead::View(Some(seen)) => view = Some(*seen),
+                    Instead::View(Some(seen)) if led_here || writer.may_be(&seen) => view = Some(*seen),
                     Instead::Moved(to) if led_here => {
                         view = self.client_view(business, to).await?;
                         provisional = view.is_none();
                     }
-                    Instead::View(None) | Instead::Moved(_) | Instead::Erasing => {
+                    Instead::View(_) | Instead::Moved(_) | Instead::Erasing => {
                         client = self.ids.next(now);
-                        view = self.sender_of(business, &address).await?;
+                        view = self.sender_of(business, writer).await?;
                         provisional = view.is_none();
                     }
                 }
@@ -199,14 +204,16 @@ impl Store {
         Ok(route)
     }
 
-    /// Who is reached at an address. Somebody who is being forgotten, or was, is a stranger when they write again.
-    async fn sender_of(&self, business: BusinessId, from: &Address) -> Result<Option<ClientView>> {
-        let Some(known) = self.client_by_address(business, from).await? else { return Ok(None) };
-        if let Some(view) = self.client_view(business, known).await? {
+    /// Whose message it is by its sender alone. Somebody who is being forgotten, or was, is a stranger when they write
+    /// again. So is the writer of mail that proves no sender, once the directory named the client it was kept with.
+    async fn sender_of(&self, business: BusinessId, writer: Writer<'_>) -> Result<Option<ClientView>> {
+        let key = writer.key(business);
+        let Some(known) = self.client_at(key.clone()).await? else { return Ok(None) };
+        if let Some(view) = self.client_view(business, known).await?.filter(|view| writer.may_be(view)) {
             return Ok(Some(view));
         }
         let theirs = Write::new().when("client_id", "=", value(&known)?);
-        self.delete(keys::address(business, from), theirs).await?;
+        self.delete(key, theirs).await?;
         Ok(None)
     }
 
@@ -246,6 +253,29 @@ impl Store {
             self.routes.put(phone.as_str().to_owned(), now, route.clone());
         }
         Ok(route)
+    }
+}
+
+/// Who wrote a message, as far as the message shows.
+#[derive(Clone, Copy, Debug)]
+struct Writer<'a> {
+    address: &'a Address,
+    is_proven: bool,
+}
+
+impl Writer<'_> {
+    /// Where a client is found by this writer alone.
+    fn key(self, business: BusinessId) -> keys::Key {
+        if self.is_proven {
+            keys::address(business, self.address)
+        } else {
+            keys::unproven_sender(business, self.address)
+        }
+    }
+
+    /// Whether a client can be found by this writer alone. A writer who is not proven is nobody whom the directory knows.
+    fn may_be(self, view: &ClientView) -> bool {
+        self.is_proven || view.client.unproven
     }
 }
 

@@ -232,6 +232,11 @@ pub fn address(business: BusinessId, address: &Address) -> Key {
     key(format!("BIZ#{}#ADDR#{}#{}", business.key(), address.kind(), address.key()), "ADDR")
 }
 
+/// From an address that a mail names, and doesn't prove, to the client whom omega made for such mail.
+pub fn unproven_sender(business: BusinessId, address: &Address) -> Key {
+    key(format!("BIZ#{}#UNPROVEN#{}#{}", business.key(), address.kind(), address.key()), "UNPROVEN")
+}
+
 /// One message of a request, by its place in the call. One item each, because the messages of a call are stored
 /// concurrently and one shared item would make their transactions collide.
 pub fn request_message(business: BusinessId, request: RequestId, index: usize) -> Key {
@@ -494,6 +499,7 @@ mod tests {
             message_pointer(b, m),
             external(b, Channel::Sms, 9),
             super::address(b, &address),
+            unproven_sender(b, &Address::Email(email.clone())),
             find(b, "name#ada", c),
             request_message(b, r, 3),
             idempotency(Some(b), "h"),
@@ -550,6 +556,7 @@ mod tests {
                 "BIZ#0000000000001001#MSG#0370000000000001 | MSG",
                 "BIZ#0000000000001001#EXT#sms#0000000000000009 | EXT",
                 "BIZ#0000000000001001#ADDR#sms#+14155550101 | ADDR",
+                "BIZ#0000000000001001#UNPROVEN#email#ada@example.com | UNPROVEN",
                 "BIZ#0000000000001001#FIND | name#ada#0000000000000501",
                 "BIZ#0000000000001001#REQ#6f9619ff-8b86-4d01-b42d-00cf4fc964ff | REQ#0003",
                 "BIZ#0000000000001001#IDEM#h | IDEM",
@@ -600,6 +607,7 @@ mod tests {
                 signed_token(Provider::Mailgun, &long),
                 event(at, &long),
                 super::address(b, &sender),
+                unproven_sender(b, &sender),
                 opt_out(b, &"f".repeat(64)),
                 quarantined(&sender, &long),
                 number_of(&sender),

@@ -153,8 +153,10 @@ impl Store {
                 added.profile,
                 self.tx_put_request_message(at, request, index, message.created_at)?,
                 self.tx_consent_check(message)?,
-                self.tx_put_address(at.business, at.client, &message.to_address)?,
             ];
+            if !head.is_unproven() || message.mail.is_none() {
+                parts.push(self.tx_put_address(at.business, at.client, &message.to_address)?);
+            }
             parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Accepted::Stored(at.message)),
@@ -223,6 +225,8 @@ impl Store {
             }
             message.at.message = place(client, rank, &neighbours, taken);
             let (order, head) = Store::seen(view, message.at);
+            // Mail with a client whose address is not proven gives them none.
+            let has_address = message.mail.is_none() || !head.is_unproven();
             let at = message.at;
             let stranger = Stranger::default();
             let added = self.add_message(&message, effect, &head, order, (recording.shards, stranger))?;
@@ -232,16 +236,18 @@ impl Store {
                 added.profile,
                 self.tx_put_request_message(at, request, recording.index, message.created_at)?,
             ];
-            // What is filled in later says nothing of whom a number leads to now.
-            let (client, address) = (at.client, message.client_address());
-            parts.push(if recording.historical {
-                self.tx_keep_address(at.business, client, address)?
-            } else {
-                self.tx_put_address(at.business, client, address)?
-            });
             if let Some(external) = message.external_id {
                 let item = external_item(at, message.channel, external)?;
                 parts.push(self.tx_put(item, Write::new().if_new())?);
+            }
+            let (client, address) = (at.client, message.client_address());
+            if has_address {
+                // What is filled in later says nothing of whom a number leads to now.
+                parts.push(if recording.historical {
+                    self.tx_keep_address(at.business, client, address)?
+                } else {
+                    self.tx_put_address(at.business, client, address)?
+                });
             }
             parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
@@ -257,7 +263,7 @@ impl Store {
                 self.follow(&message).await?;
                 return Ok(Accepted::AlreadyStored(message.at.message));
             }
-            if let Some(stored) = message.external_id.and_then(|_| refused.item(5)) {
+            if let Some(stored) = message.external_id.and_then(|_| refused.item(4)) {
                 // The call that names it again finds it as well. Refused means that it does already.
                 let (client, message) = (crate::clients::client_in(&stored)?, message_in(&stored)?);
                 let known = MessageRef { client, message, ..at };

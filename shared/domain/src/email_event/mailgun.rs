@@ -8,6 +8,7 @@ use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, seconds, tex
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
 use crate::email_error::{self, Said};
 use crate::message::Provider;
+use crate::proof::{SenderChecks, Verdict};
 
 pub use super::ses::Unreadable;
 
@@ -29,6 +30,28 @@ impl fmt::Debug for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signed").field("timestamp", &self.timestamp).finish_non_exhaustive()
     }
+}
+
+/// What the fields of a mail that Mailgun hands on say of its sender: `X-Mailgun-Spf` and
+/// `X-Mailgun-Dkim-Check-Result`, on their own or in the list `message-headers`. A mail may bring headers of these names
+/// along, so all of a name count together.
+pub fn checks<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> SenderChecks {
+    let (mut spf, mut dkim) = (Vec::new(), Vec::new());
+    let mut take = |name: &str, told: &str| match name.to_ascii_lowercase().as_str() {
+        "x-mailgun-spf" => spf.push(Verdict::of(told)),
+        "x-mailgun-dkim-check-result" => dkim.push(Verdict::of(told)),
+        _ => {}
+    };
+    for (name, value) in fields {
+        take(name, &String::from_utf8_lossy(value));
+        if name == "message-headers" {
+            let headers: Vec<(String, String)> = serde_json::from_slice(value).unwrap_or_default();
+            for (name, told) in &headers {
+                take(name, told);
+            }
+        }
+    }
+    SenderChecks { spf: Verdict::together(spf), dkim: Verdict::together(dkim), dmarc: Verdict::Unknown }
 }
 
 /// Reads the body of a webhook: one event of one mail, about one receiver.

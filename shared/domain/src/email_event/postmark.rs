@@ -7,6 +7,7 @@ use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, list, text, 
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
 use crate::email_error::{self, Said};
 use crate::message::{Provider, Text};
+use crate::proof::{SenderChecks, Verdict};
 use crate::time::Timestamp;
 
 pub use super::ses::Unreadable;
@@ -116,6 +117,8 @@ pub struct Inbound {
     pub recipients: Vec<Text>,
     /// Postmark takes it for spam.
     pub spam: bool,
+    /// What Postmark says of the sender.
+    pub checks: SenderChecks,
 }
 
 /// Reads the body of the inbound webhook. It has to be set to include the raw mail.
@@ -130,7 +133,38 @@ pub fn read_inbound(raw: &[u8]) -> Result<Inbound, Unreadable> {
         sender: Text(sender(&value)),
         recipients: recipients(&value).into_iter().map(Text).collect(),
         spam: header(&value, "X-Spam-Status").is_some_and(|status| status.starts_with("Yes")),
+        checks: checks(&value),
     })
+}
+
+/// What Postmark found of the sender, in the headers that it adds: `Received-SPF`, and the names of SpamAssassin's tests
+/// in `X-Spam-Tests`. Source: <https://postmarkapp.com/developer/user-guide/inbound/parse-an-email>. A mail may bring
+/// headers of these names along, so all of a name count together.
+fn checks(value: &Value) -> SenderChecks {
+    let found = |passed: &[&str], failed: &[&str]| {
+        Verdict::together(headers(value, "X-Spam-Tests").map(|tests| {
+            let has = |names: &[&str]| tests.split(',').any(|test| names.contains(&test.trim()));
+            // Of several signatures one is enough.
+            if has(passed) {
+                Verdict::Pass
+            } else if has(failed) {
+                Verdict::Fail
+            } else {
+                Verdict::Unknown
+            }
+        }))
+    };
+    let received =
+        headers(value, "Received-SPF").map(|told| told.split_whitespace().next().unwrap_or_default());
+    let spf = match Verdict::together(received.map(Verdict::of)) {
+        Verdict::Unknown => found(&["SPF_PASS"], &["SPF_FAIL", "SPF_SOFTFAIL"]),
+        told => told,
+    };
+    SenderChecks {
+        spf,
+        dkim: found(&["DKIM_VALID", "DKIM_VALID_AU"], &["DKIM_INVALID"]),
+        dmarc: found(&["DMARC_PASS"], &["DMARC_REJECT", "DMARC_QUAR", "DMARC_NONE"]),
+    }
 }
 
 fn sender(value: &Value) -> String {
@@ -150,7 +184,13 @@ fn recipients(value: &Value) -> Vec<String> {
 }
 
 /// The first header of a name. Postmark lists those it does not show elsewhere.
-fn header<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    let named = |header: &&Value| text(&header["Name"]).is_some_and(|given| given.eq_ignore_ascii_case(name));
-    list(&value["Headers"]).find(named).and_then(|header| text(&header["Value"]))
+fn header<'a>(value: &'a Value, name: &'a str) -> Option<&'a str> {
+    headers(value, name).next()
+}
+
+/// All headers of a name that say something.
+fn headers<'a>(value: &'a Value, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let named =
+        move |header: &&Value| text(&header["Name"]).is_some_and(|given| given.eq_ignore_ascii_case(name));
+    list(&value["Headers"]).filter(named).filter_map(|header| text(&header["Value"]))
 }

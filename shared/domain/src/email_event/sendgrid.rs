@@ -6,11 +6,22 @@ use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, known, seconds, text, unreada
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
 use crate::email_error::{self, Said};
 use crate::message::Provider;
+use crate::proof::{SenderChecks, Verdict};
 
 pub use super::ses::Unreadable;
 
 #[cfg(test)]
 mod tests;
+
+/// What the fields `SPF` and `dkim` of the Inbound Parse Webhook say of the sender of a mail. `dkim` names the domain of
+/// each signature: `{@example.com : pass}`. Of several signatures one is enough.
+pub fn checks(spf: &str, dkim: &str) -> SenderChecks {
+    let results = dkim.trim_matches(|c: char| c.is_whitespace() || "{}".contains(c)).split(',');
+    let results = results.filter_map(|one| one.rsplit_once(':')).map(|(_, result)| Verdict::of(result));
+    let results: Vec<Verdict> = results.collect();
+    let dkim = [Verdict::Pass, Verdict::Fail].into_iter().find(|verdict| results.contains(verdict));
+    SenderChecks { spf: Verdict::of(spf), dkim: dkim.unwrap_or_default(), dmarc: Verdict::Unknown }
+}
 
 /// Reads the body of a post of the event webhook: many events of many mails, in no order. Each is about one receiver.
 ///

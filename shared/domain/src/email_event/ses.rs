@@ -14,6 +14,7 @@ use crate::email::Email;
 use crate::email_error::{self, Said};
 use crate::job::InboundEmail;
 use crate::message::{Provider, Text};
+use crate::proof::{SenderChecks, Verdict};
 use crate::time::Timestamp;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ fn received(value: &Value) -> Result<Notice, Unreadable> {
         return Ok(Notice::Nothing(TRIAL.to_owned()));
     }
     let failed = |verdict: &str| receipt[verdict]["status"] == "FAIL";
+    let verdict = |check: &str| text(&receipt[check]["status"]).map(Verdict::of).unwrap_or_default();
     let source = text(&value["mail"]["source"]).unwrap_or_default();
     Ok(Notice::Received {
         bucket: text(&action["bucketName"]).ok_or(Unreadable)?.to_owned(),
@@ -80,6 +82,11 @@ fn received(value: &Value) -> Result<Notice, Unreadable> {
             recipients: list(&receipt["recipients"]).filter_map(text).map(|to| Text(to.to_owned())).collect(),
             spam: failed("spamVerdict"),
             virus: failed("virusVerdict"),
+            checks: SenderChecks {
+                spf: verdict("spfVerdict"),
+                dkim: verdict("dkimVerdict"),
+                dmarc: verdict("dmarcVerdict"),
+            },
             received_at: time(&value["mail"]["timestamp"]).or_else(|| time(&receipt["timestamp"])),
         },
     })

@@ -410,6 +410,7 @@ fn a_mail_that_came_in() {
             .into(),
         spam: false,
         virus: false,
+        checks: SenderChecks::default(),
         received_at: Timestamp::parse("2026-01-31T12:00:00.000Z"),
     };
     assert_eq!(notice, Notice::Received { bucket: "mail".to_owned(), email });
