@@ -10,6 +10,7 @@ use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::client::{Change, ClientChanges, ClientType, Personal};
 use domain::conversation::{Actor, Cause, ConversationStatus};
+use domain::destination::Reach;
 use domain::draft::{Draft, Envelope};
 use domain::inbox::{Assignment, ConversationFilter, MessageFilter, Shards};
 use domain::job::{InboundSms, Recording};
@@ -239,6 +240,7 @@ impl Studio {
         };
         let body = Text("Hello".to_owned());
         let draft = Draft {
+            reach: Reach::Allowed,
             client: id(client),
             provisional: false,
             to: address(client),
@@ -307,7 +309,7 @@ impl Studio {
             Deed::Send { client, category } => {
                 let mut message = self.message(client, category);
                 let request = message.request_id.expect("a request");
-                store.accept(&mut message, request, 0, (shards, false), &[]).await.unwrap();
+                store.accept(&mut message, request, 0, (shards, false), (&[], Reach::Allowed)).await.unwrap();
                 self.keep(message.at);
             }
             Deed::Mark { client, read, which } => {
