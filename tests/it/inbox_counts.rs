@@ -10,6 +10,7 @@ use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::client::{Change, ClientChanges, ClientType, Personal};
 use domain::conversation::{Actor, Cause, ConversationStatus};
+use domain::destination::Reach;
 use domain::draft::{Draft, Envelope};
 use domain::inbox::{Assignment, ConversationFilter, MessageFilter, Shards};
 use domain::job::{InboundSms, Recording};
@@ -250,6 +251,7 @@ impl Studio {
         };
         let body = Text("Hello".to_owned());
         let draft = Draft {
+            reach: Reach::Allowed,
             client: id(client),
             provisional: false,
             to: address(client),
@@ -320,7 +322,8 @@ impl Studio {
                 let request = message.request_id.expect("a request");
                 let message = delivered(|| async {
                     let mut message = message.clone();
-                    store.accept(&mut message, request, 0, (shards, false), &[]).await?;
+                    let anywhere = (&[][..], Reach::Allowed);
+                    store.accept(&mut message, request, 0, (shards, false), anywhere).await?;
                     Ok(message)
                 })
                 .await;

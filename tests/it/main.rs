@@ -12,6 +12,7 @@ mod cors;
 mod deaths;
 mod delivered;
 mod desk;
+mod destinations;
 mod dialects;
 mod email_attachments;
 mod email_deaths;

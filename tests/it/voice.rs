@@ -85,7 +85,7 @@ impl Element {
         response
     }
 
-    fn verbs(&self) -> Vec<&str> {
+    pub fn verbs(&self) -> Vec<&str> {
         self.children.iter().map(|child| child.name.as_str()).collect()
     }
 
@@ -94,7 +94,7 @@ impl Element {
     }
 
     /// Whom the only verb dials, as element and text, and which number is shown.
-    fn dials(&self) -> (&str, &str, &str) {
+    pub fn dials(&self) -> (&str, &str, &str) {
         assert_eq!(self.verbs(), ["Dial"], "{self:?}");
         let dial = &self.children[0];
         assert_eq!(dial.children.len(), 1, "{self:?}");
@@ -108,7 +108,7 @@ impl Element {
     }
 
     /// Whether a sentence is said, and then nothing more.
-    fn is_refusal(&self) -> bool {
+    pub fn is_refusal(&self) -> bool {
         self.verbs() == ["Say", "Hangup"] && self.children[0].text.len() > 10
     }
 }
@@ -145,7 +145,7 @@ impl App {
     }
 
     /// What Twilio is told to do.
-    async fn twiml(&self, address: &str, form: &[(&str, &str)]) -> Element {
+    pub async fn twiml(&self, address: &str, form: &[(&str, &str)]) -> Element {
         let (status, kind, body) = self.called(address, form).await;
         assert_eq!((status, kind.as_str()), (200, "application/xml"), "{body}");
         Element::parse(&body)
@@ -171,7 +171,7 @@ impl Business<'_> {
     }
 
     /// Gives the business a location with a number of its own, and a phone there.
-    async fn has_location(&self, number: &str, phone: &str) {
+    pub async fn has_location(&self, number: &str, phone: &str) {
         self.put("/locations/3", json!({"name": "Harbor", "phone_number": phone})).await.ok();
         let body =
             json!({"business_id": self.id, "phone_numbers": [{"phone_number": number, "location_id": 3}]});

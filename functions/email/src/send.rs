@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use domain::address::Address;
 use domain::business::Business;
+use domain::destination::Reach;
 use domain::draft::{Draft, Envelope};
 use domain::email::Email;
 use domain::error::with_causes;
@@ -226,6 +227,7 @@ fn one(entry: &Object<'_>, origins: &fetch::Config) -> Option<Checked> {
         ..Mail::default()
     };
     let draft = Draft {
+        reach: Reach::Allowed,
         client: client?,
         provisional: false,
         to: Address::Email(to?),

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use domain::address::Address;
 use domain::business::Business;
+use domain::destination::Reach;
 use domain::draft::{Draft, Envelope};
 use domain::email::Email;
 use domain::job::Recording;
@@ -189,11 +190,12 @@ fn envelope(business: &Business, asked: &Request, from: Address) -> Envelope {
     }
 }
 
-fn draft(asked: Request, to: Address) -> Draft {
+fn draft(asked: Request, to: Address, reach: Reach) -> Draft {
     Draft {
         client: asked.client,
         provisional: false,
         to,
+        reach,
         senders: Vec::new(),
         body: asked.body,
         wl_user_id: asked.wl_user_id,
@@ -212,7 +214,12 @@ async fn send(
 ) -> Result<AcceptedItem, ApiError> {
     let envelope = envelope(business, &asked, from);
     let channel = if asked.mail.is_some() { Channel::Email } else { Channel::Sms };
-    let mut drafts = vec![(0, draft(asked, to))];
+    let reach = match &to {
+        Address::Phone(phone) => web::destination::reach(business, phone)
+            .map_err(|why| missing("client_id", json!(asked.client), &why.to_string()))?,
+        _ => Reach::Allowed,
+    };
+    let mut drafts = vec![(0, draft(asked, to, reach))];
     if channel == Channel::Sms
         && let Err(unfit) = outbox.choose_senders(business, &mut drafts).await?
     {
@@ -240,7 +247,8 @@ async fn record(
     let envelope = envelope(business, &asked, from);
     let (provider, sent_at) = (asked.provider, asked.sent_at.clone());
     let metadata = asked.metadata.clone();
-    let mut message = draft(asked, to).into_message(&envelope, MessageId::at(order_at, 0), request, now);
+    let mut message =
+        draft(asked, to, Reach::Allowed).into_message(&envelope, MessageId::at(order_at, 0), request, now);
     message.direction = Direction::Inbound;
     message.delivery_status = Status::Received;
     message.status_rank = Status::Received.rank();

@@ -4,11 +4,14 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use domain::Error;
 use domain::access::Role;
+use domain::address::Address;
 use domain::delivery::{ErrorClass, Failure};
+use domain::destination::{Reach, Unreachable};
 use domain::message::{Message, Source, retry_refusal};
 use domain::status::Status;
 use outbox::Outbox;
 use serde_json::{Value, json};
+use store::sending::NotRetried;
 use web::read::PathParams;
 use web::{ApiError, ApiResult, Correlation, Tenant, unprocessable};
 
@@ -34,35 +37,43 @@ pub async fn retry(
     let is_risky = message.delivery_status == Status::DeliveryUnknown
         || message.failure.as_ref().is_some_and(is_ambiguous);
     let source = if tenant.role() == Role::Service { Source::Api } else { Source::Staff };
-    match outbox.retry(&message, source, &correlation).await? {
+    let refused = |why: Unreachable| unprocessable_message(&message, &Failure::unreachable(why).reason);
+    let reach = match &message.to_address {
+        Address::Phone(to) => web::destination::reach(tenant.business(), to).map_err(refused)?,
+        _ => Reach::Allowed,
+    };
+    match outbox.retry(&message, reach, source, &correlation).await? {
         Ok(attempt) => Ok(Json(json!({
             "message": if is_risky { RISK } else { "Queued for another attempt" },
             "message_id": message.at.message,
             "status": Status::Queued.as_str(),
             "attempt": attempt,
         }))),
-        Err(Some(instead)) => Err(not_failed(&instead)),
-        Err(None) => Err(Error::NotFound("message").into()),
+        Err(NotRetried::Is(instead)) => Err(not_failed(&instead)),
+        Err(NotRetried::Gone) => Err(Error::NotFound("message").into()),
+        Err(NotRetried::Unreachable(why)) => Err(refused(why)),
     }
 }
 
 fn check(message: &Message) -> Result<(), ApiError> {
-    let refused = |why: String| {
-        Err(unprocessable(&["path", "message_id"], json!(message.at.message), format!("Value error, {why}")))
-    };
+    let refused = |why: &str| Err(unprocessable_message(message, why));
     match message.delivery_status {
         Status::Failed | Status::Undelivered | Status::Blocked | Status::DeliveryUnknown => {}
         _ => return Err(not_failed(message)),
     }
     if message.attempt == 0 {
-        return refused("another system sent it; omega cannot send it again".to_owned());
+        return refused("another system sent it; omega cannot send it again");
     }
     match (retry_refusal(message.failure.as_ref()), &message.failure) {
         (Some(class), Some(failure)) => {
-            refused(format!("a failure of class {} is not retried: {}", class.as_str(), failure.reason))
+            refused(&format!("a failure of class {} is not retried: {}", class.as_str(), failure.reason))
         }
         _ => Ok(()),
     }
+}
+
+fn unprocessable_message(message: &Message, why: &str) -> ApiError {
+    unprocessable(&["path", "message_id"], json!(message.at.message), format!("Value error, {why}"))
 }
 
 fn not_failed(message: &Message) -> ApiError {

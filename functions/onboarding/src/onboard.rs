@@ -97,6 +97,7 @@ async fn create(store: &Store, asked: &Request) -> Result<(Business, Option<Stri
         requests_per_minute: Default::default(),
         business_requests_per_minute: None,
         allowed_origins: asked.allowed_origins.clone().unwrap_or_default(),
+        allowed_destinations: asked.allowed_destinations.clone().unwrap_or_default(),
         setup: Setup { open: true, ..Setup::default() },
         setup_version: 0,
         created_at: now,
@@ -147,6 +148,9 @@ fn change(business: &mut Business, asked: &Request) {
     }
     if let Some(origins) = &asked.allowed_origins {
         business.allowed_origins.clone_from(origins);
+    }
+    if let Some(countries) = &asked.allowed_destinations {
+        business.allowed_destinations.clone_from(countries);
     }
     for number in &mut business.phone_numbers {
         if number.state != NumberState::Ready {

@@ -19,6 +19,8 @@ const MOST_NUMBERS: usize = 100;
 const MOST_LOCATIONS: usize = 100;
 /// Origins of a business.
 const MOST_ORIGINS: usize = 10;
+/// Countries that a business texts and calls: more than there are.
+const MOST_COUNTRIES: usize = 300;
 /// What an origin has at most: a host has no more than 253 characters.
 const LONGEST_ORIGIN: usize = 270;
 
@@ -38,6 +40,7 @@ pub(crate) struct Request {
     pub inbox_shards: Option<Shards>,
     pub requests_per_minute: Option<RateLimit>,
     pub allowed_origins: Option<Vec<String>>,
+    pub allowed_destinations: Option<Vec<Country>>,
     pub a2p_brand_sid: Option<String>,
     pub a2p_campaign_sid: Option<String>,
     pub test_phone: Option<Phone>,
@@ -46,10 +49,7 @@ pub(crate) struct Request {
 /// `known` is the country of a business that exists: a repeated call need not name it, and cannot change it.
 pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &TwilioAccount) -> Option<Request> {
     let business = object.required("business_id", id);
-    let country = object.optional("country", |value| {
-        Country::parse(&text(2)(value)?)
-            .ok_or_else(|| Problem::value("it is not an ISO 3166-1 alpha-2 country"))
-    });
+    let country = object.optional("country", country_code);
     let country = known.or(country).unwrap_or_default();
     let number = phone(country);
     let from_phone = object.optional("from_phone_number", &number);
@@ -70,7 +70,10 @@ pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &Twilio
         _ => Err(Problem::value("omega is not set up for this Twilio account")),
     });
     let origins = object.list("allowed_origins", MOST_ORIGINS, origin);
-    let origins_are_named = object.raw("allowed_origins").is_some_and(|value| !value.is_null());
+    let is_named = |field| object.raw(field).is_some_and(|value| !value.is_null());
+    let mut destinations = object.list("allowed_destinations", MOST_COUNTRIES, country_code);
+    destinations.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    destinations.dedup();
     Some(Request {
         business_name: object.optional("business_name", text(200)),
         from_email: object.optional("from_email", sender),
@@ -78,7 +81,8 @@ pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &Twilio
         subdomain: object.optional("subdomain", text(63)),
         inbox_shards: object.optional("inbox_shards", shards),
         requests_per_minute: object.optional("requests_per_minute", requests),
-        allowed_origins: origins_are_named.then_some(origins),
+        allowed_origins: is_named("allowed_origins").then_some(origins),
+        allowed_destinations: is_named("allowed_destinations").then_some(destinations),
         a2p_brand_sid: object.optional("a2p_brand_sid", text(64)),
         a2p_campaign_sid: object.optional("a2p_campaign_sid", text(64)),
         test_phone: object.optional("test_phone_number", &number),
@@ -89,6 +93,10 @@ pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &Twilio
         from_phone,
         locations: locations?,
     })
+}
+
+fn country_code(value: &Value) -> Result<Country, Problem> {
+    Country::parse(&text(2)(value)?).ok_or_else(|| Problem::value("it is not an ISO 3166-1 alpha-2 country"))
 }
 
 fn with_default(mut numbers: Vec<BusinessNumber>, default: Option<&Phone>) -> Vec<BusinessNumber> {

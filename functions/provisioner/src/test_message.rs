@@ -3,10 +3,13 @@
 use domain::Result;
 use domain::address::Address;
 use domain::business::Business;
+use domain::delivery::Failure;
+use domain::destination::{Reach, Unreachable};
 use domain::draft::{Draft, Envelope};
 use domain::message::{Category, Text};
 use domain::onboarding::{Step, StepName, test_request};
 use domain::phone::Phone;
+use store::Accepted;
 
 use crate::{Deps, Troubles};
 
@@ -27,18 +30,39 @@ pub(crate) async fn send(
         troubles.note(Step::pending(StepName::TestMessage, reason, "See the step a2p_registration."));
         return Ok(());
     }
-    let draft = draft(deps, business, to).await?;
+    let reach = match business.reach(to) {
+        Ok(reach) => reach,
+        Err(why) => {
+            troubles.note(unreachable(why));
+            return Ok(());
+        }
+    };
+    let draft = draft(deps, business, to, reach).await?;
     let request = test_request(business.business_id, to);
     let envelope = envelope(business, from);
     let outcomes = deps.outbox.queue_messages(&envelope, vec![(0, draft)], request, correlation).await;
     for (_, accepted) in outcomes {
-        if accepted?.id().is_none() {
-            let reason = "Whoever has that number said STOP to the number to send from.";
-            let action = "Repeat the call with another test_phone_number.";
-            troubles.note(Step::failed(StepName::TestMessage, reason, action));
+        match accepted? {
+            Accepted::Stored(_) | Accepted::AlreadyStored(_) => {}
+            Accepted::Unreachable(why) => troubles.note(unreachable(why)),
+            Accepted::OptedOut | Accepted::SenderBlocked(_) | Accepted::NoSenderLeft => {
+                let reason = "Whoever has that number said STOP to the number to send from.";
+                let action = "Repeat the call with another test_phone_number.";
+                troubles.note(Step::failed(StepName::TestMessage, reason, action));
+            }
         }
     }
     Ok(())
+}
+
+fn unreachable(why: Unreachable) -> Step {
+    let action = match why {
+        Unreachable::Abroad(Some(_)) => {
+            "Repeat the call with another test_phone_number, or with the country in allowed_destinations."
+        }
+        _ => "Repeat the call with another test_phone_number.",
+    };
+    Step::failed(StepName::TestMessage, Failure::unreachable(why).reason, action)
 }
 
 fn envelope(business: &Business, from: &Phone) -> Envelope {
@@ -58,7 +82,7 @@ fn envelope(business: &Business, from: &Phone) -> Envelope {
 }
 
 /// To whoever has the number already, or to a stranger as one who wrote first.
-async fn draft(deps: &Deps, business: &Business, to: &Phone) -> Result<Draft> {
+async fn draft(deps: &Deps, business: &Business, to: &Phone, reach: Reach) -> Result<Draft> {
     let to = Address::Phone(to.clone());
     let known = deps.store.client_by_address(business.business_id, &to).await?;
     let name = match &business.business_name {
@@ -69,6 +93,7 @@ async fn draft(deps: &Deps, business: &Business, to: &Phone) -> Result<Draft> {
         client: known.unwrap_or_else(|| deps.store.new_client_id()),
         provisional: known.is_none(),
         to,
+        reach,
         senders: Vec::new(),
         body: Text(format!("omega test message of {name}")),
         wl_user_id: None,

@@ -160,17 +160,23 @@ fn draft(
 ) -> Option<Draft> {
     let client = entry.required("client_id", id);
     let wl_user_id = entry.optional("wl_user_id", integer);
-    let to = entry.required("to_phone_number", receiver(business.country, writers));
+    let receiver = receiver(business.country, writers);
+    let to = entry.required("to_phone_number", |value| {
+        let to = receiver(value)?;
+        web::destination::reach(business, &to).map(|reach| (to, reach)).map_err(Problem::value)
+    });
     let body = entry.required("message", text(MAX_CHARACTERS));
     web::schemas::terms::refuse_own_time(entry);
     if body.as_ref().is_some_and(|body| !domain::visible::shows(body)) && !has_media {
         entry.refuse("message", Problem::value("an empty text needs media"));
         return None;
     }
+    let (to, reach) = to?;
     Some(Draft {
         client: client?,
         provisional: false,
-        to: Address::Phone(to?),
+        to: Address::Phone(to),
+        reach,
         senders: Vec::new(),
         body: Text(body?),
         wl_user_id,

@@ -1,6 +1,7 @@
 //! A call from a phone to one of our numbers: it rings with whoever takes care of the conversation, then at the location.
 
 use domain::address::Address;
+use domain::destination::{Reach, Unreachable};
 use domain::message::MessageRef;
 use domain::phone::{Country, Phone};
 use domain::staff::Staff;
@@ -54,12 +55,23 @@ pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<V
 pub async fn to_location(store: &Store, voice: &Voice, called: &str, at: MessageRef) -> Result<Vec<Verb>> {
     let Some((route, ours)) = ours(store, called).await? else { return Ok(nobody()) };
     let Some(location) = route.location_id else { return Ok(nobody()) };
-    let location = store.location(route.business_id, location).await?;
-    let Some(phone) = location.and_then(|location| location.phone).filter(|phone| !phone.is_costly()) else {
-        return Ok(nobody());
-    };
+    // Whoever sets a location up names its phone, so the rule for calls of staff holds here as well.
+    let (location, business) = tokio::try_join!(
+        store.location(route.business_id, location),
+        store.business_of_late(route.business_id)
+    )?;
+    let phone = location.and_then(|location| location.phone);
+    let (Some(phone), Some(business)) = (phone, business) else { return Ok(nobody()) };
     if store.route_of(phone.as_str()).await?.is_some() {
         return Ok(nobody());
+    }
+    match web::destination::reach(&business, &phone) {
+        Ok(Reach::Allowed) => {}
+        Ok(Reach::IfWritten(country)) => {
+            web::destination::unusual(business.business_id, Unreachable::Abroad(country));
+            return Ok(nobody());
+        }
+        Err(_) => return Ok(nobody()),
     }
     Ok(vec![Verb::Dial(Dial {
         to: Party::Number(phone),

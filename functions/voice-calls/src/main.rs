@@ -12,7 +12,10 @@ use web::twilio::Settings;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
     let config = Config::from_env();
-    let settings = store::Config { table: config.required("TABLE_NAME"), opt_out_hash_key: Vec::new() };
+    let settings = store::Config {
+        table: config.required("TABLE_NAME"),
+        opt_out_hash_key: config.required("OPT_OUT_HASH_KEY").into_bytes(),
+    };
     let store = Store::new(&sdk_config(&config, "DYNAMODB"), settings, runtime::system_clock());
     let account_sid = config.required("TWILIO_ACCOUNT_SID");
     let webhooks_base_url = config.optional("PUBLIC_BASE_URL").unwrap_or_default();

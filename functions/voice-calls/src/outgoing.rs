@@ -2,9 +2,11 @@
 
 use domain::Result;
 use domain::business::InboundRoute;
+use domain::destination::Unreachable;
 use domain::voice::{self, CallResult, Refusal};
 use store::Store;
 use store::calls::NewCall;
+use web::destination::unusual;
 
 use crate::Voice;
 use crate::twiml::{Asked, Step};
@@ -23,9 +25,14 @@ pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<V
     let (Some(staff), Some(business)) = (staff.filter(|staff| staff.active), business) else {
         return Ok(refused(asked, "You are not allowed to make calls here."));
     };
-    let to = match voice::destination(&asked.to, &business) {
-        Ok(to) => to,
-        Err(refusal) => return Ok(refused(asked, sentence(refusal))),
+    let (to, reach) = match voice::destination(&asked.to, &business) {
+        Ok(open) => open,
+        Err(refusal) => {
+            if let Refusal::Unreachable(why) = refusal {
+                unusual(business.business_id, why);
+            }
+            return Ok(refused(asked, sentence(refusal)));
+        }
     };
     let Some(shown) = voice::caller_id(&business, &staff, asked.caller_id.as_deref()) else {
         return Ok(refused(asked, "There is no number that you could call from."));
@@ -43,7 +50,13 @@ pub async fn answer(store: &Store, voice: &Voice, asked: &Asked) -> Result<Vec<V
         country: business.country,
         inbox_shards: business.inbox_shards,
     };
-    let at = store.take_call(call, &route).await?;
+    let at = match store.place_call(call, &route, reach).await? {
+        Ok(at) => at,
+        Err(why) => {
+            unusual(route.business_id, why);
+            return Ok(refused(asked, sentence(why.into())));
+        }
+    };
     tracing::info!(business.id = at.business.get(), message.id = at.message.get(), "call placed");
     Ok(vec![Verb::Dial(Dial {
         to: Party::Number(to),
@@ -66,7 +79,17 @@ fn sentence(refusal: Refusal) -> &'static str {
             "Short numbers, such as those of emergency services, cannot be called from here. In an emergency, use a phone."
         }
         Refusal::NoNumber => "There is no such number. Please check it and try again.",
-        Refusal::Costly => "This number costs more than a call, and cannot be called from here.",
-        Refusal::Own => "This is one of your own numbers.",
+        Refusal::Unreachable(why) => match why {
+            Unreachable::Own => "This is one of your own numbers.",
+            Unreachable::Costly => "This number costs more than a call, and cannot be called from here.",
+            Unreachable::Satellite => "Satellite and international networks cannot be called from here.",
+            Unreachable::Personal => "This is a personal number, which cannot be called from here.",
+            Unreachable::Abroad(_) => {
+                "This number is in a country that cannot be called from here. Ask your administrator to allow the country."
+            }
+            Unreachable::TooOften => {
+                "This number was called or texted too often within this hour. Try again in the next hour."
+            }
+        },
     }
 }

@@ -10,6 +10,7 @@ use domain::access::Acting;
 use domain::address::Address;
 use domain::conversation::{Actor, Cause};
 use domain::delivery::{ErrorClass, Failure};
+use domain::destination::Reach;
 use domain::draft::{Draft, Envelope};
 use domain::inbox::Shards;
 use domain::job::{InboundSms, Recording};
@@ -232,6 +233,7 @@ impl Teller {
             client,
             provisional: false,
             to: address(&self.person.theirs),
+            reach: Reach::Allowed,
             senders: Vec::new(),
             body: Text(words.to_owned()),
             wl_user_id: None,

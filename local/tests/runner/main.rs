@@ -1,6 +1,7 @@
 //! The runner as a person starts it: the binary, its files, everything it prints.
 
 mod clients;
+mod destinations;
 mod privacy;
 mod readme;
 mod restart;

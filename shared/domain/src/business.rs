@@ -122,6 +122,9 @@ pub struct Business {
     /// Where its web pages are, whose calls with the cookie are believed: `https://inbox.example.com`.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+    /// The countries that it texts and calls besides its own: see [`Business::reach`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_destinations: Vec<Country>,
     /// What is known of setting it up.
     #[serde(default)]
     pub setup: Setup,

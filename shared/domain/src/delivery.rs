@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::destination::Unreachable;
 use crate::email_event::SOFT_BOUNCE;
 use crate::message::Channel;
 use crate::time::Timestamp;
@@ -112,6 +113,18 @@ impl Failure {
         let reason = "Twilio blocks texts to this client from every number that this text could leave from. Name \
                       another number of the business, or wait until the client texts START to one of them.";
         Failure::new(ErrorClass::Consent, reason)
+    }
+
+    /// The business may not text the number.
+    pub fn unreachable(why: Unreachable) -> Self {
+        let class = match why {
+            Unreachable::Own | Unreachable::Costly | Unreachable::Satellite | Unreachable::Personal => {
+                ErrorClass::Address
+            }
+            Unreachable::Abroad(_) => ErrorClass::Configuration,
+            Unreachable::TooOften => ErrorClass::Throttle,
+        };
+        Failure::new(class, format!("The number is not texted: {why}."))
     }
 
     /// What staff can do now. Codes of Twilio and refusals of mail have advice of their own.

@@ -1,6 +1,7 @@
 //! A message that somebody wants sent, checked, and the message it becomes.
 
 use crate::address::Address;
+use crate::destination::Reach;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
 use crate::inbox::Shards;
 use crate::mail::{Mail, Recipients};
@@ -56,6 +57,8 @@ pub struct Draft {
     pub provisional: bool,
     /// Where.
     pub to: Address,
+    /// How far that address is open to the business. A mailbox is.
+    pub reach: Reach,
     /// For a text whose sender nobody named: the numbers it may leave from, the preferred one first.
     pub senders: Vec<Sender>,
     /// The words.

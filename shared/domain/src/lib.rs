@@ -16,6 +16,7 @@ pub mod client;
 pub mod conversation;
 pub mod delivered;
 pub mod delivery;
+pub mod destination;
 pub mod draft;
 pub mod email;
 pub mod email_error;

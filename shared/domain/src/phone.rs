@@ -43,6 +43,11 @@ impl Country {
     pub fn as_str(&self) -> &str {
         self.0.as_ref()
     }
+
+    /// Whether its numbers belong to the North American plan, behind `+1`.
+    pub fn is_north_american(&self) -> bool {
+        self.0 == country::Id::US || NORTH_AMERICAN.iter().any(|(_, id)| *id == self.0)
+    }
 }
 
 impl Default for Country {
@@ -143,27 +148,54 @@ impl Phone {
 
     /// The country the number belongs to; `None` for those of no country, such as satellite and international
     /// toll-free numbers. Where countries share a code and the number does not tell, the main one (toll-free
-    /// `+1 800` is `US`).
+    /// `+1 800` is `US`). North American numbers are told by their area code, without the metadata.
     pub fn country(&self) -> Option<Country> {
-        let (code, national) = split(self.0.strip_prefix('+')?)?;
-        if is_for_trying_out(code, national) {
-            return Some(Country::default());
+        if let Some(national) = self.north_american() {
+            return Some(Country(area(national)));
         }
+        if let Some((_, id)) = OUTSIDE.iter().find(|(digits, _)| self.0[1..].starts_with(digits)) {
+            return Some(Country(*id));
+        }
+        let (code, national) = split(self.0.strip_prefix('+')?)?;
         plan_of(code, national).and_then(|plan| Country::parse(plan.id()))
     }
 
-    /// Whether calling it costs more than a call: premium-rate and shared-cost numbers. In North America those are area
-    /// code 900 and exchange 976, by form; elsewhere what any country with the code says. What cannot be told is costly.
-    pub fn is_costly(&self) -> bool {
-        let Some((code, national)) = self.0.strip_prefix('+').and_then(split) else { return true };
-        if code == 1 {
-            return national.starts_with("900") || national.get(3..6) == Some("976");
+    /// What a text or call to it costs, as far as the number tells. A number whose kind cannot be told is costly.
+    pub fn charge(&self) -> Charge {
+        let digits = &self.0[1..];
+        if let Some((_, charge)) = NETWORKS.iter().find(|(network, _)| digits.starts_with(network)) {
+            return *charge;
         }
-        let costs_more = |plan: &Metadata| {
-            let kinds = [Type::PremiumRate, Type::SharedCost].into_iter();
-            kinds.filter_map(|kind| plan.descriptors().get(kind)).any(|kind| kind.is_match(national))
+        if let Some(national) = self.north_american() {
+            return north_american_charge(national);
+        }
+        let Some((code, national)) = split(digits) else { return Charge::Costly };
+        let Some(plans) = DATABASE.by_code(&code) else { return Charge::Costly };
+        // Whatever any country with the code says: a number is not taken for that of a neighbour.
+        let is_of = |kinds: &[Type]| {
+            plans.iter().any(|plan| {
+                let descriptors = plan.descriptors();
+                let mut kinds = kinds.iter().filter_map(|kind| descriptors.get(*kind));
+                kinds.any(|kind| kind.is_match(national))
+            })
         };
-        DATABASE.by_code(&code).is_none_or(|plans| plans.into_iter().any(costs_more))
+        if is_of(&[Type::PremiumRate, Type::SharedCost, Type::Pager]) {
+            Charge::Costly
+        } else if is_of(&[Type::PersonalNumber]) {
+            Charge::Personal
+        } else {
+            Charge::Usual
+        }
+    }
+
+    /// Whether it is a toll-free number of the North American plan, which all its countries share.
+    pub fn is_north_american_toll_free(&self) -> bool {
+        self.north_american().is_some_and(|national| TOLL_FREE.contains(&&national[..3]))
+    }
+
+    /// Area code, exchange and line of a number of the North American plan.
+    fn north_american(&self) -> Option<&str> {
+        self.0.strip_prefix("+1").filter(|national| national.len() == 10)
     }
 
     /// Whether it is a number of the United States. One of the North American plan that no country claims counts.
@@ -173,13 +205,103 @@ impl Phone {
 
     /// Whether it is an ordinary number of the United States of ten digits, and not a toll-free one.
     pub fn is_us_long_code(&self) -> bool {
-        let toll_free = self.0.get(2..5).is_some_and(|area| TOLL_FREE.contains(&area));
-        !toll_free && self.is_us()
+        !self.is_north_american_toll_free() && self.is_us()
     }
 }
 
+/// What a text or call to a number costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// As any number of its country.
+    Usual,
+    /// More: premium-rate and shared-cost numbers, and pagers.
+    Costly,
+    /// A network of no country: satellite phones above all.
+    Satellite,
+    /// A personal number: the owner says where it leads, and often what it costs.
+    Personal,
+}
+
+/// Codes of no country, by the list of country codes that the ITU publishes (annex to its Operational Bulletin 1114): Inmarsat
+/// (870), universal personal numbers (878), global mobile satellite systems (881), international networks (882, 883) and
+/// disaster relief (888). And satellite phones of Australia (0147, by the numbering plan of ACMA).
+const NETWORKS: [(&str, Charge); 7] = [
+    ("870", Charge::Satellite),
+    ("878", Charge::Personal),
+    ("881", Charge::Satellite),
+    ("882", Charge::Satellite),
+    ("883", Charge::Satellite),
+    ("888", Charge::Satellite),
+    ("61147", Charge::Satellite),
+];
+
+/// Ranges that a country uses behind the code of another, and that the metadata gives to that one: San Marino behind Italy's,
+/// Abkhazia behind Russia's.
+const OUTSIDE: [(&str, country::Id); 3] =
+    [("390549", country::Id::SM), ("7840", country::Id::GE), ("7940", country::Id::GE)];
+
 /// The area codes of North American numbers that cost the caller nothing.
 const TOLL_FREE: [&str; 7] = ["800", "833", "844", "855", "866", "877", "888"];
+
+/// The area codes of the North American plan outside of the United States, as its administration publishes them
+/// (nanpa.com, area codes by country; cnac.ca for Canada, with its codes without a place: 600, 622, 633, 644, 655, 677,
+/// 688). Any other area code counts as one of the United States.
+const NORTH_AMERICAN: [(&str, country::Id); 24] = [
+    (
+        "204 226 236 249 250 257 263 289 306 343 354 365 367 368 382 403 416 418 428 431 437 438 450 468 474 506 514 519 \
+         548 579 581 584 587 600 604 613 622 633 639 644 647 655 672 677 683 688 705 709 742 753 778 780 782 807 819 825 \
+         867 873 879 902 905 942",
+        country::Id::CA,
+    ),
+    ("242", country::Id::BS),
+    ("246", country::Id::BB),
+    ("264", country::Id::AI),
+    ("268", country::Id::AG),
+    ("284", country::Id::VG),
+    ("340", country::Id::VI),
+    ("345", country::Id::KY),
+    ("441", country::Id::BM),
+    ("473", country::Id::GD),
+    ("649", country::Id::TC),
+    ("658 876", country::Id::JM),
+    ("664", country::Id::MS),
+    ("670", country::Id::MP),
+    ("671", country::Id::GU),
+    ("684", country::Id::AS),
+    ("721", country::Id::SX),
+    ("758", country::Id::LC),
+    ("767", country::Id::DM),
+    ("784", country::Id::VC),
+    ("787 939", country::Id::PR),
+    ("809 829 849", country::Id::DO),
+    ("868", country::Id::TT),
+    ("869", country::Id::KN),
+];
+
+/// The area codes of personal numbers (NANPA: 5XX-NXX codes, for personal communications services).
+const PERSONAL: [&str; 15] =
+    ["500", "521", "522", "523", "524", "525", "526", "527", "528", "529", "533", "544", "566", "577", "588"];
+
+/// The country of an area code.
+fn area(national: &str) -> country::Id {
+    let known =
+        NORTH_AMERICAN.iter().find(|(areas, _)| areas.split(' ').any(|area| national.starts_with(area)));
+    known.map_or(country::Id::US, |(_, id)| *id)
+}
+
+/// By form: area code 900 and exchange 976 are premium-rate, and what 700 costs each carrier says.
+fn north_american_charge(national: &str) -> Charge {
+    if is_for_trying_out(1, national) {
+        return Charge::Usual;
+    }
+    let (area, exchange) = (&national[..3], &national[3..6]);
+    match area {
+        "900" | "700" => Charge::Costly,
+        _ if exchange == "976" => Charge::Costly,
+        _ if PERSONAL.contains(&area) => Charge::Personal,
+        _ => Charge::Usual,
+    }
+}
 
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -136,6 +136,7 @@ mod tests {
             requests_per_minute: Default::default(),
             business_requests_per_minute: None,
             allowed_origins: Vec::new(),
+            allowed_destinations: Vec::new(),
             setup: Default::default(),
             setup_version: 0,
             created_at: Timestamp::from_millis(0),

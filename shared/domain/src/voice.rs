@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::business::{Business, NumberState};
+use crate::destination::{Reach, Unreachable};
 use crate::id::{BusinessId, Id, StaffId};
 use crate::message::{Direction, Report, Source};
 use crate::phone::{Country, Phone, SHORTEST, Typed};
@@ -223,26 +224,29 @@ pub enum Refusal {
     Short,
     /// There is no such number, or it cannot be read.
     NoNumber,
-    /// Calling it costs more than a call.
-    Costly,
-    /// It is one of the business's own.
-    Own,
+    /// The business may not text or call it.
+    Unreachable(Unreachable),
 }
 
-/// The line that a member of the staff wants to call, as they typed it in the country of their business.
+impl From<Unreachable> for Refusal {
+    fn from(why: Unreachable) -> Self {
+        Refusal::Unreachable(why)
+    }
+}
+
+/// The line that a member of the staff wants to call, as they typed it in the country of their business, and how far it is
+/// open to the business.
 ///
 /// # Errors
 /// When it is not to be called.
-pub fn destination(typed: &str, business: &Business) -> Result<Phone, Refusal> {
+pub fn destination(typed: &str, business: &Business) -> Result<(Phone, Reach), Refusal> {
     let digits = Typed::read(typed).map_err(|_| Refusal::NoNumber)?.digits;
     if digits.len() < SHORTEST {
         return Err(Refusal::Short);
     }
     let phone = Phone::parse(typed, business.country).map_err(|_| Refusal::NoNumber)?;
-    if phone.is_costly() {
-        return Err(Refusal::Costly);
-    }
-    if business.number(&phone).is_some() { Err(Refusal::Own) } else { Ok(phone) }
+    let reach = business.reach(&phone)?;
+    Ok((phone, reach))
 }
 
 /// The number that is shown to whoever a member of the staff calls: always one of the business's own, at which those who call

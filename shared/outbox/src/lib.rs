@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use domain::business::{Business, Unfit};
+use domain::destination::{Reach, Unreachable};
 use domain::draft::{Draft, Envelope};
 use domain::job::{Job, LONGEST_DELAY, Recording, Work};
 use domain::message::{Channel, Message, MessageRef, Source};
@@ -14,6 +15,7 @@ use domain::sender::{Habits, only_number, senders};
 use domain::{ClientId, RequestId, Result, Timestamp};
 use futures_util::stream::{self, StreamExt};
 use queue::Queue;
+use store::sending::NotRetried;
 use store::{Accepted, Store};
 
 /// How many clients of one call have a message stored at the same time.
@@ -41,6 +43,17 @@ pub enum Recorded {
     Stored(String),
 }
 
+/// Counts a text whose number may not be texted, for the alarm. The edge counts those that it refuses itself.
+fn unusual(message: &Message, why: Unreachable) {
+    tracing::warn!(
+        business.id = message.at.business.get(),
+        metric = "unusual_destination",
+        reason = why.as_str(),
+        country = why.country(),
+        "text refused: its destination is unusual"
+    );
+}
+
 impl Outbox {
     /// Stores the messages of one call and queues a job for each that is new and due within the queue's reach. The
     /// outcomes are in the order of the drafts; a draft that could not be stored fails alone.
@@ -63,9 +76,14 @@ impl Outbox {
         let one_client = async |drafts: Vec<(usize, Draft)>| {
             let mut stored = Vec::with_capacity(drafts.len());
             for (index, draft) in drafts {
-                let (stranger, senders) = ((envelope.shards, draft.provisional), draft.senders.clone());
+                let (stranger, reach) = ((envelope.shards, draft.provisional), draft.reach);
+                let senders = draft.senders.clone();
                 let mut message = draft.into_message(envelope, self.store.new_message_id(), request, now);
-                let accepted = self.store.accept(&mut message, request, index, stranger, &senders).await;
+                let accepted =
+                    self.store.accept(&mut message, request, index, stranger, (&senders, reach)).await;
+                if let Ok(Accepted::Unreachable(why)) = accepted {
+                    unusual(&message, why);
+                }
                 stored.push((index, message, accepted));
             }
             stored
@@ -157,20 +175,25 @@ impl Outbox {
         }
     }
 
-    /// Starts a failed message over, because a person asked for it. `Err` of the inner result is the message as it is
-    /// instead.
+    /// Starts a failed message over, because a person asked for it. The inner error says why not.
     ///
     /// # Errors
     /// `Unavailable` when it cannot be queued; the message is failed again then, with its original error.
     pub async fn retry(
         &self,
         message: &Message,
+        reach: Reach,
         source: Source,
         correlation: &str,
-    ) -> Result<Result<u32, Option<Message>>> {
-        let attempt = match self.store.retry(message, source).await? {
+    ) -> Result<Result<u32, NotRetried>> {
+        let attempt = match self.store.retry(message, reach, source).await? {
             Ok(attempt) => attempt,
-            Err(instead) => return Ok(Err(instead)),
+            Err(why) => {
+                if let NotRetried::Unreachable(why) = why {
+                    unusual(message, why);
+                }
+                return Ok(Err(why));
+            }
         };
         let job = Job::new(correlation, Work::send(message.channel, message.at, attempt));
         if let Err(error) = self.queue_of(message.channel).send(&[job]).await {

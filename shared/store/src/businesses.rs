@@ -85,6 +85,7 @@ impl Store {
                 business.business_requests_per_minute.map(|all| n(all.per_minute())),
             )
             .set("allowed_origins", value(&business.allowed_origins)?)
+            .set("allowed_destinations", value(&business.allowed_destinations)?)
             .set("setup", value(&business.setup)?)
             .add("setup_version", 1)
             .put(GSI1.1, due.map(|_| s(keys::due(keys::due_shard(id.get())))))

@@ -3,6 +3,7 @@
 use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::conversation::Effect;
+use domain::destination::{Reach, Unreachable};
 use domain::message::{Category, Channel, Direction, EventOutcome, Message, MessageRef, Provider, UserType};
 use domain::status::Status;
 use domain::voice::{Call, CallReport, CallResult};
@@ -37,13 +38,36 @@ impl Store {
     ///
     /// One from a client is unread until it is answered, so that it is seen also when nothing more is reported of it.
     pub async fn take_call(&self, call: NewCall, route: &InboundRoute) -> Result<MessageRef> {
+        match self.arrival(call, route, None).await? {
+            Ok(at) => Ok(at),
+            Err(_) => Err(Error::internal("a call from a client was refused")),
+        }
+    }
+
+    /// The same for a call that a member of the staff makes. The inner error says why the number is not called; then nothing
+    /// is stored.
+    pub async fn place_call(
+        &self,
+        call: NewCall,
+        route: &InboundRoute,
+        reach: Reach,
+    ) -> Result<Result<MessageRef, Unreachable>> {
+        self.arrival(call, route, Some(reach)).await
+    }
+
+    async fn arrival(
+        &self,
+        call: NewCall,
+        route: &InboundRoute,
+        reach: Option<Reach>,
+    ) -> Result<Result<MessageRef, Unreachable>> {
         let at = MessageRef {
             business: route.business_id,
             client: self.new_client_id(),
             message: self.new_message_id(),
         };
         let message = message(at, &call, self.clock().now());
-        let received = self.arrive(Arrival {
+        let arrival = Arrival {
             effect: Effect::of(message.direction, message.category, false),
             message,
             route: route.clone(),
@@ -51,12 +75,14 @@ impl Store {
             consent: None,
             name: None,
             kept_at: None,
-        });
-        if let Received::Stored(at) = received.await? {
-            return Ok(at);
+        };
+        match self.arrive_or_refuse(arrival, reach).await? {
+            Ok(Received::Stored(at)) => return Ok(Ok(at)),
+            Ok(Received::Duplicate | Received::Quarantined) => {}
+            Err(why) => return Ok(Err(why)),
         }
         let stored = self.placed(Provider::Twilio, &call.sid).await?;
-        stored.ok_or_else(|| Error::internal("a call that was stored is nowhere"))
+        stored.map(Ok).ok_or_else(|| Error::internal("a call that was stored is nowhere"))
     }
 
     /// Applies a report to a call, if the rule allows it, and keeps it in the timeline either way. Read, changed, and

@@ -316,7 +316,7 @@ impl Store {
         let heir = sharing.into_iter().find(|other| !ours.contains(other));
         let still = Write::new().when("client_id", "=", value(&holder)?);
         Ok(Some(match heir {
-            Some(heir) => self.tx_put(address_item(business, heir, address)?, still)?,
+            Some(heir) => self.tx_lead_address(business, heir, address, still)?,
             None => self.tx_delete(keys::address(business, address), still)?,
         }))
     }
@@ -341,7 +341,19 @@ impl Store {
         client: ClientId,
         address: &Address,
     ) -> Result<TransactWriteItem> {
-        self.tx_put(address_item(business, client, address)?, Write::new())
+        self.tx_lead_address(business, client, address, Write::new())
+    }
+
+    /// The same under a condition. What else is known of the address stays: whether somebody wrote from it.
+    pub(crate) fn tx_lead_address(
+        &self,
+        business: BusinessId,
+        client: ClientId,
+        address: &Address,
+        condition: Write,
+    ) -> Result<TransactWriteItem> {
+        let write = condition.stamp("Address").set("client_id", value(&client)?);
+        self.tx_update(keys::address(business, address), write)
     }
 
     /// The same, leaving alone whom it leads to already.
@@ -361,8 +373,9 @@ impl Store {
         business: BusinessId,
         client: ClientId,
         address: &Address,
+        condition: Write,
     ) -> Result<TransactWriteItem> {
-        self.tx_put(address_item(business, client, address)?, Write::new().if_new())
+        self.tx_lead_address(business, client, address, condition.if_new())
     }
 
     /// Who is reached at an address.
@@ -644,7 +657,7 @@ impl Store {
                     Some(holder) => Write::new().when("client_id", "=", value(&holder)?),
                     None => Write::new().if_new(),
                 };
-                rest.push(self.tx_put(address_item(business, client, &address)?, as_seen)?);
+                rest.push(self.tx_lead_address(business, client, &address, as_seen)?);
             }
             strangers.extend(theirs);
         }
@@ -773,13 +786,6 @@ fn named(new: &Client, changes: &ClientChanges) -> Vec<Address> {
 /// What a search finds a mailbox by.
 pub(crate) fn email_term(email: &str) -> String {
     format!("email#{}", begins(&fold(email)))
-}
-
-/// The item that lets an address lead to a client.
-fn address_item(business: BusinessId, client: ClientId, address: &Address) -> Result<Item> {
-    let mut item = stamp(keys::address(business, address), "Address");
-    item.insert("client_id".to_owned(), value(&client)?);
-    Ok(item)
 }
 
 /// The client an address item leads to.

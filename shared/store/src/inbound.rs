@@ -4,6 +4,7 @@
 use domain::address::Address;
 use domain::business::InboundRoute;
 use domain::conversation::Effect;
+use domain::destination::{Reach, Unreachable};
 use domain::email::Email;
 use domain::id::ClientId;
 use domain::job::InboundSms;
@@ -13,12 +14,13 @@ use domain::phone::Country;
 use domain::status::Status;
 use domain::{BusinessId, Error, MessageId, Result, Timestamp};
 
-use crate::clients::ClientView;
+use crate::clients::{ClientView, client_in};
 use crate::consent::{ConsentChange, Heard, TextConsent};
 use crate::conversations::{Head, Instead, Order, Stranger, instead, is_unproven, larger_id};
 use crate::expression::Write;
 use crate::item::{encode, value};
 use crate::messages::Placing;
+use crate::reach::{closed, has_written};
 use crate::{Store, keys};
 
 /// What became of a message that arrived.
@@ -92,6 +94,19 @@ impl Store {
     /// time), the message, the head of its conversation, a new client for an unknown address, and what it says of
     /// consent.
     pub async fn arrive(&self, arrival: Arrival) -> Result<Received> {
+        match self.arrive_or_refuse(arrival, None).await? {
+            Ok(received) => Ok(received),
+            Err(_) => Err(Error::internal("what arrives was refused as if it were sent")),
+        }
+    }
+
+    /// The same for a call that staff make: `reach` is how far the number is open to the business. The inner error says why
+    /// it is not called; then nothing is stored.
+    pub(crate) async fn arrive_or_refuse(
+        &self,
+        arrival: Arrival,
+        reach: Option<Reach>,
+    ) -> Result<Result<Received, Unreachable>> {
         let Arrival { mut message, route, client: known, effect, mut consent, name, kept_at } = arrival;
         let mut place = kept_at.map(|at| MessageId::at(at, 0));
         let (business, now) = (route.business_id, self.clock().now());
@@ -106,9 +121,12 @@ impl Store {
         // Who writes into the conversation of another is not that other from now on.
         let led_here = view.is_some();
         let writer = Writer { address: &address, is_proven: !is_unproven(&message) };
+        let mut has_written = led_here;
         if !led_here {
-            view = self.sender_of(business, writer).await?;
+            (view, has_written) = self.sender_of(business, writer).await?;
         }
+        // A caller is no writer: the number that a call shows is forged more easily, so that somebody calls back.
+        let is_text = (message.channel, message.direction) == (Channel::Sms, Direction::Inbound);
         let mut provisional = view.is_none();
         let was_read = message.is_read;
         let mut placing = Placing::begin();
@@ -140,12 +158,16 @@ impl Store {
                 self.tx_put_pointer(at)?,
                 added.profile,
             ];
+            let first_text = is_text && !has_written;
+            let wrote = if first_text { Write::new().wrote(now) } else { Write::new() };
             if provisional {
                 parts.push(if writer.is_proven {
-                    self.tx_insert_address(business, client, &address)?
+                    self.tx_insert_address(business, client, &address, wrote)?
                 } else {
                     self.tx_insert_unproven(business, client, &address)?
                 });
+            } else if first_text {
+                parts.push(self.tx_update(keys::address(business, &address), wrote.if_exists())?);
             }
             let consent_part = parts.len();
             if let Some(change) = &consent {
@@ -154,13 +176,23 @@ impl Store {
                     None => self.tx_consent_change(business, change, now)?,
                 });
             }
+            let count_part = parts.len();
+            if let Some(reach) = reach {
+                if reach != Reach::Allowed && !has_written {
+                    return Ok(Err(closed(reach)));
+                }
+                parts.extend(self.tx_count_in_hour(business, &address, now)?);
+            }
             parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
-                Ok(()) => return Ok(Received::Stored(at)),
+                Ok(()) => return Ok(Ok(Received::Stored(at))),
                 Err(refused) => refused,
             };
             if refused.failed(0) {
-                return Ok(Received::Duplicate);
+                return Ok(Ok(Received::Duplicate));
+            }
+            if reach.is_some() && refused.failed(count_part) {
+                return Ok(Err(Unreachable::TooOften));
             }
             if refused.failed(1) || refused.failed(2) {
                 place = place.map(MessageId::next);
@@ -169,9 +201,10 @@ impl Store {
                 // The sender said something else since.
                 consent = None;
             }
-            if provisional && refused.failed(4) {
-                // Another message of the same unknown sender was faster, or the directory: theirs is the client.
-                view = self.sender_of(business, writer).await?;
+            if (provisional || first_text) && refused.failed(4) {
+                // Another message of the same unknown sender was faster, or the directory: theirs is the client. Or the
+                // address leads to nobody any more.
+                (view, has_written) = self.sender_of(business, writer).await?;
                 provisional = view.is_none();
             } else if refused.failed(3) {
                 match instead(&mut refused, 3)? {
@@ -182,7 +215,7 @@ impl Store {
                     }
                     Instead::View(_) | Instead::Moved(_) | Instead::Erasing => {
                         client = self.ids.next(now);
-                        view = self.sender_of(business, writer).await?;
+                        (view, has_written) = self.sender_of(business, writer).await?;
                         provisional = view.is_none();
                     }
                 }
@@ -204,17 +237,23 @@ impl Store {
         Ok(route)
     }
 
-    /// Whose message it is by its sender alone. Somebody who is being forgotten, or was, is a stranger when they write
-    /// again. So is the writer of mail that proves no sender, once the directory named the client it was kept with.
-    async fn sender_of(&self, business: BusinessId, writer: Writer<'_>) -> Result<Option<ClientView>> {
+    /// Whose message it is by its sender alone, and whether a text came from there. Somebody who is being forgotten, or
+    /// was, is a stranger when they write again. So is the writer of mail that proves no sender, once the directory named
+    /// the client it was kept with.
+    async fn sender_of(
+        &self,
+        business: BusinessId,
+        writer: Writer<'_>,
+    ) -> Result<(Option<ClientView>, bool)> {
         let key = writer.key(business);
-        let Some(known) = self.client_at(key.clone()).await? else { return Ok(None) };
+        let Some(item) = self.get(key.clone(), true).await? else { return Ok((None, false)) };
+        let known = client_in(&item)?;
         if let Some(view) = self.client_view(business, known).await?.filter(|view| writer.may_be(view)) {
-            return Ok(Some(view));
+            return Ok((Some(view), has_written(&item)));
         }
         let theirs = Write::new().when("client_id", "=", value(&known)?);
         self.delete(key, theirs).await?;
-        Ok(None)
+        Ok((None, false))
     }
 
     /// What a keyword asks for. "Yes" is a word like any other unless the sender opted out, so only it needs a look.

@@ -237,6 +237,11 @@ pub fn unproven_sender(business: BusinessId, address: &Address) -> Key {
     key(format!("BIZ#{}#UNPROVEN#{}#{}", business.key(), address.kind(), address.key()), "UNPROVEN")
 }
 
+/// How often an address was texted and called within a clock hour. `address_hash` is a keyed hash of it.
+pub fn texted_in_hour(business: BusinessId, address_hash: &str, hour: i64) -> Key {
+    key(format!("BIZ#{}#HOUR#{address_hash}", business.key()), format!("HOUR#{hour}"))
+}
+
 /// One message of a request, by its place in the call. One item each, because the messages of a call are stored
 /// concurrently and one shared item would make their transactions collide.
 pub fn request_message(business: BusinessId, request: RequestId, index: usize) -> Key {
@@ -505,6 +510,7 @@ mod tests {
             idempotency(Some(b), "h"),
             idempotency(None, "h"),
             opt_out(b, "h"),
+            texted_in_hour(b, "h", 491_388),
             number(&phone),
             quarantined(&address, "SM1"),
             super::address(b, &Address::Email(email.clone())),
@@ -562,6 +568,7 @@ mod tests {
                 "BIZ#0000000000001001#IDEM#h | IDEM",
                 "PLATFORM#IDEM#h | IDEM",
                 "BIZ#0000000000001001#OPTOUT#h | sms",
+                "BIZ#0000000000001001#HOUR#h | HOUR#491388",
                 "NUM#+14155550101 | NUM",
                 "NUM#+14155550101 | LOST#SM1",
                 "BIZ#0000000000001001#ADDR#email#ada@example.com | ADDR",

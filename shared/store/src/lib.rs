@@ -36,6 +36,7 @@ mod locations;
 pub mod merging;
 mod messages;
 pub mod provider_ids;
+mod reach;
 mod recent;
 pub mod recounting;
 mod reported;

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::conversation::Effect;
 use domain::delivery::Failure;
+use domain::destination::{Reach, Unreachable};
 use domain::inbox::Shards;
 use domain::job::{LONGEST_DELAY, Recording};
 use domain::message::{Channel, Listed, Message, MessageRef};
@@ -23,6 +24,7 @@ use crate::counts::kind;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, s, stamp, until, value};
 use crate::keys::attribute::GSI1;
+use crate::reach::closed;
 use crate::sending::moved;
 use crate::transaction::pause;
 use crate::{Store, keys};
@@ -88,6 +90,8 @@ pub enum Accepted {
     SenderBlocked(Timestamp),
     /// Twilio blocks texts to the client from every number that the text could leave from. Nothing is stored.
     NoSenderLeft,
+    /// The business may not text the number, or not now. Nothing is stored.
+    Unreachable(Unreachable),
 }
 
 impl Accepted {
@@ -95,7 +99,10 @@ impl Accepted {
     pub fn id(&self) -> Option<MessageId> {
         match self {
             Accepted::Stored(id) | Accepted::AlreadyStored(id) => Some(*id),
-            Accepted::OptedOut | Accepted::SenderBlocked(_) | Accepted::NoSenderLeft => None,
+            Accepted::OptedOut
+            | Accepted::SenderBlocked(_)
+            | Accepted::NoSenderLeft
+            | Accepted::Unreachable(_) => None,
         }
     }
 
@@ -106,6 +113,7 @@ impl Accepted {
             Accepted::OptedOut => Some(Failure::unwanted(channel)),
             Accepted::SenderBlocked(since) => Some(Failure::sender_blocked(*since)),
             Accepted::NoSenderLeft => Some(Failure::no_sender_left()),
+            Accepted::Unreachable(why) => Some(Failure::unreachable(*why)),
         }
     }
 }
@@ -122,8 +130,9 @@ impl Store {
     }
 
     /// Stores an outbound message as queued, in one transaction: the message and its pointer, the head of its
-    /// conversation, its place in the request, and the client's address, under the condition of consent. It is in the
-    /// due index from then on, so that a message whose job is lost is found.
+    /// conversation, its place in the request, the client's address, and the count of texts to it within the hour, under the
+    /// condition of consent, `reach` and the count. It is in the due index from then on, so that a message whose job is lost
+    /// is found.
     ///
     /// The first message to a client takes one transaction more: the first one finds out that there is none. The id in
     /// `message` is a proposal: when another message of the conversation took a larger one first, a larger one is
@@ -137,7 +146,7 @@ impl Store {
         request: RequestId,
         index: usize,
         (shards, provisional): (Shards, bool),
-        senders: &[Sender],
+        (senders, reach): (&[Sender], Reach),
     ) -> Result<Accepted> {
         let effect = Effect::of(message.direction, message.category, false);
         let mut head = Head::Usual;
@@ -154,9 +163,19 @@ impl Store {
                 self.tx_put_request_message(at, request, index, message.created_at)?,
                 self.tx_consent_check(message)?,
             ];
-            if !head.is_unproven() || message.mail.is_none() {
-                parts.push(self.tx_put_address(at.business, at.client, &message.to_address)?);
+            let has_address = message.mail.is_none() || !head.is_unproven();
+            if has_address {
+                parts.push(self.tx_lead_address(
+                    at.business,
+                    at.client,
+                    &message.to_address,
+                    Write::new().when_open(reach),
+                )?);
             }
+            let leaves_at = message.send_at.unwrap_or(message.created_at);
+            let count = self.tx_count_in_hour(at.business, &message.to_address, leaves_at)?;
+            let (is_counted, count_part) = (count.is_some(), parts.len());
+            parts.extend(count);
             parts.extend(added.rest);
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Accepted::Stored(at.message)),
@@ -184,6 +203,12 @@ impl Store {
                 }
                 placing.after_a_look().await?;
                 continue;
+            }
+            if has_address && refused.failed(5) {
+                return Ok(Accepted::Unreachable(closed(reach)));
+            }
+            if is_counted && refused.failed(count_part) {
+                return Ok(Accepted::Unreachable(Unreachable::TooOften));
             }
             if refused.failed(2) {
                 match instead(&mut refused, 2)? {

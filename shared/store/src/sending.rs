@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::delivery::{
     ErrorClass, Failure, LEASE, LostAnswer, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
 };
+use domain::destination::{Reach, Unreachable};
 use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
 use domain::status::Status;
 use domain::{MessageId, Result, Timestamp};
@@ -16,6 +17,7 @@ use crate::expression::Write;
 use crate::item::{decode, n, s, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::messages::{MESSAGE, due_for};
+use crate::reach::closed;
 use crate::reported::by_itself;
 use crate::{Store, keys};
 
@@ -57,6 +59,17 @@ pub enum Claim {
     NotOurs,
     /// The client opted out meanwhile, or Twilio blocks the sender for them. The message is blocked.
     OptedOut,
+}
+
+/// Why a message was not started over.
+#[derive(Clone, Debug)]
+pub enum NotRetried {
+    /// It changed meanwhile, and is this now.
+    Is(Box<Message>),
+    /// It is nowhere.
+    Gone,
+    /// The business may not text its receiver, or not now.
+    Unreachable(Unreachable),
 }
 
 /// What follows from a provider's answer.
@@ -429,9 +442,16 @@ impl Store {
         self.transact(parts).await?.map_or(Ok(()), Ok)
     }
 
-    /// Starts a message over as a new attempt that failed or whose delivery is unknown, because a person asked for it. `Err` of the inner result is the
-    /// message as it is instead.
-    pub async fn retry(&self, message: &Message, source: Source) -> Result<Result<u32, Option<Message>>> {
+    /// Starts a message over as a new attempt that failed or whose delivery is unknown, because a person asked for it. The
+    /// inner error says why not.
+    ///
+    /// The new attempt counts as one text more to the address.
+    pub async fn retry(
+        &self,
+        message: &Message,
+        reach: Reach,
+        source: Source,
+    ) -> Result<Result<u32, NotRetried>> {
         let (mut at, now) = (message.at, self.clock().now());
         let (mut message, next) = (message.clone(), message.attempt + 1);
         loop {
@@ -459,7 +479,11 @@ impl Store {
                 .when("delivery_status", "=", value(&message.delivery_status)?)
                 .when("attempt", "=", n(message.attempt));
             let event = crate::events::applied(source, next, Status::Queued, now);
-            let parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+            let mut parts = vec![self.tx_update(keys::message(at), write)?, self.tx_put_event(at, &event)?];
+            let count = self.tx_count_in_hour(at.business, &message.to_address, now)?;
+            let is_counted = count.is_some();
+            parts.extend(count);
+            parts.extend(self.tx_reach_check(at.business, &message.to_address, reach)?);
             let mut refused = match self.transact(parts).await? {
                 Ok(()) => return Ok(Ok(next)),
                 Err(refused) => refused,
@@ -469,15 +493,20 @@ impl Store {
                 let as_before =
                     (stored.delivery_status, stored.attempt) == (message.delivery_status, next - 1);
                 if !as_before || stored.recipients == message.recipients {
-                    return Ok(Err(Some(stored)));
+                    return Ok(Err(NotRetried::Is(Box::new(stored))));
                 }
                 // Only more was heard of its copies.
                 message = stored;
                 continue;
             }
+            if !refused.failed(0) {
+                let too_often = is_counted && refused.failed(2);
+                let why = if too_often { Unreachable::TooOften } else { closed(reach) };
+                return Ok(Err(NotRetried::Unreachable(why)));
+            }
             match self.moved_from(at).await? {
                 Some(now) => at = now,
-                None => return Ok(Err(None)),
+                None => return Ok(Err(NotRetried::Gone)),
             }
         }
     }

@@ -14,6 +14,7 @@ pub mod access;
 mod app;
 mod caller;
 mod cors;
+pub mod destination;
 pub mod dialect;
 mod error;
 mod idempotency;

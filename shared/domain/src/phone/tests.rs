@@ -291,6 +291,20 @@ fn country_of_a_number() {
     }
 }
 
+/// New area codes come with new metadata, and then have to be added to the table.
+#[test]
+fn every_area_code_is_of_the_country_that_the_metadata_says() {
+    for code in 200..1000 {
+        let told: Vec<&str> = ["2345678", "5552345", "2002345"]
+            .iter()
+            .filter_map(|rest| plan_of(1, &format!("{code}{rest}")))
+            .map(|plan| plan.id())
+            .collect();
+        let is = Phone::from_e164(&format!("+1{code}2345678")).unwrap().country().unwrap();
+        assert!(told.is_empty() || told.contains(&is.as_str()), "{code}: {told:?}, not {is:?}");
+    }
+}
+
 #[test]
 fn every_country_can_be_parsed_in() {
     let letters = || (b'A'..=b'Z').map(char::from);

@@ -47,6 +47,7 @@ fn business(country: &str) -> Business {
         requests_per_minute: Default::default(),
         business_requests_per_minute: None,
         allowed_origins: Vec::new(),
+        allowed_destinations: Vec::new(),
         setup: Default::default(),
         setup_version: 0,
         created_at: Timestamp::from_millis(0),
@@ -99,23 +100,37 @@ fn what_may_be_called_and_what_not() {
         ("US", "client:b1002_s1", Err(Refusal::NoNumber)),
         ("US", "", Err(Refusal::NoNumber)),
         ("US", "\"<>&", Err(Refusal::NoNumber)),
-        ("US", "900 555 0123", Err(Refusal::Costly)),
-        ("GB", "+1 900 234 5678", Err(Refusal::Costly)),
-        ("US", "415 976 1234", Err(Refusal::Costly)),
-        ("GB", "0909 879 0000", Err(Refusal::Costly)),
-        ("US", "+44 909 879 0000", Err(Refusal::Costly)),
-        ("US", "+44 843 123 4567", Err(Refusal::Costly)),
-        ("DE", "0900 1234567", Err(Refusal::Costly)),
-        ("DE", "0180 5123456", Err(Refusal::Costly)),
-        ("US", "+979 123 456 789", Err(Refusal::Costly)),
-        ("US", "+808 1234 5678", Err(Refusal::Costly)),
-        ("US", "+1 415 555 0101", Err(Refusal::Own)),
-        ("US", "4155550102", Err(Refusal::Own)),
+        ("US", "900 555 0123", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("GB", "+1 900 234 5678", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("US", "415 976 1234", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("GB", "0909 879 0000", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("US", "+44 909 879 0000", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("US", "+44 843 123 4567", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("DE", "0900 1234567", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("DE", "0180 5123456", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("US", "+979 123 456 789", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("US", "+808 1234 5678", Err(Refusal::Unreachable(Unreachable::Costly))),
+        ("US", "+881 6 2345 6789", Err(Refusal::Unreachable(Unreachable::Satellite))),
+        ("GB", "070 1234 5678", Err(Refusal::Unreachable(Unreachable::Personal))),
+        ("US", "+44 70 1234 5678", Err(Refusal::Unreachable(Unreachable::Personal))),
+        ("US", "+1 415 555 0101", Err(Refusal::Unreachable(Unreachable::Own))),
+        ("US", "4155550102", Err(Refusal::Unreachable(Unreachable::Own))),
     ];
     for (country, typed, expected) in table {
-        let called = destination(typed, &business(country));
+        let called = destination(typed, &business(country)).map(|(phone, _)| phone);
         assert_eq!(called, expected.map(phone), "{typed} in {country}");
     }
+}
+
+#[test]
+fn number_abroad_is_called_only_if_somebody_wrote_from_it() {
+    let reach = |typed, country| destination(typed, &business(country)).map(|(_, reach)| reach);
+    let abroad = |code: &str| Ok(Reach::IfWritten(Country::parse(code)));
+    assert_eq!(reach("+1 876 555 0123", "US"), abroad("JM"));
+    assert_eq!(reach("(876) 555-0123", "US"), abroad("JM"));
+    assert_eq!(reach("011 44 20 7946 0018", "US"), abroad("GB"));
+    assert_eq!(reach("020 7946 0018", "GB"), Ok(Reach::Allowed));
+    assert_eq!(reach("(415) 555-0123", "US"), Ok(Reach::Allowed));
 }
 
 #[test]
