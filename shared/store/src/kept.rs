@@ -103,7 +103,7 @@ impl Store {
         })
     }
 
-    /// Keeps a mail aside of which nobody can tell who wrote it or to whom, for a person to look at.
+    /// Keeps aside what came as mail and is none, or names no receiver, for a person to look at.
     pub async fn keep_unreadable_mail(&self, digest: &str, email: &InboundEmail) -> Result<Received> {
         let mut item = self.kept(keys::unreadable_email(digest));
         item.insert("email".to_owned(), value(email)?);

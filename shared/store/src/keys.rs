@@ -287,7 +287,7 @@ pub fn quarantined_email(mailbox: &Email, digest: &str) -> Key {
     key(mailbox_pk(mailbox), format!("{}{digest}", span::LOST.0))
 }
 
-/// A mail of which nobody can tell to whom it is or who wrote it: kept for a person to look at.
+/// What came as mail and is none, or names no receiver: kept for a person to look at.
 pub fn unreadable_email(digest: &str) -> Key {
     key(format!("MAILBOX#LOST#{digest}"), "LOST")
 }
