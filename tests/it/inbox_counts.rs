@@ -538,7 +538,7 @@ async fn interleaving(app: &App, number: u64, deeds: Vec<Vec<Deed>>, shards: u64
 // ---- Over HTTP -------------------------------------------------------------------------------------------------
 
 fn phone(client: u64) -> String {
-    format!("+1415555{client:04}")
+    format!("+1415556{client:04}")
 }
 
 /// One call or webhook of a worker, at random.

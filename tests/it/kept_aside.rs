@@ -43,7 +43,7 @@ impl App {
 
 impl Business<'_> {
     /// The words of a conversation, oldest first.
-    async fn thread(&self, client: u64) -> Vec<String> {
+    pub async fn thread(&self, client: u64) -> Vec<String> {
         let messages = self.every_message().await;
         let theirs = messages.iter().filter(|message| message["client_id"] == client);
         theirs.map(|message| message["message"].as_str().unwrap().trim().to_owned()).collect()

@@ -43,6 +43,7 @@ mod ledger;
 mod location_scope;
 mod locations;
 mod machines;
+mod mail_details;
 mod mail_domains;
 mod mail_errors;
 mod mailgun_tokens;

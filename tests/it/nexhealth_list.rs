@@ -23,7 +23,7 @@ const ADA: &str = "+14155550123";
 const SECOND: Duration = Duration::from_secs(1);
 
 fn number(client: u64) -> String {
-    format!("+1415555{client:04}")
+    format!("+1415556{client:04}")
 }
 
 fn ids(page: &Value) -> Vec<u64> {

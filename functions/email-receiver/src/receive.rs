@@ -1,5 +1,7 @@
 //! A mail from a client: read, its attachments kept, stored in the conversation it belongs to.
 
+use std::collections::BTreeSet;
+
 use domain::address::Address;
 use domain::conversation::Effect;
 use domain::email::Email;
@@ -16,7 +18,7 @@ use sha2::{Digest, Sha256};
 use store::{Arrival, Received};
 
 use crate::Deps;
-use crate::resolve::{Destination, by_headers, destinations};
+use crate::resolve::{Destination, by_headers, by_mailbox, destinations};
 
 /// The most further receivers that are stored with a mail. A message is one item of the table, which has a limit.
 const MOST_COPIES: usize = 100;
@@ -46,10 +48,17 @@ pub(crate) async fn receive(deps: &Deps, email: &InboundEmail) -> Result<()> {
     if destinations.is_empty() {
         return keep_aside(deps, &digest, &reached, email).await;
     }
-    for destination in destinations {
+    for mut destination in destinations {
         let business = destination.route.business_id;
         if was_here(deps, &identity(business, &digest)).await? {
             tracing::info!(business.id = business.get(), metric = "duplicate_dropped", "mail was here");
+            continue;
+        }
+        if destination.client.is_none() {
+            destination.client = by_headers(deps, business, &mail).await?;
+        }
+        if destination.client.is_none() && is_own_mailbox(deps, &mail.from, &destination).await? {
+            keep_own_mail_aside(deps, &digest, email).await?;
             continue;
         }
         let arrival = arrival(deps, email, &mail, &digest, destination).await?;
@@ -97,10 +106,39 @@ fn hexadecimal(digest: impl AsRef<[u8]>) -> String {
     digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether a mailbox of the business is the writer. Only a writer at the domain that was written to, above or below it, is
+/// looked up.
+async fn is_own_mailbox(deps: &Deps, from: &Sender, destination: &Destination) -> Result<bool> {
+    let Some(from) = from.address.email() else { return Ok(false) };
+    let (theirs, ours) = (from.domain(), destination.mailbox.domain());
+    let is_below = |domain: &str, above: &str| {
+        domain.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    if !is_below(theirs, ours) && !is_below(ours, theirs) {
+        return Ok(false);
+    }
+    let own = by_mailbox(deps, from).await?;
+    Ok(own.is_some_and(|own| own.route.business_id == destination.route.business_id))
+}
+
+/// Keeps a mail aside that a mailbox of the business wrote and that continues no conversation: no client wrote it.
+async fn keep_own_mail_aside(deps: &Deps, digest: &str, email: &InboundEmail) -> Result<()> {
+    if deps.store.keep_unreadable_mail(digest, email).await? == Received::Quarantined {
+        tracing::warn!(
+            digest,
+            metric = "own_mail_kept_aside",
+            "mail of a business's own mailbox: kept for 30 days"
+        );
+    }
+    Ok(())
+}
+
 /// Keeps a mail aside for each mailbox that it reached and that belongs to nobody.
 async fn keep_aside(deps: &Deps, digest: &str, reached: &[Email], email: &InboundEmail) -> Result<()> {
     let mut kept = Vec::new();
-    for mailbox in reached {
+    // Whoever claims a mailbox gets its mail with a tag as well, and whoever claims one with a tag gets its own.
+    let mailboxes = reached.iter().flat_map(|mailbox| [Some(mailbox.clone()), mailbox.without_tag()]);
+    for mailbox in &mailboxes.flatten().collect::<BTreeSet<Email>>() {
         let one = deps.store.keep_mail_aside(mailbox, digest, email).await?;
         let claimed = || Error::Unavailable("the mailbox became somebody's at this moment".into());
         kept.push(one.ok_or_else(claimed)?);
@@ -137,10 +175,6 @@ async fn arrival(
 ) -> Result<Arrival> {
     let Destination { route, mailbox, client } = destination;
     let (business, from) = (route.business_id, &mail.from);
-    let client = match client {
-        Some(client) => Some(client),
-        None => by_headers(deps, business, mail).await?,
-    };
     let mut suspicions = Vec::new();
     if let Some(client) = client
         && !takes_part(deps, business, client, &from.address).await?
@@ -157,6 +191,8 @@ async fn arrival(
         html: mail.html.clone().map(Text),
         cc: mail.cc.iter().take(MOST_COPIES).map(|email| Text(email.as_str().to_owned())).collect(),
         bcc: Vec::new(),
+        reply_to: reply_to(mail),
+        quote_starts_at: mail.quote_starts_at,
         attachments: if email.virus { Vec::new() } else { attachments(deps, business, digest, mail).await? },
         body_object: None,
         raw_object: Some(email.object.clone()),
@@ -182,6 +218,12 @@ async fn arrival(
     })
 }
 
+/// Where the writer wants answers, besides the address that the mail is from.
+fn reply_to(mail: &Incoming) -> Vec<Text> {
+    let others = mail.reply_to.iter().filter(|email| mail.from.address.email() != Some(email));
+    others.take(MOST_COPIES).map(|email| Text(email.as_str().to_owned())).collect()
+}
+
 /// Whether the writer is the client whose conversation it is.
 async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &Address) -> Result<bool> {
     let view = deps.store.client_view(business, client).await?;
@@ -196,9 +238,12 @@ async fn takes_part(deps: &Deps, business: BusinessId, client: ClientId, from: &
 
 /// Whether the provider's checks deny that the mail is from the address it names.
 fn is_unproven(email: &InboundEmail, from: &Sender) -> bool {
-    let envelope = email.sender.0.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'));
-    let writer = from.address.email().map_or("", Email::domain);
-    email.checks.deny(Claim { writer, envelope, is_sole_author: from.is_sole_author })
+    let envelope = Email::delivered(&email.sender.0);
+    email.checks.deny(Claim {
+        writer: from.address.email().map_or("", Email::domain),
+        envelope: envelope.as_ref().map_or("", Email::domain),
+        is_sole_author: from.is_sole_author,
+    })
 }
 
 /// What a mail does to its conversation. How often mail reopens one within an hour is limited, so that machines which write

@@ -24,11 +24,7 @@ pub(crate) async fn destinations(deps: &Deps, reached: &[Email]) -> Result<Vec<D
     for mailbox in reached {
         let destination = match replied_to(deps, mailbox) {
             Some((business, client)) => by_reply(deps, mailbox, business, client).await?,
-            None => deps.store.route_of_mailbox(mailbox).await?.map(|route| Destination {
-                route,
-                mailbox: mailbox.clone(),
-                client: None,
-            }),
+            None => by_mailbox(deps, mailbox).await?,
         };
         let Some(destination) = destination else { continue };
         let business = destination.route.business_id;
@@ -46,6 +42,15 @@ pub(crate) async fn destinations(deps: &Deps, reached: &[Email]) -> Result<Vec<D
 fn replied_to(deps: &Deps, mailbox: &Email) -> Option<(BusinessId, ClientId)> {
     let sealed = threading::sealed_in(mailbox.as_str(), deps.inbound_domain.as_deref()?)?;
     threading::read_reply(&token::open(&deps.tokens, threading::REPLY, sealed)?)
+}
+
+/// The business of a mailbox. One with a tag that nobody has is the mailbox without it.
+pub(crate) async fn by_mailbox(deps: &Deps, mailbox: &Email) -> Result<Option<Destination>> {
+    let mut route = deps.store.route_of_mailbox(mailbox).await?;
+    if let (None, Some(bare)) = (&route, mailbox.without_tag()) {
+        route = deps.store.route_of_mailbox(&bare).await?;
+    }
+    Ok(route.map(|route| Destination { route, mailbox: mailbox.clone(), client: None }))
 }
 
 async fn by_reply(

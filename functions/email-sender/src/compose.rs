@@ -230,7 +230,7 @@ fn receivers(message: &Message, mail: &Mail) -> (Vec<String>, Vec<String>, Vec<S
         }
         taken
     };
-    let parsed = |texts: &[Text]| texts.iter().filter_map(|text| Email::parse(&text.0).ok()).collect();
+    let parsed = |texts: &[Text]| texts.iter().filter_map(|text| Email::delivered(&text.0)).collect();
     let to = take(message.to_address.email().cloned().into_iter().collect());
     (to, take(parsed(&mail.cc)), take(parsed(&mail.bcc)))
 }

@@ -17,7 +17,7 @@ use domain::{Error, RequestId};
 use objects::{Objects, keys};
 use outbox::Outbox;
 use serde_json::Value;
-use web::read::{JsonBody, Object, Problem, id, integer, mailbox, text};
+use web::read::{JsonBody, Object, Problem, id, integer, mailbox, receiver, text};
 use web::schemas::message::{AcceptedItem, AcceptedResponse};
 use web::schemas::terms::Terms;
 use web::{ApiResult, Call, Correlation, Speaker, Tenant};
@@ -238,15 +238,6 @@ fn one(entry: &Object<'_>, origins: &fetch::Config) -> Option<Checked> {
         recipients: Recipients::new(),
     };
     Some(Checked { draft, mail, contents })
-}
-
-/// An address that SES can write to: it takes other scripts in a domain in their ASCII form, and in no mailbox.
-fn receiver(value: &Value) -> Result<Email, Problem> {
-    let email = mailbox(value)?;
-    if email.as_str().is_ascii() {
-        return Ok(email);
-    }
-    Err(Problem::value("write it in ASCII, its domain as xn--…"))
 }
 
 /// A line of text: what would end it would begin another header.

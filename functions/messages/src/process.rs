@@ -159,7 +159,7 @@ async fn their_address(outbox: &Outbox, tenant: &Tenant, asked: &Request) -> Res
     let known = outbox.store.client_view(tenant.id(), asked.client).await?.map(|view| view.client);
     let (address, said) = match asked.mail {
         Some(_) => {
-            let email = known.and_then(|client| Email::parse(&client.email?.0).ok());
+            let email = known.and_then(|client| Email::delivered(&client.email?.0));
             (email.map(Address::Email), "no email address is known of this client")
         }
         None => {

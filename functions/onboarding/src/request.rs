@@ -76,7 +76,7 @@ pub(crate) fn read(object: &Object<'_>, known: Option<Country>, account: &Twilio
     destinations.dedup();
     Some(Request {
         business_name: object.optional("business_name", text(200)),
-        from_email: object.optional("from_email", sender),
+        from_email: object.optional("from_email", mailbox),
         time_zone: object.optional("timezone", web::read::time_zone),
         subdomain: object.optional("subdomain", text(63)),
         inbox_shards: object.optional("inbox_shards", shards),
@@ -108,15 +108,6 @@ fn with_default(mut numbers: Vec<BusinessNumber>, default: Option<&Phone>) -> Ve
         registration: None,
     }));
     numbers
-}
-
-/// A mailbox to send from. One spelling of its domain, so that a domain has one claim.
-fn sender(value: &Value) -> Result<Email, Problem> {
-    let email = mailbox(value)?;
-    if email.domain().is_ascii() {
-        return Ok(email);
-    }
-    Err(Problem::value("write its domain in ASCII, as xn--…"))
 }
 
 /// In how many parts the lists of the business are spread. It can be raised later, and never lowered: a smaller number

@@ -16,7 +16,8 @@ pub struct EmailError;
 /// The longest address there is (RFC 5321, 4.5.3.1.3, with the errata).
 const LONGEST: usize = 254;
 
-/// One mail address, such as `ada@example.com`, as it was given but for the case of its domain.
+/// One mail address, such as `ada@example.com`, as it was given but for its domain, which is in lower case and in ASCII:
+/// `bücher.example` is `xn--bcher-kva.example`, as mail servers look it up (RFC 5890).
 ///
 /// Equal whatever the case: servers may tell `Ada` from `ada`, and none does. Serialised as the text. There is no
 /// `Display`, and `Debug` shows the domain only, so that addresses do not get into logs by accident.
@@ -36,7 +37,23 @@ impl Email {
             return Err(EmailError);
         }
         let parsed = EmailAddress::parse_with_options(raw, options).map_err(|_| EmailError)?;
-        Ok(Email(format!("{}@{}", parsed.local_part(), parsed.domain().to_lowercase())))
+        let email = format!("{}@{}", parsed.local_part(), in_ascii(parsed.domain()).ok_or(EmailError)?);
+        if email.len() > LONGEST { Err(EmailError) } else { Ok(Email(email)) }
+    }
+
+    /// Reads an address to write to, as [`parse`](Self::parse) does. Besides, it takes local parts that no server should
+    /// have given out and some did, such as `a..b@example.com` and `"q q"@example.com`, so that who has one is answered.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn receiver(raw: &str) -> Result<Email, EmailError> {
+        if let Ok(email) = Email::parse(raw) {
+            return Ok(email);
+        }
+        let (local, domain) = raw.trim().rsplit_once('@').ok_or(EmailError)?;
+        let is_domain = Email::parse(&format!("x@{domain}")).is_ok();
+        let email = Email::delivered(raw).filter(|email| is_domain && email.local_part() == local);
+        email.ok_or(EmailError)
     }
 
     /// Takes an address as a mail delivered it, whatever its form: `a..b@example.com`, `root@localhost`. What a
@@ -62,7 +79,7 @@ impl Email {
         } else {
             format!("\"{}\"", local.replace('\\', "\\\\").replace('"', "\\\""))
         };
-        let email = format!("{local}@{}", domain.to_lowercase());
+        let email = format!("{local}@{}", in_ascii(domain).unwrap_or_else(|| domain.to_lowercase()));
         (email.len() <= LONGEST).then_some(Email(email))
     }
 
@@ -81,10 +98,22 @@ impl Email {
         self.0.rsplit_once('@').map_or("", |(local, _)| local)
     }
 
-    /// What is after the last `@`, in lower case.
+    /// The address without what follows a `+` in its local part, which many servers leave to the owner of a mailbox
+    /// (RFC 5233). `None` where there is none.
+    pub fn without_tag(&self) -> Option<Email> {
+        let (local, _) = self.local_part().split_once('+').filter(|(local, _)| !local.is_empty())?;
+        (!local.starts_with('"')).then(|| Email(format!("{local}@{}", self.domain())))
+    }
+
+    /// What is after the last `@`, in lower case and in ASCII.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
+}
+
+/// A domain in lower case and in ASCII. `None` for what no domain can be.
+fn in_ascii(domain: &str) -> Option<String> {
+    if domain.is_ascii() { Some(domain.to_ascii_lowercase()) } else { idna::domain_to_ascii(domain).ok() }
 }
 
 /// Characters that mean something in a header, and stand in an address in quotes only (RFC 5322, 3.2.3).
@@ -187,6 +216,57 @@ mod tests {
     }
 
     #[test]
+    fn domain_in_any_script_is_the_one_that_servers_look_up() {
+        for (raw, same) in [
+            ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+            ("ada@BÜCHER.example", "ada@XN--BCHER-KVA.example"),
+            ("ada@例え.テスト", "ada@xn--r8jz45g.xn--zckzah"),
+            ("ada@пример.рф", "ada@xn--e1afmkfd.xn--p1ai"),
+            ("ada@straße.example", "ada@xn--strae-oqa.example"),
+        ] {
+            let email = Email::parse(raw).unwrap();
+            assert_eq!(email, Email::parse(same).unwrap(), "{raw}");
+            assert_eq!(Email::delivered(raw).unwrap().as_str(), email.as_str(), "{raw}");
+            assert!(email.domain().is_ascii(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn receiver_may_have_a_local_part_that_none_should_have() {
+        for good in [
+            "ada@example.com",
+            "a..b@example.com",
+            ".a@example.com",
+            "a.@bücher.example",
+            "\"q q\"@example.com",
+        ] {
+            assert!(Email::receiver(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "ada",
+            "a b@example.com",
+            "a..b@localhost",
+            "a..b@",
+            "..@@example.com",
+            "Ada <a..b@example.com>",
+        ] {
+            assert!(Email::receiver(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tag_is_what_follows_a_plus() {
+        let without =
+            |raw: &str| Email::parse(raw).unwrap().without_tag().map(|email| email.as_str().to_owned());
+        assert_eq!(without("hello+tag@example.com").as_deref(), Some("hello@example.com"));
+        assert_eq!(without("hello+@example.com").as_deref(), Some("hello@example.com"));
+        assert_eq!(without("a+b+c@example.com").as_deref(), Some("a@example.com"));
+        assert_eq!(without("hello@example.com"), None);
+        assert_eq!(without("+tag@example.com"), None);
+    }
+
+    #[test]
     fn delivered_address_of_any_form_is_kept() {
         for (raw, kept) in [
             ("ada@example.com", "ada@example.com"),
@@ -202,7 +282,7 @@ mod tests {
             ("ada@[192.0.2.1]", "ada@[192.0.2.1]"),
             ("ada@[IPv6:2001:db8::1]", "ada@[ipv6:2001:db8::1]"),
             ("<cron@server>", "cron@server"),
-            ("zoë@bücher.example", "zoë@bücher.example"),
+            ("zoë@bücher.example", "zoë@xn--bcher-kva.example"),
         ] {
             let email = Email::delivered(raw).unwrap();
             assert_eq!(email.as_str(), kept, "{raw}");

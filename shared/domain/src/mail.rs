@@ -33,6 +33,12 @@ pub struct Mail {
     /// Receivers that the others do not see, as they were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bcc: Vec<Text>,
+    /// Where its writer wants answers, when that is not the address it is from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reply_to: Vec<Text>,
+    /// The place in its body, in characters, from which on it repeats earlier mails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_starts_at: Option<usize>,
     /// What came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,

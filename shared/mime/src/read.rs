@@ -37,6 +37,8 @@ pub struct Incoming {
     pub references: Vec<String>,
     /// Who wrote it: the first mailbox of `From`, `Sender`, the envelope, and else what `From` has in place of one.
     pub from: Sender,
+    /// Where its writer wants answers. What is no address is left out.
+    pub reply_to: Vec<Email>,
     /// Whom it is to. What is no address is left out.
     pub to: Vec<Email>,
     /// Who else gets it.
@@ -106,6 +108,7 @@ pub fn read(raw: &[u8], envelope_sender: Option<&str>) -> Option<Incoming> {
         in_reply_to: fields.ids(HeaderName::InReplyTo).into_iter().take(MOST_REFERENCES).collect(),
         references: first_and_last(fields.ids(HeaderName::References)),
         from: fields.sender(envelope_sender),
+        reply_to: fields.receivers(HeaderName::ReplyTo),
         to: fields.receivers(HeaderName::To),
         cc: fields.receivers(HeaderName::Cc),
         quote_starts_at: quote_starts_at(&text),

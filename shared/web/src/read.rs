@@ -540,6 +540,16 @@ pub fn mailbox(value: &Value) -> Result<Email, Problem> {
     Email::parse(&text(LONGEST_EMAIL)(value)?).map_err(Problem::value)
 }
 
+/// A mailbox to write to. Mail providers take no local part beyond ASCII.
+pub fn receiver(value: &Value) -> Result<Email, Problem> {
+    let email = Email::receiver(&text(LONGEST_EMAIL)(value)?).map_err(Problem::value)?;
+    if email.as_str().is_ascii() {
+        Ok(email)
+    } else {
+        Err(Problem::value("what is before its @ has to be ASCII"))
+    }
+}
+
 /// An https address of another host.
 pub fn https_url(value: &Value) -> Result<String, Problem> {
     let url = text(LONGEST_URL)(value)?;

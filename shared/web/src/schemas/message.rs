@@ -89,6 +89,10 @@ pub struct MailFields {
     pub cc_email: Option<Vec<String>>,
     /// Receivers that the others do not see.
     pub bcc_email: Option<Vec<String>>,
+    /// Where its writer wants answers, when that is not the address it is from.
+    pub reply_to_email: Option<Vec<String>>,
+    /// The place in `message`, in characters, from which on it repeats earlier mails.
+    pub quote_starts_at: Option<usize>,
     /// How far the copy of each receiver has come, of a mail to several: those of whom something was reported.
     pub recipients: Option<Vec<RecipientStatus>>,
     /// Why it is taken for the work of a machine.
@@ -112,6 +116,7 @@ pub struct RecipientStatus {
 #[allow(missing_docs, reason = "the names are the published documentation")]
 pub struct Attachment {
     pub content: Option<String>,
+    pub content_id: Option<String>,
     pub content_type: Option<String>,
     pub filename: Option<String>,
     pub url: Option<String>,
@@ -127,6 +132,7 @@ fn attachments(message: &Message) -> Vec<Attachment> {
     let of_mail = message.mail.iter().flat_map(|mail| mail.attachments.iter().enumerate());
     let of_mail = of_mail.map(|(n, attachment)| Attachment {
         content: attachment.content.as_ref().map(|content| content.0.clone()),
+        content_id: attachment.content_id.clone(),
         content_type: attachment.content_type.clone(),
         filename: attachment.filename.as_ref().map(|name| name.0.clone()),
         url: match (&attachment.object, &attachment.url) {
@@ -158,6 +164,8 @@ impl MailFields {
             html: mail.html.as_ref().map(|html| html.0.clone()),
             cc_email: texts(&mail.cc),
             bcc_email: texts(&mail.bcc),
+            reply_to_email: texts(&mail.reply_to),
+            quote_starts_at: mail.quote_starts_at,
             recipients: (!copies.is_empty()).then_some(copies),
             automated: mail.automated,
             suspicions: (!mail.suspicions.is_empty()).then(|| mail.suspicions.clone()),
