@@ -293,7 +293,7 @@ fn every_refusal_has_reason_and_advice_in_short_sentences() {
 #[test]
 fn documentation_lists_the_reports_as_the_tables_have_them() {
     let mut text = String::from(
-        "| Provider's words | Status | Code | Class | Suppressed | Reason | Advice |\n|---|---|---|---|---|---|---|\n",
+        "| Provider's words | Status | Code | Class | Suppresses | Reason | Advice |\n|---|---|---|---|---|---|---|\n",
     );
     for row in REPORTS {
         let words = row.words.iter().filter(|word| !word.is_empty());
@@ -311,7 +311,7 @@ fn documentation_lists_the_reports_as_the_tables_have_them() {
         let words = words.join(" / ");
         writeln!(text, "| [{name}]({page}) {words}{more} {}", told(row.means)).unwrap();
     }
-    text.push_str("\n| Enhanced code | Status | Code | Class | Suppressed | Reason | Advice |\n|---|---|---|---|---|---|---|\n");
+    text.push_str("\n| Enhanced code | Status | Code | Class | Suppresses | Reason | Advice |\n|---|---|---|---|---|---|---|\n");
     for row in ENHANCED {
         let class = if row.class == 0 { "X".to_owned() } else { row.class.to_string() };
         let details = match row.details {
@@ -323,7 +323,7 @@ fn documentation_lists_the_reports_as_the_tables_have_them() {
         writeln!(text, "| [{class}.{}.{details}]({}){words} {}", row.subject, row.page, told(row.means))
             .unwrap();
     }
-    text.push_str("\n| Words or basic code | Status | Code | Class | Suppressed | Reason | Advice |\n|---|---|---|---|---|---|---|\n");
+    text.push_str("\n| Words or basic code | Status | Code | Class | Suppresses | Reason | Advice |\n|---|---|---|---|---|---|---|\n");
     for (words, means) in WORDS {
         writeln!(text, "| \"{words}\" {}", told(*means)).unwrap();
     }
@@ -353,8 +353,8 @@ fn told(kind: EmailEventKind) -> String {
     let status =
         kind.status().map_or_else(|| "unchanged".to_owned(), |status| format!("`{}`", status.as_str()));
     let suppressed = match kind.suppression() {
-        Some(Some(Suppression::OptOut)) => "campaigns",
-        Some(Some(_)) => "yes",
+        Some(Some(Suppression::OptOut)) => "campaigns, until removed",
+        Some(Some(_)) => "all mail, until removed",
         _ => "no",
     };
     match kind.failure() {
