@@ -7,8 +7,8 @@ mod fill;
 use std::collections::HashSet;
 use std::time::Instant;
 
+use domain::channel::Channel;
 use domain::inbox::{Assignment, ConversationFilter, MessageFilter};
-use domain::message::Channel;
 use domain::{ClientId, LocationId, Timestamp};
 use local::{Local, Options};
 use serde_json::Value;
@@ -172,7 +172,7 @@ async fn questions(calls: &Calls<'_>, business: &Business) -> Result<Vec<Questio
     };
     let page = format!("page_size={PAGE}");
     let location = LocationId::new(1);
-    let open = Some(domain::conversation::ConversationStatus::Open);
+    let open = Some(domain::standing::ConversationStatus::Open);
     let nowhere = LocationId::new(99);
     let filters = [
         ("no filter", "", ConversationFilter::default()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::message::MessageRef;
+use domain::id::MessageRef;
 use domain::{BusinessId, ClientId, MessageId};
 use local::Source;
 use local::fake_twilio::{Answer, Callback};

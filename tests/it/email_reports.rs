@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::access::Role;
 use domain::email_event::tag;
-use domain::message::MessageRef;
+use domain::id::MessageRef;
 use domain::{BusinessId, ClientId, MessageId};
 use email_webhooks::{Certificates, Settings};
 use http_body_util::BodyExt;

@@ -6,18 +6,24 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::actor::Actor;
 use domain::address::Address;
 use domain::business::InboundRoute;
+use domain::channel::{Category, Channel, Direction, Provider};
 use domain::client::{Change, ClientChanges, ClientType, Personal};
-use domain::conversation::{Actor, Cause, ConversationStatus};
+use domain::content::Text;
+use domain::conversation::Cause;
 use domain::destination::Reach;
 use domain::draft::{Draft, Envelope};
-use domain::inbox::{Assignment, ConversationFilter, MessageFilter, Shards};
+use domain::id::MessageRef;
+use domain::inbox::{Assignment, ConversationFilter, MessageFilter};
 use domain::job::{InboundSms, Recording};
-use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text};
+use domain::message::Message;
 use domain::note::Note;
 use domain::phone::Country;
+use domain::shards::Shards;
 use domain::staff::StaffChanges;
+use domain::standing::ConversationStatus;
 use domain::{BusinessId, MessageId, RequestId};
 use futures_util::StreamExt;
 use futures_util::future::join_all;

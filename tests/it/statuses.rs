@@ -1,6 +1,8 @@
 //! One rule for every report of a delivery, whoever makes it and in whatever order it comes.
 
-use domain::message::{Channel, MessageRef, Report, Source};
+use domain::channel::Channel;
+use domain::id::MessageRef;
+use domain::report::{Report, Source};
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId};
 use local::Source as Queue;

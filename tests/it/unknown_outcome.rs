@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::id::MessageRef;
 use domain::job::{Job, Work};
-use domain::message::MessageRef;
 use futures_util::future::join_all;
 use local::Source;
 use local::fake_ses::EventType;

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::address::Address;
-use domain::conversation::ConversationStatus;
-use domain::inbox::Shards;
-use domain::message::MessageRef;
+use domain::id::MessageRef;
 use domain::phone::Phone;
+use domain::shards::Shards;
+use domain::standing::ConversationStatus;
 use domain::{ClientId, MessageId, StaffId};
 use local::fake_twilio::ClientText;
 use local::seed;
@@ -66,7 +66,7 @@ fn writes(from: From, text: &Text, shards: Shards, head: f64) -> Result<Vec<Writ
     to(
         TABLE,
         "Twilio's id",
-        keys::provider_message(domain::message::Provider::Twilio, &format!("SM{}", at.message)).pk,
+        keys::provider_message(domain::channel::Provider::Twilio, &format!("SM{}", at.message)).pk,
         2.0,
     );
     to(TABLE, "message id", keys::message_pointer(business, at.message).pk, 2.0);

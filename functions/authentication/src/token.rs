@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use domain::access::{SESSION, SESSION_PREFIX, session};
-use domain::message::UserType;
+use domain::channel::UserType;
 use domain::{BusinessId, Error, StaffId, Timestamp};
 use serde::Serialize;
 use serde_json::json;

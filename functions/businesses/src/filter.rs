@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use domain::conversation::ConversationStatus;
+use domain::channel::Channel;
 use domain::inbox::{Assignment, ConversationFilter, MessageFilter};
-use domain::message::Channel;
+use domain::standing::ConversationStatus;
 use domain::{LocationId, StaffId};
 use serde::Serialize;
 use serde_json::Value;

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::message::{MessageRef, Text};
+use domain::content::Text;
+use domain::id::MessageRef;
 use domain::note::Note;
 use domain::{Error, MessageId, StaffId};
 use serde_json::{Value, json};

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use domain::address::Address;
+use domain::channel::{Category, Channel, Direction, Provider, UserType};
+use domain::content::Text;
 use domain::conversation::Effect;
 use domain::email::Email;
+use domain::id::MessageRef;
 use domain::job::InboundEmail;
 use domain::machine::{Attention, Machine};
 use domain::mail::{Attachment, Mail, Recipients, Suspicion};
-use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, Text, UserType};
+use domain::message::Message;
 use domain::proof::Claim;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};

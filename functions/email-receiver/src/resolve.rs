@@ -1,8 +1,8 @@
 //! Whose a mail is: which business, and which of its conversations.
 
 use domain::business::InboundRoute;
+use domain::channel::Provider;
 use domain::email::Email;
-use domain::message::Provider;
 use domain::{BusinessId, ClientId, Result, threading};
 use mime::Incoming;
 use signature::token;

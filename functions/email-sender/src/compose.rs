@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use domain::Result;
+use domain::channel::{Category, UserType};
+use domain::content::Text;
 use domain::email::Email;
 use domain::mail::{LARGEST, Mail, StoredBody};
-use domain::message::{Category, Message, Text, UserType};
+use domain::message::Message;
 use domain::status::Status;
 use domain::threading;
 use domain::unsubscribe::{self, Unsubscribe};

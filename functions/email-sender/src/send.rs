@@ -4,10 +4,13 @@
 //! made. Between the claim and the stored outcome there is the one call of SES.
 
 use domain::Result;
-use domain::delivery::{ErrorClass, Failure, Outcome};
+use domain::channel::Channel;
+use domain::delivery::Outcome;
 use domain::email::Email;
 use domain::email_event::tag;
-use domain::message::{Channel, Message, MessageRef};
+use domain::failure::{ErrorClass, Failure};
+use domain::id::MessageRef;
+use domain::message::Message;
 use domain::status::Status;
 use ses::MailToSend;
 use store::sending::{Claim, Settled, Turn};

@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 
 use axum::Json;
 use axum::body::Bytes;
+use domain::channel::Provider;
 use domain::email_event::ses::{self, Notice};
 use domain::job::{Job, Work};
-use domain::message::Provider;
 use domain::{Error, Result};
 use serde_json::{Value, json};
 use signature::sns::{self, Kind, Versions};

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::content::Text;
 use domain::mail::{Attachment, Mail};
-use domain::message::Text;
 use domain::{Error, Result};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use objects::Objects;

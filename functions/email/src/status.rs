@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use domain::channel::{Channel, Direction};
 use domain::email_event::Suppression;
-use domain::message::{Channel, Direction, MessageRef, Report, Source};
+use domain::id::MessageRef;
+use domain::report::{Report, Source};
 use domain::status::Status;
 use domain::{Error, MessageId};
 use outbox::Outbox;

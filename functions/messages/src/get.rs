@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::message::{Channel, Message};
+use domain::channel::Channel;
+use domain::message::Message;
 use domain::status::Status;
 use domain::{BusinessId, Error};
 use outbox::Outbox;

@@ -5,9 +5,10 @@ use axum::{Extension, Json};
 use domain::Error;
 use domain::access::Role;
 use domain::address::Address;
-use domain::delivery::{ErrorClass, Failure};
 use domain::destination::{Reach, Unreachable};
-use domain::message::{Message, Source, retry_refusal};
+use domain::failure::{ErrorClass, Failure};
+use domain::message::{Message, retry_refusal};
+use domain::report::Source;
 use domain::status::Status;
 use outbox::Outbox;
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub async fn retry(
     let is_risky = message.delivery_status == Status::DeliveryUnknown
         || message.failure.as_ref().is_some_and(is_ambiguous);
     let source = if tenant.role() == Role::Service { Source::Api } else { Source::Staff };
-    let refused = |why: Unreachable| unprocessable_message(&message, &Failure::unreachable(why).reason);
+    let refused = |why: Unreachable| unprocessable_message(&message, &why.failure().reason);
     let reach = match &message.to_address {
         Address::Phone(to) => web::destination::reach(tenant.business(), to).map_err(refused)?,
         _ => Reach::Allowed,

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use domain::business::Business;
+use domain::channel::{Channel, Direction, UserType};
 use domain::client::{Client, Personal};
-use domain::message::{Channel, Direction, Message, Text, UserType};
+use domain::content::Text;
+use domain::message::Message;
 use domain::staff::Staff;
 use domain::{ClientId, MessageId, StaffId, Timestamp};
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::{ApiKey, KEY_PREFIX};
-use domain::conversation::Actor;
+use domain::actor::Actor;
 use domain::{BusinessId, Error};
 use serde::Serialize;
 use signature::secret::Secret;

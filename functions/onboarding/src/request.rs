@@ -3,9 +3,9 @@
 use domain::access::RateLimit;
 use domain::business::{BusinessNumber, NumberState, Registration};
 use domain::email::Email;
-use domain::inbox::Shards;
 use domain::location::LocationChanges;
 use domain::phone::{Country, Phone};
+use domain::shards::Shards;
 use domain::{BusinessId, LocationId};
 use serde_json::Value;
 use web::read::{Object, Problem, choice, id, integer, mailbox, phone, text};

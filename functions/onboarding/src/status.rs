@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use domain::business::Business;
-use domain::onboarding::{Progress, Step, steps, test_request};
+use domain::onboarding::{Progress, steps, test_request};
+use domain::setup::Step;
 use domain::{BusinessId, Error, Result};
 use serde::Serialize;
 use store::Store;
@@ -23,7 +24,7 @@ pub(crate) struct OnboardingStatus {
 #[derive(Debug, Serialize)]
 struct StepStatus {
     step: &'static str,
-    state: domain::onboarding::StepState,
+    state: domain::setup::StepState,
     reason: Option<String>,
     next_action: Option<String>,
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use domain::business::Business;
 use domain::job::{Job, Work};
-use domain::onboarding::{IdentityState, Step, StepName, Trouble};
+use domain::onboarding::Trouble;
+use domain::setup::{IdentityState, Step, StepName};
 use domain::webhook::OF_A_NUMBER;
 use domain::{BusinessId, Error, Result};
 use outbox::Outbox;

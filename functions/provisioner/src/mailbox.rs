@@ -2,7 +2,8 @@
 
 use domain::Result;
 use domain::business::Business;
-use domain::onboarding::{IdentityState, MailIdentity, StepName, Trouble};
+use domain::onboarding::Trouble;
+use domain::setup::{IdentityState, MailIdentity, StepName};
 
 use crate::{Deps, Troubles};
 

@@ -1,8 +1,9 @@
 //! Has Twilio call us for each number of a business. Only then may it send from the number.
 
 use domain::business::{Business, NumberState};
-use domain::onboarding::{StepName, Trouble};
+use domain::onboarding::Trouble;
 use domain::phone::Phone;
+use domain::setup::StepName;
 use twilio::Hooks;
 
 use crate::{Deps, Troubles};

@@ -3,12 +3,14 @@
 use domain::Result;
 use domain::address::Address;
 use domain::business::Business;
-use domain::delivery::Failure;
+use domain::channel::Category;
+use domain::content::Text;
 use domain::destination::{Reach, Unreachable};
 use domain::draft::{Draft, Envelope};
-use domain::message::{Category, Text};
-use domain::onboarding::{Step, StepName, test_request};
+use domain::failure::Failure;
+use domain::onboarding::test_request;
 use domain::phone::Phone;
+use domain::setup::{Step, StepName};
 use store::Accepted;
 
 use crate::{Deps, Troubles};
@@ -62,7 +64,7 @@ fn unreachable(why: Unreachable) -> Step {
         }
         _ => "Repeat the call with another test_phone_number.",
     };
-    Step::failed(StepName::TestMessage, Failure::unreachable(why).reason, action)
+    Step::failed(StepName::TestMessage, why.failure().reason, action)
 }
 
 fn envelope(business: &Business, from: &Phone) -> Envelope {

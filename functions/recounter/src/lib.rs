@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::inbox::Shards;
+use domain::shards::Shards;
 use domain::{BusinessId, ClientId, Result};
 use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,10 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use domain::channel::Channel;
 use domain::client::Client;
-use domain::conversation::{Cause, ConversationStatus};
-use domain::message::Channel;
+use domain::conversation::Cause;
+use domain::standing::ConversationStatus;
 use serde_json::Value;
 use store::handling::Asked;
 use web::{ApiError, Correlation, Edge, Tenant};

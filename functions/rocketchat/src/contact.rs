@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::channel::Channel;
 use domain::client::{Client, Personal};
 use domain::conversation::Conversation;
-use domain::message::Channel;
 use domain::{BusinessId, ClientId, Result, Timestamp, global_id};
 use serde::Serialize;
 use store::{ClientView, Store};

@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use axum::response::IntoResponse;
+use domain::actor::Actor;
+use domain::channel::Direction;
 use domain::client::{Client, Personal};
-use domain::conversation::Actor;
-use domain::message::{Direction, Message, Text};
+use domain::content::Text;
+use domain::message::Message;
 use domain::rooms::{Room, closed_rooms};
 use domain::{BusinessId, Timestamp, global_id, visitor};
 use serde::Serialize;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use domain::content::Text;
 use domain::job::{InboundSms, Job, Work};
-use domain::message::Text;
 use domain::{Result, Timestamp};
 use twilio::RemoteMessage;
 
@@ -17,7 +17,7 @@ pub(crate) async fn backfill(deps: &Deps, correlation: &str) -> Result<()> {
     let listed = deps.twilio.list(since, None, None).await?;
     let mut jobs = Vec::new();
     for sms in listed.into_iter().filter_map(|remote| inbound(remote, deps.twilio.account_sid())) {
-        if !deps.store.knows_provider_id(domain::message::Provider::Twilio, &sms.message_sid).await? {
+        if !deps.store.knows_provider_id(domain::channel::Provider::Twilio, &sms.message_sid).await? {
             jobs.push(Job::new(correlation, Work::ReceiveSms(sms)));
         }
     }

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use domain::delivery::ErrorClass;
-use domain::message::{Channel, Message, MessageRef, Provider, Report};
+use domain::channel::{Channel, Provider};
+use domain::failure::ErrorClass;
+use domain::id::MessageRef;
+use domain::message::Message;
+use domain::report::Report;
 use domain::status::Status;
 use domain::{Result, Timestamp};
 use store::consent::{ConsentChange, Heard, TextConsent};

@@ -1,7 +1,7 @@
 //! Sends texts: claim, call Twilio once, store how it ended. Also asks Twilio about texts, because nobody else can.
 
+use domain::id::MessageRef;
 use domain::job::{Job, Work};
-use domain::message::MessageRef;
 use domain::{Error, Result};
 use outbox::Outbox;
 use store::Store;

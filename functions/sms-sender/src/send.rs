@@ -2,8 +2,10 @@
 
 use domain::Result;
 use domain::address::Address;
-use domain::delivery::Failure;
-use domain::message::{Channel, Message, MessageRef};
+use domain::channel::Channel;
+use domain::failure::Failure;
+use domain::id::MessageRef;
+use domain::message::Message;
 use domain::sms_error::{UNREGISTERED, failure};
 use domain::status::Status;
 use store::sending::{Claim, Settled, Turn};

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::message::{Channel, Report, Source};
+use domain::channel::Channel;
+use domain::report::{Report, Source};
 use domain::status::Status;
 use domain::{Error, MessageId};
 use outbox::Outbox;

@@ -14,9 +14,10 @@
 use std::time::Duration;
 
 use domain::Result;
+use domain::channel::Channel;
 use domain::delivery::UNKNOWN_AT_MOST;
 use domain::job::{Job, Work};
-use domain::message::{Channel, Source};
+use domain::report::Source;
 use domain::status::Status;
 use objects::Objects;
 use queue::Queue;

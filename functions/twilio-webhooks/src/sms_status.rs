@@ -3,9 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use domain::address::Address;
-use domain::delivery::ErrorClass;
-use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::channel::{Channel, Provider};
+use domain::failure::ErrorClass;
+use domain::id::MessageRef;
 use domain::phone::Country;
+use domain::report::Report;
 use serde_json::{Value, json};
 use store::Store;
 use store::consent::{ConsentChange, Heard, TextConsent};

@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use domain::Result;
-use domain::message::{MessageRef, Provider};
-use domain::voice::{BROWSER, CallReport, CallResult, Part, caller, missed};
+use domain::call::{CallReport, CallResult, Part, missed};
+use domain::channel::Provider;
+use domain::id::MessageRef;
+use domain::voice::{BROWSER, caller};
 use serde_json::{Value, json};
 use store::Store;
 use store::calls::NewCall;

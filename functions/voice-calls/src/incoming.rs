@@ -1,11 +1,12 @@
 //! A call from a phone to one of our numbers: it rings with whoever takes care of the conversation, then at the location.
 
 use domain::address::Address;
+use domain::call::CallResult;
 use domain::destination::{Reach, Unreachable};
-use domain::message::MessageRef;
+use domain::id::MessageRef;
 use domain::phone::{Country, Phone};
 use domain::staff::Staff;
-use domain::voice::{self, CallResult};
+use domain::voice;
 use domain::{Result, business::InboundRoute};
 use store::Store;
 use store::calls::NewCall;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
-use domain::message::MessageRef;
+use domain::id::MessageRef;
 use domain::webhook::OF_A_MESSAGE;
 use signature::voice_token::Keys;
 use web::Edge;

@@ -2,8 +2,9 @@
 
 use domain::Result;
 use domain::business::InboundRoute;
+use domain::call::CallResult;
 use domain::destination::Unreachable;
-use domain::voice::{self, CallResult, Refusal};
+use domain::voice::{self, Refusal};
 use store::Store;
 use store::calls::NewCall;
 use web::destination::unusual;

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::Result;
-use domain::message::MessageRef;
-use domain::voice::{BROWSER, CallReport, CallResult, Part};
+use domain::call::{CallReport, CallResult, Part};
+use domain::id::MessageRef;
+use domain::voice::BROWSER;
 use store::Store;
 use web::twilio::{Form, Verified, missing};
 use web::{ApiResult, Edge};

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use domain::access::Role;
+use domain::channel::Category;
 use domain::client::{Change, ClientChanges, ClientType, Personal};
-use domain::conversation::ConversationStatus;
 use domain::fold::fold;
 use domain::location::LocationChanges;
-use domain::message::Category;
 use domain::phone::Phone;
 use domain::staff::StaffChanges;
+use domain::standing::ConversationStatus;
 use domain::{ClientId, LocationId, StaffId};
 use fastrand::Rng;
 

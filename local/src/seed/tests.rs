@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use domain::client::Change;
-use domain::conversation::ConversationStatus;
+use domain::standing::ConversationStatus;
 use domain::{BusinessId, Clock, Timestamp};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -133,7 +133,7 @@ async fn the_inbox_is_what_the_plan_says_and_nothing_is_sent() {
 fn activity(person: &Person) -> Duration {
     let moves = |what: &What| match what {
         What::Heard(_) => true,
-        What::Wrote { category, .. } => *category != domain::message::Category::Campaign,
+        What::Wrote { category, .. } => *category != domain::channel::Category::Campaign,
         _ => false,
     };
     let last = person.steps.iter().rev().find(|step| moves(&step.what)).or(person.steps.first());

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::Actor;
+use crate::actor::Actor;
 use crate::error::Error;
-
 use crate::id::{BusinessId, RequestId, StaffId};
 use crate::time::Timestamp;
 

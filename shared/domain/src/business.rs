@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::access::RateLimit;
 use crate::email::Email;
 use crate::id::{BusinessId, LocationId};
-use crate::inbox::Shards;
-use crate::onboarding::Setup;
 use crate::phone::{Country, Phone};
+use crate::setup::Setup;
+use crate::shards::Shards;
 use crate::time::Timestamp;
 
 /// A phone number of a business.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::channel::Channel;
 use crate::id::{BusinessId, ClientId, LocationId};
-use crate::message::Channel;
 use crate::phone::Phone;
 use crate::time::Timestamp;
 

@@ -6,55 +6,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::address::Address;
+use crate::channel::{Category, Channel, Direction};
+use crate::content::Text;
 use crate::id::{ClientId, EntryId, MessageId, StaffId};
-use crate::inbox::Standing;
-use crate::message::{Category, Channel, Direction, Text};
+use crate::standing::ConversationStatus;
+use crate::standing::Standing;
 use crate::time::Timestamp;
-
-/// Where staff are with a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConversationStatus {
-    /// Somebody should look.
-    Open,
-    /// Waits for something.
-    Pending,
-    /// Comes back at a set time.
-    Snoozed,
-    /// Done.
-    Resolved,
-}
-
-impl ConversationStatus {
-    /// Every status.
-    pub const ALL: [ConversationStatus; 4] = [
-        ConversationStatus::Open,
-        ConversationStatus::Pending,
-        ConversationStatus::Snoozed,
-        ConversationStatus::Resolved,
-    ];
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ConversationStatus::Open => "open",
-            ConversationStatus::Pending => "pending",
-            ConversationStatus::Snoozed => "snoozed",
-            ConversationStatus::Resolved => "resolved",
-        }
-    }
-
-    /// The status after a message from the client: resolved and snoozed conversations come back.
-    pub fn after_inbound(self) -> ConversationStatus {
-        match self {
-            ConversationStatus::Open | ConversationStatus::Resolved | ConversationStatus::Snoozed => {
-                ConversationStatus::Open
-            }
-            ConversationStatus::Pending => ConversationStatus::Pending,
-        }
-    }
-}
 
 /// The stored head: the part of a client's item that is about their conversation. Counters equal a recount of the
 /// messages at all times.
@@ -154,45 +113,8 @@ impl Conversation {
 
 /// How often mail reopens a conversation within an hour.
 pub const MOST_REOPENINGS: usize = 5;
+
 const REOPENING_HOUR: Duration = Duration::from_secs(3600);
-
-/// Who did something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "actor", rename_all = "snake_case")]
-pub enum Actor {
-    /// A member of the staff.
-    Staff {
-        /// Which.
-        #[serde(rename = "actor_id")]
-        id: StaffId,
-    },
-    /// A program of the business, by its key.
-    Service,
-    /// The client, by writing.
-    Client,
-    /// omega itself.
-    System,
-}
-
-impl Actor {
-    /// The kind, as a word.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Actor::Staff { .. } => "staff",
-            Actor::Service => "service",
-            Actor::Client => "client",
-            Actor::System => "system",
-        }
-    }
-
-    /// As it stands in a field that holds one text: the number of a staff member, else the kind.
-    pub fn name(self) -> String {
-        match self {
-            Actor::Staff { id } => id.to_string(),
-            Actor::Service | Actor::Client | Actor::System => self.kind().to_owned(),
-        }
-    }
-}
 
 /// Why a conversation changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_reply_brings_back_what_was_done_or_put_off() {
-        use ConversationStatus::*;
+        use crate::standing::ConversationStatus::*;
         let after: Vec<_> = [Open, Pending, Snoozed, Resolved].map(ConversationStatus::after_inbound).into();
         assert_eq!(after, [Open, Pending, Open, Open]);
     }

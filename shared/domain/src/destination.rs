@@ -5,6 +5,7 @@
 //! called within the hour ([`MOST_AN_HOUR`]). docs/adr/0040 says why.
 
 use crate::business::Business;
+use crate::failure::{ErrorClass, Failure};
 use crate::phone::{Charge, Country, Phone};
 
 /// How many texts and calls together go to one number within a clock hour. Two people who text each other stay far below;
@@ -56,6 +57,18 @@ impl Unreachable {
             Unreachable::Abroad(_) => "abroad",
             Unreachable::TooOften => "too_often",
         }
+    }
+
+    /// Failure of a text to such a number.
+    pub fn failure(self) -> Failure {
+        let class = match self {
+            Unreachable::Own | Unreachable::Costly | Unreachable::Satellite | Unreachable::Personal => {
+                ErrorClass::Address
+            }
+            Unreachable::Abroad(_) => ErrorClass::Configuration,
+            Unreachable::TooOften => ErrorClass::Throttle,
+        };
+        Failure::new(class, format!("The number is not texted: {self}."))
     }
 
     /// The country, for the log. Empty where the reason is another, and for numbers of no country.

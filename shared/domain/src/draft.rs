@@ -1,13 +1,16 @@
 //! A message that somebody wants sent, checked, and the message it becomes.
 
 use crate::address::Address;
+use crate::channel::{Category, Channel, Direction, Provider, UserType};
+use crate::content::{Media, Text};
 use crate::destination::Reach;
+use crate::id::MessageRef;
 use crate::id::{BusinessId, ClientId, MessageId, RequestId, StaffId};
-use crate::inbox::Shards;
 use crate::mail::{Mail, Recipients};
-use crate::message::{Category, Channel, Direction, Media, Message, MessageRef, Provider, Text, UserType};
+use crate::message::Message;
 use crate::segments;
 use crate::sender::{FromReason, Sender};
+use crate::shards::Shards;
 use crate::status::Status;
 use crate::time::Timestamp;
 

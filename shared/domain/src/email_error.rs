@@ -8,204 +8,17 @@
 
 mod rows;
 
-use serde::{Deserialize, Serialize};
-
-use crate::delivery::{ErrorClass, Failure};
-use crate::email_event::{EmailEventKind, SOFT_BOUNCE};
-use crate::message::Provider;
-use rows::{BASIC, ENHANCED, REPORTS, WORDS};
-
-/// Why a mail was refused by the receiving server or by a filter, where the mailbox may be in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// The mailbox is full.
-    MailboxFull,
-    /// The mailbox takes no mail at the moment, or is disabled.
-    MailboxUnavailable,
-    /// No server can be found for the domain of the address.
-    NoRoute,
-    /// The domain of the address takes no mail at all.
-    NoMailDomain,
-    /// The mail is too large.
-    TooLarge,
-    /// The content was refused.
-    Content,
-    /// An attachment was refused.
-    Attachment,
-    /// A rule of the receiving server refuses it: a filter, a block list, a restricted group.
-    Policy,
-    /// The sender's domain does not prove that the mail is its own (SPF, DKIM, DMARC).
-    Unauthenticated,
-    /// The address of the sender is refused.
-    Sender,
-    /// The two servers do not understand each other.
-    Protocol,
-    /// The time for delivery ran out.
-    TimedOut,
-}
-
-/// Meaning of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meaning {
-    /// The code that is shown with the message.
-    pub code: &'static str,
-    /// Its class. Decides whether it is tried again by itself and whether a person may try it again.
-    pub class: ErrorClass,
-    /// What happened, for staff.
-    pub reason: &'static str,
-    /// What staff can do now.
-    pub advice: &'static str,
-}
-
-impl Refusal {
-    /// Its meaning.
-    pub fn meaning(self) -> Meaning {
-        let (code, class, reason, advice) = match self {
-            Refusal::MailboxFull => (
-                SOFT_BOUNCE,
-                ErrorClass::Transient,
-                "The mailbox is full.",
-                "Try again later, or ask the client to make room in the mailbox.",
-            ),
-            Refusal::MailboxUnavailable => (
-                "mailbox_unavailable",
-                ErrorClass::Address,
-                "The mailbox exists or existed, and accepts no mail.",
-                "Ask the client whether the mailbox is still in use, or for another address.",
-            ),
-            Refusal::NoRoute => (
-                "no_route",
-                ErrorClass::Address,
-                "No mail server was found for the domain of the address.",
-                "Check the part of the address after the @ with the client.",
-            ),
-            Refusal::NoMailDomain => (
-                "bounce",
-                ErrorClass::Address,
-                "The domain of the address accepts no mail.",
-                "Check the part of the address after the @ with the client.",
-            ),
-            Refusal::TooLarge => (
-                "message_too_large",
-                ErrorClass::Content,
-                "The mail is larger than the receiving server accepts.",
-                "Send it with smaller attachments, or send links to the files.",
-            ),
-            Refusal::Content => (
-                "content_rejected",
-                ErrorClass::Content,
-                "The receiving server refused the content of the mail.",
-                "Change the wording and the links, and send it as a new message.",
-            ),
-            Refusal::Attachment => (
-                "attachment_rejected",
-                ErrorClass::Content,
-                "The receiving server refused an attachment.",
-                "Send it without the attachment, or with the file in another format.",
-            ),
-            Refusal::Policy => (
-                "refused_by_policy",
-                ErrorClass::Content,
-                "A rule of the receiving server refused the mail: a spam filter, a block list, or a closed group.",
-                "Change the wording, or reach the client another way. An administrator can check the reputation of the domain.",
-            ),
-            Refusal::Unauthenticated => (
-                "sender_not_authenticated",
-                ErrorClass::Configuration,
-                "The receiving server could not verify that the mail is from your domain.",
-                "Ask an administrator to check SPF, DKIM and DMARC of the domain, then try again.",
-            ),
-            Refusal::Sender => (
-                "sender_refused",
-                ErrorClass::Configuration,
-                "The receiving server refused the address of the sender.",
-                "Ask an administrator to check the sender address, then try again.",
-            ),
-            Refusal::Protocol => (
-                "protocol_error",
-                ErrorClass::Configuration,
-                "The receiving server did not accept how the mail was handed over.",
-                "Try again later. If it fails again, ask an administrator to contact the mail provider.",
-            ),
-            Refusal::TimedOut => (
-                "delivery_timed_out",
-                ErrorClass::Expiry,
-                "The receiving server did not take the mail in the time that was allowed.",
-                "Send it again if it still matters.",
-            ),
-        };
-        Meaning { code, class, reason, advice }
-    }
-
-    /// Whether no mail can ever arrive at the address.
-    pub fn is_for_good(self) -> bool {
-        self == Refusal::NoMailDomain
-    }
-
-    /// Every refusal.
-    pub const ALL: [Refusal; 12] = [
-        Refusal::MailboxFull,
-        Refusal::MailboxUnavailable,
-        Refusal::NoRoute,
-        Refusal::NoMailDomain,
-        Refusal::TooLarge,
-        Refusal::Content,
-        Refusal::Attachment,
-        Refusal::Policy,
-        Refusal::Unauthenticated,
-        Refusal::Sender,
-        Refusal::Protocol,
-        Refusal::TimedOut,
-    ];
-}
+use crate::channel::Provider;
+use crate::email_event::EmailEventKind;
+use crate::failure::Failure;
+use crate::mail_refusal::Refusal;
+use rows::{BASIC, ENHANCED, Overruled, REPORTS, WORDS};
 
 /// What staff can do about a failure of a mail, where its code and reason say more than its class.
 pub fn advice(failure: &Failure) -> Option<&'static str> {
     let meanings = Refusal::ALL.into_iter().map(Refusal::meaning);
     let mut same = meanings.filter(|meaning| Some(meaning.code) == failure.code.as_deref());
     same.find(|meaning| meaning.reason == failure.reason).map(|meaning| meaning.advice)
-}
-
-/// What may say more than the words of a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overruled {
-    /// Nothing: the words say what happened.
-    Never,
-    /// An enhanced status code of the receiving server.
-    ByEnhancedCode,
-    /// An enhanced status code, else a basic code or the words of the receiving server: the provider gave up, and says no more.
-    ByAnyCode,
-}
-
-/// A row of the table of providers' words.
-#[derive(Clone, Copy, Debug)]
-pub struct ReportRow {
-    /// Who says so.
-    pub provider: Provider,
-    /// The words: type, subtype, finer subtype. Empty is any. `~` begins what a word contains.
-    pub words: [&'static str; 3],
-    /// What they mean.
-    pub means: EmailEventKind,
-    /// What may say more.
-    pub overruled: Overruled,
-}
-
-/// A row of the table of enhanced status codes.
-#[derive(Clone, Copy, Debug)]
-pub struct EnhancedRow {
-    /// `5` or `4`; 0 is any.
-    pub class: u16,
-    /// The subject, such as 1 for addresses.
-    pub subject: u16,
-    /// The details from here to there.
-    pub details: (u16, u16),
-    /// Words that have to be in the text as well. Empty is any.
-    pub words: &'static str,
-    /// What it means.
-    pub means: EmailEventKind,
-    /// The page that defines it.
-    pub page: &'static str,
 }
 
 /// What a receiving server said, as a provider hands it on.
@@ -227,27 +40,6 @@ pub fn meaning(provider: Provider, words: [Option<&str>; 3], said: Said<'_>) -> 
         Overruled::ByEnhancedCode => by_enhanced(said).unwrap_or(row.means),
         Overruled::ByAnyCode => by_enhanced(said).or_else(|| by_basic(said)).unwrap_or(row.means),
     })
-}
-
-impl ReportRow {
-    fn fits(&self, given: [Option<&str>; 3]) -> bool {
-        self.words.iter().zip(given).all(|(wanted, given)| {
-            let given = given.unwrap_or_default();
-            match wanted.strip_prefix('~') {
-                Some(part) => given.to_lowercase().contains(part),
-                None => wanted.is_empty() || *wanted == given,
-            }
-        })
-    }
-}
-
-impl EnhancedRow {
-    fn fits(&self, (class, subject, detail): (u16, u16, u16), text: &str) -> bool {
-        (self.class == 0 || self.class == class)
-            && self.subject == subject
-            && (self.details.0..=self.details.1).contains(&detail)
-            && text.contains(self.words)
-    }
 }
 
 /// Meaning of an enhanced status code: the first row that fits. Codes of a class and subject without a row of their own

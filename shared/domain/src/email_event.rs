@@ -5,21 +5,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::channel::Provider;
 use crate::delivered::{LONGEST_ID, LONGEST_WORD, shortened};
-use crate::delivery::{ErrorClass, Failure};
 use crate::email::Email;
-use crate::email_error::{Meaning, Refusal};
-use crate::message::{MessageRef, Provider};
+use crate::failure::SOFT_BOUNCE;
+use crate::failure::{ErrorClass, Failure};
+use crate::id::MessageRef;
+use crate::mail_refusal::{Meaning, Refusal};
 use crate::status::Status;
 use crate::time::Timestamp;
 
 pub mod mailgun;
-pub mod postmark;
-pub mod sendgrid;
-pub mod ses;
 
-/// The code of a failure that the receiving server called temporary, after the provider's own tries.
-pub const SOFT_BOUNCE: &str = "soft_bounce";
+pub mod postmark;
+
+pub mod sendgrid;
+
+pub mod ses;
 
 /// One thing that happened to one mail, for some or all of its receivers.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,6 +18,7 @@ pub const MAX: u64 = (1 << 53) - 1;
 
 /// 2024-01-01T00:00:00Z in milliseconds: where the time bits of our ids start. 41 bits last until 2093.
 const EPOCH_MS: i64 = 1_704_067_200_000;
+
 const SEQUENCE_BITS: u32 = 12;
 
 /// The kinds of things that have a number, alphabetically. Never constructed.
@@ -41,14 +42,19 @@ pub struct Id<K>(u64, PhantomData<fn() -> K>);
 
 /// Which business.
 pub type BusinessId = Id<kind::Business>;
+
 /// Which client, and which conversation: a client has exactly one.
 pub type ClientId = Id<kind::Client>;
+
 /// Which line of a history.
 pub type EntryId = Id<kind::Entry>;
+
 /// Which location.
 pub type LocationId = Id<kind::Location>;
+
 /// Which message.
 pub type MessageId = Id<kind::Message>;
+
 /// Which staff member.
 pub type StaffId = Id<kind::Staff>;
 
@@ -97,43 +103,53 @@ impl<K> Clone for Id<K> {
         *self
     }
 }
+
 impl<K> Copy for Id<K> {}
+
 impl<K> PartialEq for Id<K> {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 }
+
 impl<K> Eq for Id<K> {}
+
 impl<K> PartialOrd for Id<K> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
+
 impl<K> Ord for Id<K> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.cmp(&other.0)
     }
 }
+
 impl<K> Hash for Id<K> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
     }
 }
+
 impl<K> fmt::Debug for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
 }
+
 impl<K> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
 }
+
 impl<K> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(self.0)
     }
 }
+
 impl<'de, K> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number<K>(PhantomData<fn() -> K>);
@@ -181,6 +197,20 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Where a message is: enough to write to it without a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRef {
+    /// Whose.
+    #[serde(rename = "business_id")]
+    pub business: BusinessId,
+    /// With whom.
+    #[serde(rename = "client_id")]
+    pub client: ClientId,
+    /// Which.
+    #[serde(rename = "message_id")]
+    pub message: MessageId,
 }
 
 #[cfg(test)]

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::channel::{Channel, Provider};
+use crate::content::{Media, Text};
 use crate::conversation::Effect;
 use crate::delivered::{self, LONGEST_ADDRESS, LONGEST_ID, LONGEST_MEDIA, LONGEST_TEXT, MOST_MEDIA};
 use crate::id::BusinessId;
-use crate::inbox::Shards;
-use crate::message::{Channel, Listed, Media, Message, MessageRef, Provider, Text};
+use crate::id::MessageRef;
+use crate::message::{Listed, Message};
 use crate::place::Rank;
 use crate::proof::SenderChecks;
+use crate::shards::Shards;
 use crate::time::Timestamp;
 
 /// The version that producers write.

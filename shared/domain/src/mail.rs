@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::Text;
+use crate::content::Text;
 use crate::status::Status;
 
 /// The largest mail, in bytes, as it goes over the wire: what SES takes.

@@ -3,8 +3,9 @@
 //! The directory names somebody who had written as a stranger. Messages go over a few at a time; how staff stand with
 //! the stranger goes over at once, and again when it changed meanwhile.
 
-use crate::conversation::{Change, Conversation, ConversationStatus};
+use crate::conversation::{Change, Conversation};
 use crate::id::{ClientId, MessageId};
+use crate::standing::ConversationStatus;
 
 /// What goes over in one step, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,7 +143,7 @@ fn more_urgent(one: ConversationStatus, other: ConversationStatus) -> Conversati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Channel;
+    use crate::channel::Channel;
     use crate::{StaffId, Timestamp};
     use proptest::prelude::*;
 

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::Actor;
+use crate::actor::Actor;
+use crate::content::Text;
+use crate::id::MessageRef;
 use crate::id::StaffId;
-use crate::message::{MessageRef, Text};
 use crate::time::Timestamp;
 
 /// A note. The serde shape is the stored shape.

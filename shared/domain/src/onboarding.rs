@@ -5,135 +5,20 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::business::{Business, BusinessNumber, NumberState, Registration};
 use crate::email::Email;
 use crate::id::{BusinessId, RequestId};
+use crate::mail_domain::DomainClaim;
+use crate::mail_domain::domains_above;
 use crate::message::Message;
 use crate::phone::Phone;
+use crate::setup::IdentityState;
+use crate::setup::MailIdentity;
+use crate::setup::Step;
+use crate::setup::StepName;
+use crate::setup::StepState;
 use crate::status::Status;
 use crate::time::Timestamp;
-
-/// What has to be done, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepName {
-    /// The business exists.
-    Business,
-    /// It has a key for its programs.
-    ApiKey,
-    /// Its locations are stored.
-    Locations,
-    /// Its numbers lead to it, and Twilio has them.
-    PhoneNumbers,
-    /// Twilio calls us for its numbers.
-    TwilioWebhooks,
-    /// Its mailbox leads to it, and SES may send from there.
-    SenderEmail,
-    /// Carriers in the United States know who sends from its numbers.
-    A2pRegistration,
-    /// A text went out.
-    TestMessage,
-}
-
-impl StepName {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            StepName::Business => "business",
-            StepName::ApiKey => "api_key",
-            StepName::Locations => "locations",
-            StepName::PhoneNumbers => "phone_numbers",
-            StepName::TwilioWebhooks => "twilio_webhooks",
-            StepName::SenderEmail => "sender_email",
-            StepName::A2pRegistration => "a2p_registration",
-            StepName::TestMessage => "test_message",
-        }
-    }
-}
-
-/// What is known of setting a business up, beside what the business itself says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Setup {
-    /// The business was created, and what else was asked for is not stored yet.
-    pub open: bool,
-    /// Locations were asked for, and are stored.
-    pub locations: bool,
-    /// Numbers that the last call asked for, and that lead to other businesses.
-    pub refused_numbers: Vec<Phone>,
-    /// The mailbox that the last call asked for, if it or its domain is another business's.
-    pub refused_mailbox: Option<Email>,
-    /// What SES said of the domain of the mailbox.
-    pub identity: Option<MailIdentity>,
-    /// Twilio's id of the registered brand.
-    pub a2p_brand_sid: Option<String>,
-    /// Twilio's id of the registered campaign.
-    pub a2p_campaign_sid: Option<String>,
-    /// Where a text to try things out goes.
-    pub test_phone: Option<Phone>,
-    /// What did not work when Twilio and SES were asked the last time.
-    pub troubles: Vec<Step>,
-}
-
-/// A domain that mail is sent from, as SES knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailIdentity {
-    /// The domain.
-    pub domain: String,
-    /// How far its verification is.
-    pub state: IdentityState,
-    /// What its three DNS records are made of.
-    pub tokens: Vec<String>,
-}
-
-/// How long a claim on a domain keeps others out that was never proved: SES looks for the records for three days, and
-/// omega looks at SES every hour.
-const UNPROVED: Duration = Duration::from_secs(4 * 24 * 3600);
-
-/// The claim of a business on a domain that it sends mail from. SES knows a domain once for the whole account, so what
-/// proves a domain there proves it for whoever asks: hence a claim of our own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DomainClaim {
-    /// Who claims it.
-    pub business_id: BusinessId,
-    /// Since when.
-    pub claimed_at: Timestamp,
-    /// The same business, once SES has verified the domain for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proved_by: Option<BusinessId>,
-}
-
-impl DomainClaim {
-    /// A claim that begins now.
-    pub fn new(business: BusinessId, now: Timestamp) -> DomainClaim {
-        DomainClaim { business_id: business, claimed_at: now, proved_by: None }
-    }
-
-    /// Whether another business may not claim the domain at `now`: it is proved, or may still be.
-    pub fn keeps_out(&self, other: BusinessId, now: Timestamp) -> bool {
-        self.business_id != other && (self.proved_by.is_some() || now < self.claimed_at.plus(UNPROVED))
-    }
-}
-
-/// The domains above a domain, nearest first, without the top level. A domain that SES has verified covers those below it.
-pub fn domains_above(domain: &str) -> impl Iterator<Item = &str> {
-    let places = domain.match_indices('.').map(|(dot, _)| dot + 1);
-    places.filter_map(|place| domain.get(place..)).filter(|above| above.contains('.'))
-}
-
-/// How far the verification of a domain is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentityState {
-    /// SES sends from it.
-    Verified,
-    /// SES looks for the DNS records.
-    Pending,
-    /// SES has given up looking.
-    Failed,
-}
 
 /// Why Twilio or SES did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,60 +44,6 @@ pub fn test_request(business: BusinessId, phone: &Phone) -> RequestId {
     RequestId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
-/// How far one step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepState {
-    /// Not yet.
-    Pending,
-    /// Finished; repeating the call leaves it alone.
-    Done,
-    /// Tried, and it did not work.
-    Failed,
-}
-
-/// One step and how it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// Which.
-    pub step: StepName,
-    /// How far.
-    pub state: StepState,
-    /// Why it failed or waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_action: Option<String>,
-}
-
-impl Step {
-    /// A finished step.
-    pub fn done(step: StepName) -> Step {
-        Step { step, state: StepState::Done, reason: None, next_action: None }
-    }
-
-    /// A step that did not work, with what to do.
-    pub fn failed(step: StepName, reason: impl Into<String>, next_action: impl Into<String>) -> Step {
-        Step {
-            step,
-            state: StepState::Failed,
-            reason: Some(reason.into()),
-            next_action: Some(next_action.into()),
-        }
-    }
-
-    /// A step that waits for somebody.
-    pub fn pending(step: StepName, reason: impl Into<String>, next_action: impl Into<String>) -> Step {
-        Step {
-            step,
-            state: StepState::Pending,
-            reason: Some(reason.into()),
-            next_action: Some(next_action.into()),
-        }
-    }
-}
-
 /// Every step that concerns a business, in order. `test` is the text that was sent to try things out, where there is one.
 pub fn steps(business: &Business, test: Option<&Message>) -> Vec<Step> {
     let mut steps = vec![Step::done(StepName::Business), Step::done(StepName::ApiKey)];
@@ -225,13 +56,6 @@ pub fn steps(business: &Business, test: Option<&Message>) -> Vec<Step> {
     steps.extend(a2p_registration(business));
     steps.extend(business.setup.test_phone.as_ref().map(|_| test_message(business, test)));
     steps
-}
-
-impl Setup {
-    /// What did not work at a step the last time.
-    fn trouble(&self, step: StepName) -> Option<Step> {
-        self.troubles.iter().find(|trouble| trouble.step == step).cloned()
-    }
 }
 
 fn listed<'a>(phones: impl Iterator<Item = &'a Phone>) -> String {

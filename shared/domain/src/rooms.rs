@@ -1,8 +1,10 @@
 //! A conversation as a row of rooms, for interfaces that know those: one begins with the conversation, or when it is
 //! reopened, and ends when it is resolved.
 
-use crate::conversation::{Actor, Cause, Change, ConversationEvent, ConversationStatus};
+use crate::actor::Actor;
+use crate::conversation::{Cause, Change, ConversationEvent};
 use crate::id::{EntryId, Id, MessageId, StaffId};
+use crate::standing::ConversationStatus;
 use crate::time::Timestamp;
 
 /// A room that is closed.

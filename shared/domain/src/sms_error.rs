@@ -4,53 +4,25 @@
 
 mod rows;
 
-use crate::delivery::{ErrorClass, Failure};
+use crate::failure::{ErrorClass, Failure};
+pub use rows::{Meaning, Row, page};
 use rows::{OTHER, RANGES, ROWS};
 
 /// The code with which Twilio refuses a text to a client who opted out.
 pub const OPTED_OUT: u32 = 21610;
+
 /// The code with which Twilio gives up a text from a number that is not registered for A2P 10DLC.
 pub const UNREGISTERED: u32 = 30034;
+
 /// The code of a request that came too fast.
 pub const TOO_MANY_REQUESTS: u32 = 20429;
+
 /// The codes of daily limits of a sender. They end at midnight Pacific time.
 const DAILY_LIMITS: [u32; 2] = [30023, 30027];
-
-/// Meaning of an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meaning {
-    /// Its class. Decides whether it is tried again by itself and whether a person may try it again.
-    pub class: ErrorClass,
-    /// What happened, for staff.
-    pub reason: &'static str,
-    /// What staff can do now.
-    pub advice: &'static str,
-}
-
-/// One code of the table.
-#[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// Twilio's code.
-    pub code: u32,
-    /// Its meaning.
-    pub meaning: Meaning,
-}
-
-impl Row {
-    /// Twilio's page about the code.
-    pub fn page(&self) -> String {
-        page(self.code)
-    }
-}
 
 /// The table, sorted by code.
 pub fn table() -> &'static [Row] {
     ROWS
-}
-
-/// Twilio's page about `code`.
-pub fn page(code: u32) -> String {
-    format!("https://www.twilio.com/docs/api/errors/{code}")
 }
 
 /// Meaning of `code`: its row, or else that of its range.
@@ -135,7 +107,7 @@ mod tests {
             let failure = failure(row.code, Some("words of Twilio"));
             assert_eq!(failure.code, Some(row.code.to_string()));
             assert_eq!((failure.class, &*failure.reason), (row.meaning.class, row.meaning.reason));
-            assert_eq!(failure.advice(), row.meaning.advice);
+            assert_eq!(crate::delivery::advice(&failure), row.meaning.advice);
         }
     }
 

@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use domain::business::{Business, Unfit};
+use domain::channel::Channel;
 use domain::destination::{Reach, Unreachable};
 use domain::draft::{Draft, Envelope};
+use domain::id::MessageRef;
 use domain::job::{Job, LONGEST_DELAY, Recording, Work};
-use domain::message::{Channel, Message, MessageRef, Source};
+use domain::message::Message;
+use domain::report::Source;
 use domain::sender::{Habits, only_number, senders};
 use domain::{ClientId, RequestId, Result, Timestamp};
 use futures_util::stream::{self, StreamExt};

@@ -5,7 +5,8 @@ use std::error::Error as StdError;
 use aws_sdk_sesv2::config::http::HttpResponse;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{DkimAttributes, DkimStatus};
-use domain::onboarding::{IdentityState, MailIdentity, Trouble};
+use domain::onboarding::Trouble;
+use domain::setup::{IdentityState, MailIdentity};
 
 use crate::Mailer;
 

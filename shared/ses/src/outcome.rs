@@ -8,8 +8,9 @@ use std::time::Duration;
 use aws_sdk_sesv2::config::http::HttpResponse;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
-use domain::delivery::{ErrorClass, Failure, Outcome};
+use domain::delivery::Outcome;
 use domain::error::with_causes;
+use domain::failure::{ErrorClass, Failure};
 
 /// The status that SES's own event has for a mail it took.
 const ACCEPTED: &str = "Send";

@@ -3,8 +3,9 @@
 use domain::access::{ApiKey, ApiKeys};
 use domain::business::{Business, InboundRoute};
 use domain::email::Email;
-use domain::onboarding::{DomainClaim, Setup, domains_above};
+use domain::mail_domain::{DomainClaim, domains_above};
 use domain::phone::Phone;
+use domain::setup::Setup;
 use domain::{BusinessId, Result, Timestamp};
 
 use crate::expression::Write;

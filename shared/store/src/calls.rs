@@ -2,11 +2,14 @@
 
 use domain::address::Address;
 use domain::business::InboundRoute;
+use domain::call::{Call, CallReport, CallResult};
+use domain::channel::{Category, Channel, Direction, Provider, UserType};
 use domain::conversation::Effect;
 use domain::destination::{Reach, Unreachable};
-use domain::message::{Category, Channel, Direction, EventOutcome, Message, MessageRef, Provider, UserType};
+use domain::id::MessageRef;
+use domain::message::Message;
+use domain::report::EventOutcome;
 use domain::status::Status;
-use domain::voice::{Call, CallReport, CallResult};
 use domain::{Error, Result, StaffId, Timestamp};
 
 use crate::events::of_report;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
+use domain::channel::Channel;
 use domain::client::{Change, Client, ClientChanges, Personal};
-use domain::conversation::{Conversation, ConversationStatus};
+use domain::conversation::Conversation;
 use domain::email::Email;
 use domain::fold::fold;
-use domain::inbox::{Cell, Shards};
-use domain::message::Channel;
+use domain::inbox::Cell;
 use domain::sender::Habits;
+use domain::shards::Shards;
+use domain::standing::ConversationStatus;
 use domain::{BusinessId, ClientId, Error, RequestId, Result, Timestamp};
 
 use crate::counts::kind;

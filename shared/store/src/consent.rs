@@ -17,8 +17,9 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
-use domain::delivery::Failure;
-use domain::message::{Message, MessageRef};
+use domain::failure::Failure;
+use domain::id::MessageRef;
+use domain::message::Message;
 use domain::{BusinessId, Error, Result, Timestamp};
 use futures_util::future::try_join_all;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,15 +1,19 @@
 //! Heads of conversations: how a message changes one, without reading it first where that is possible.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::actor::Actor;
 use domain::address::Address;
+use domain::channel::{Channel, Direction};
 use domain::client::{Client, Personal};
-use domain::conversation::{
-    Actor, Cause, Change, Conversation, ConversationEvent, ConversationStatus, Effect, MOST_REOPENINGS,
-};
+use domain::conversation::{Cause, Change, Conversation, ConversationEvent, Effect, MOST_REOPENINGS};
 use domain::id::EntryId;
-use domain::inbox::{Cell, Shards, Standing};
+use domain::id::MessageRef;
+use domain::inbox::Cell;
 use domain::mail::Suspicion;
-use domain::message::{Channel, Direction, Message, MessageRef};
+use domain::message::Message;
+use domain::shards::Shards;
+use domain::standing::ConversationStatus;
+use domain::standing::Standing;
 use domain::{BusinessId, ClientId, LocationId, MessageId, Result, Timestamp};
 
 use crate::clients::{ClientView, Profile, changed};

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::inbox::{Cell, Shards};
+use domain::inbox::Cell;
 use domain::location::Location;
+use domain::shards::Shards;
 use domain::staff::Staff;
 use domain::{BusinessId, ClientId, Result, StaffId};
 use futures_util::future::try_join_all;

@@ -1,14 +1,19 @@
 //! The due index: what needs attention now. Only the sweeper reads it, and nothing else polls.
 
+use std::time::Duration;
+
 use domain::business::Business;
-use domain::delivery::{ErrorClass, Failure, LEASE, LostAnswer};
-use domain::inbox::Shards;
-use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
+use domain::channel::Channel;
+use domain::delivery::{LEASE, LostAnswer};
+use domain::failure::{ErrorClass, Failure};
+use domain::id::MessageRef;
+use domain::message::Message;
+use domain::report::{Event, EventOutcome, Source};
+use domain::shards::Shards;
 use domain::staff::Staff;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::businesses::SETUP;
 use crate::counts::{DueRecount, due_recount, kind};

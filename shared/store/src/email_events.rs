@@ -1,8 +1,10 @@
 //! What mail providers report, as far as the table is concerned.
 
+use domain::channel::{Channel, Provider};
 use domain::email::Email;
 use domain::email_event::{EmailEvent, EmailEventKind};
-use domain::message::{Channel, MessageRef, Provider, Report};
+use domain::id::MessageRef;
+use domain::report::Report;
 use domain::{Result, Timestamp};
 
 use crate::consent::ConsentChange;

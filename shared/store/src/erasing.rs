@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::address::Address;
-use domain::inbox::Shards;
+use domain::channel::{Channel, Direction, Provider, provider_of_id};
+use domain::id::MessageRef;
 use domain::mail::Mail;
-use domain::message::{Channel, Direction, MessageRef, Provider, Source, provider_of_id};
+use domain::report::Source;
+use domain::shards::Shards;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, MessageId, Result};
 use serde::{Deserialize, Serialize};
@@ -423,7 +425,7 @@ fn provider_id_in(identity: &str) -> Option<(String, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::message::Report;
+    use domain::report::Report;
 
     #[test]
     fn a_report_names_the_providers_id_and_an_event_of_our_own_does_not() {

@@ -1,7 +1,8 @@
 //! The timeline of a message: everything that was reported, what was ignored included.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::message::{Event, EventOutcome, MessageRef, Report, Source};
+use domain::id::MessageRef;
+use domain::report::{Event, EventOutcome, Report, Source};
 use domain::status::Status;
 use domain::{Result, Timestamp};
 

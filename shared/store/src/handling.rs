@@ -2,9 +2,13 @@
 //! history in the same transaction.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::conversation::{Actor, Cause, Change, Conversation, ConversationStatus};
-use domain::inbox::{Cell, Shards, Standing};
+use domain::actor::Actor;
+use domain::conversation::{Cause, Change, Conversation};
+use domain::inbox::Cell;
+use domain::shards::Shards;
 use domain::staff::Staff;
+use domain::standing::ConversationStatus;
+use domain::standing::Standing;
 use domain::{BusinessId, ClientId, Result, StaffId, Timestamp};
 
 use crate::clients::{ClientView, changed};

@@ -3,13 +3,15 @@
 
 use domain::address::Address;
 use domain::business::InboundRoute;
+use domain::channel::{Category, Channel, Direction, Provider, UserType};
 use domain::conversation::Effect;
 use domain::destination::{Reach, Unreachable};
 use domain::email::Email;
 use domain::id::ClientId;
+use domain::id::MessageRef;
 use domain::job::InboundSms;
 use domain::keyword::{self, Keyword};
-use domain::message::{Category, Channel, Direction, Message, MessageRef, Provider, UserType};
+use domain::message::Message;
 use domain::phone::Country;
 use domain::status::Status;
 use domain::{BusinessId, Error, MessageId, Result, Timestamp};

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use domain::client::{Client, ClientType};
 use domain::fold::fold;
-use domain::inbox::{Assignment, Cell, ConversationFilter, MessageFilter, Shards};
+use domain::inbox::{Assignment, Cell, ConversationFilter, MessageFilter};
 use domain::phone::{Country, Phone};
+use domain::shards::Shards;
 use domain::{BusinessId, ClientId, Error, LocationId, Result, Timestamp};
 use futures_util::future::try_join_all;
 

@@ -6,12 +6,13 @@
 
 use domain::access::Bucket;
 use domain::address::Address;
-use domain::conversation::ConversationStatus;
+use domain::channel::{Channel, Provider};
 use domain::delivered::{LONGEST_ID, shortened};
 use domain::email::Email;
+use domain::id::MessageRef;
 use domain::inbox::Cell;
-use domain::message::{Channel, MessageRef, Provider};
 use domain::phone::Phone;
+use domain::standing::ConversationStatus;
 use domain::{BusinessId, ClientId, EntryId, LocationId, MessageId, RequestId, StaffId, Timestamp};
 
 /// Where an item is.

@@ -6,14 +6,18 @@
 //! in the stranger's place, so that their id is good for ever. A message that a sender holds is not moved under its
 //! hands. What dies on the way is due, and the sweeper goes on with it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use domain::conversation::{Actor, Cause, Conversation};
-use domain::inbox::{Cell, Shards};
+use domain::actor::Actor;
+use domain::channel::{Channel, Direction, Provider, provider_of_id};
+use domain::conversation::{Cause, Conversation};
+use domain::id::MessageRef;
+use domain::inbox::Cell;
 use domain::merging::{Moved, changes, joined, left_behind};
-use domain::message::{Channel, Direction, MessageRef, Provider, provider_of_id};
+use domain::shards::Shards;
 use domain::{BusinessId, ClientId, Error, MessageId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::clients::{ClientView, Profile, changed, terms};
 use crate::conversations::placed;

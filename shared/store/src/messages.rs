@@ -1,20 +1,22 @@
 //! Messages: accepting one to send, recording one from elsewhere, reading.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::channel::Channel;
 use domain::conversation::Effect;
-use domain::delivery::Failure;
 use domain::destination::{Reach, Unreachable};
-use domain::inbox::Shards;
+use domain::failure::Failure;
+use domain::id::MessageRef;
 use domain::job::{LONGEST_DELAY, Recording};
-use domain::message::{Channel, Listed, Message, MessageRef};
+use domain::message::{Listed, Message};
 use domain::place::{Neighbour, REACH_MS, Rank, place};
 use domain::sender::Sender;
+use domain::shards::Shards;
 use domain::status::Status;
 use domain::{BusinessId, ClientId, Error, MessageId, RequestId, Result, Timestamp};
 use futures_util::future::try_join;
 use serde::Deserialize;
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::clients::{ClientView, being_erased};
@@ -113,7 +115,7 @@ impl Accepted {
             Accepted::OptedOut => Some(Failure::unwanted(channel)),
             Accepted::SenderBlocked(since) => Some(Failure::sender_blocked(*since)),
             Accepted::NoSenderLeft => Some(Failure::no_sender_left()),
-            Accepted::Unreachable(why) => Some(Failure::unreachable(*why)),
+            Accepted::Unreachable(why) => Some(why.failure()),
         }
     }
 }
@@ -426,7 +428,7 @@ impl Store {
                 .when("attempt", ">", value(&0)?);
             let event = self.tx_put_event(
                 at,
-                &crate::events::applied(domain::message::Source::Api, 0, Status::Canceled, now),
+                &crate::events::applied(domain::report::Source::Api, 0, Status::Canceled, now),
             )?;
             let parts = vec![self.tx_update(keys::message(at), write)?, event];
             let mut refused = match self.transact(parts).await? {

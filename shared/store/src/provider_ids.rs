@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::Result;
-use domain::delivery::ErrorClass;
+use domain::channel::{Channel, Provider};
 use domain::email_event::EmailEventKind;
-use domain::message::{Channel, Message, MessageRef, Provider, Report};
+use domain::failure::ErrorClass;
+use domain::id::MessageRef;
+use domain::message::Message;
+use domain::report::Report;
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Write;

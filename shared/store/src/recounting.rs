@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use domain::conversation::Conversation;
-use domain::inbox::{Cell, Shards};
+use domain::inbox::Cell;
+use domain::shards::Shards;
 use domain::{BusinessId, ClientId, Result, Timestamp};
 
 use crate::clients::{ClientView, changed};

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::inbox::{ConversationFilter, Shards};
-use domain::message::MessageRef;
+use domain::id::MessageRef;
+use domain::inbox::ConversationFilter;
+use domain::shards::Shards;
 use domain::{BusinessId, ClientId, Error, Result, Timestamp};
 use futures_util::future::try_join_all;
 

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::message::{Message, MessageRef};
+use domain::id::MessageRef;
+use domain::message::Message;
 use domain::{BusinessId, MessageId, RequestId, Result};
 
 use crate::counts::kind;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::delivery::{
-    ErrorClass, Failure, LEASE, LostAnswer, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after,
-};
+use domain::channel::Channel;
+use domain::delivery::{LEASE, LostAnswer, ORDER_PATIENCE, Outcome, SILENCE, Tries, retry_after};
 use domain::destination::{Reach, Unreachable};
-use domain::message::{Channel, Event, EventOutcome, Message, MessageRef, Source};
+use domain::failure::{ErrorClass, Failure};
+use domain::id::MessageRef;
+use domain::message::Message;
+use domain::report::{Event, EventOutcome, Source};
 use domain::status::Status;
 use domain::{MessageId, Result, Timestamp};
 
@@ -375,8 +377,9 @@ impl Store {
         };
         // Throttling is the provider's word that it took nothing, so no attempt is charged for it. What the provider took
         // and gave up was an attempt, and a daily limit may be met on a few days only.
-        let charged =
-            failure.class != ErrorClass::Throttle || provider_id.is_some() || failure.is_daily_limit();
+        let charged = failure.class != ErrorClass::Throttle
+            || provider_id.is_some()
+            || domain::delivery::is_daily_limit(&failure);
         let next_attempt = if charged { attempt + 1 } else { attempt };
         let write = requeued(at, next_attempt, now.plus(delay), due_for(Some(now.plus(delay)), now), now)?
             .set("failure", value(failure)?)

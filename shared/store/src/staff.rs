@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::access::{Acting, Role};
-use domain::conversation::{Actor, Cause, Conversation};
-use domain::inbox::{Assignment, ConversationFilter, Shards};
+use domain::actor::Actor;
+use domain::conversation::{Cause, Conversation};
+use domain::inbox::{Assignment, ConversationFilter};
+use domain::shards::Shards;
 use domain::staff::{Staff, StaffChanges, last_owner};
 use domain::{BusinessId, Error, Result, StaffId, Timestamp};
 use futures_util::future::{try_join, try_join_all};

@@ -1,10 +1,13 @@
 //! One way for every report of a delivery: callbacks, the API, look-ups.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::channel::Channel;
 use domain::delivery::{LOOK_UPS, SILENCE};
 use domain::email::Email;
+use domain::id::MessageRef;
 use domain::mail::{Recipients, worst};
-use domain::message::{Channel, EventOutcome, Message, MessageRef, Report};
+use domain::message::Message;
+use domain::report::{EventOutcome, Report};
 use domain::status::Status;
 use domain::{Error, Result, Timestamp};
 

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::address::Address;
+use domain::channel::Category;
 use domain::email::Email;
 use domain::email_event::Suppression;
-use domain::message::Category;
 use domain::{BusinessId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -2,11 +2,17 @@
 
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
+use domain::actor::Actor;
+use domain::channel::{Category, Channel, Direction};
 use domain::client::Client;
-use domain::conversation::{Actor, Conversation};
-use domain::inbox::{Cell, MessageFilter, Shards, Standing};
-use domain::message::{Category, Channel, Direction, Message, MessageRef, Text};
+use domain::content::Text;
+use domain::conversation::Conversation;
+use domain::id::MessageRef;
+use domain::inbox::{Cell, MessageFilter};
+use domain::message::Message;
 use domain::note::Note;
+use domain::shards::Shards;
+use domain::standing::Standing;
 use domain::{BusinessId, ClientId, MessageId, RequestId, Result, Timestamp};
 
 use crate::clients::{ClientView, Profile, changed};

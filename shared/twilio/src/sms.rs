@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use domain::delivery::{ErrorClass, Failure, Outcome};
-use domain::message::{Message, MessageRef};
+use domain::delivery::Outcome;
+use domain::failure::{ErrorClass, Failure};
+use domain::id::MessageRef;
+use domain::message::Message;
 use domain::sms_error::{self, TOO_MANY_REQUESTS};
 use domain::webhook::OF_A_MESSAGE;
 use form_urlencoded::Serializer;

@@ -1,7 +1,7 @@
 //! Who speaks in a request: a session for its own member, a program for a member whom it names.
 
 use domain::StaffId;
-use domain::message::UserType;
+use domain::channel::UserType;
 use store::Store;
 
 use crate::read::{JsonBody, Object, Problem, id, integer};

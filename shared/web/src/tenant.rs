@@ -1,11 +1,13 @@
 //! Proofs of access. A handler that has one in its signature needs no check of its own.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use domain::access::{Acting, Role};
+use domain::actor::Actor;
 use domain::business::Business;
-use domain::conversation::Actor;
-use domain::inbox::Shards;
+use domain::shards::Shards;
 use domain::{BusinessId, Error, StaffId};
 
 use crate::access::{Access, find};
@@ -13,7 +15,6 @@ use crate::caller::Member;
 use crate::dialect::Omega;
 use crate::read::PathParams;
 use crate::{ApiError, Caller, Edge};
-use std::sync::Arc;
 
 /// Proof that the caller may do what the route does in this business. The only source of a business id for a handler.
 #[derive(Clone, Debug)]

@@ -2,10 +2,11 @@
 
 use axum::extract::{FromRef, FromRequest, Request};
 use domain::Error;
+use domain::content::{Media, Text};
 use domain::delivered::{LONGEST_ID, MOST_MEDIA, media_type, shortened};
 use domain::id::Id;
+use domain::id::MessageRef;
 use domain::job::InboundSms;
-use domain::message::{Media, MessageRef, Text};
 use signature::twilio::{AuthTokens, verify_form};
 
 use crate::ApiError;

@@ -1,12 +1,75 @@
 //! The tables. The first row that fits counts, so special rows stand before general ones.
 
-use super::Overruled::{self, ByAnyCode, ByEnhancedCode, Never};
-use super::{EnhancedRow, Refusal, ReportRow};
+use crate::channel::Provider;
 use crate::email_event::EmailEventKind::{
     self, Bounced, Complained, Delayed, OptedOut, Other, Refused, Rejected, RenderingFailed, SoftBounced,
     Suppressed,
 };
-use crate::message::Provider;
+use crate::mail_refusal::Refusal;
+
+/// What may say more than the words of a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overruled {
+    /// Nothing: the words say what happened.
+    Never,
+    /// An enhanced status code of the receiving server.
+    ByEnhancedCode,
+    /// An enhanced status code, else a basic code or the words of the receiving server: the provider gave up, and says no more.
+    ByAnyCode,
+}
+
+/// A row of the table of providers' words.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportRow {
+    /// Who says so.
+    pub provider: Provider,
+    /// The words: type, subtype, finer subtype. Empty is any. `~` begins what a word contains.
+    pub words: [&'static str; 3],
+    /// What they mean.
+    pub means: EmailEventKind,
+    /// What may say more.
+    pub overruled: Overruled,
+}
+
+/// A row of the table of enhanced status codes.
+#[derive(Clone, Copy, Debug)]
+pub struct EnhancedRow {
+    /// `5` or `4`; 0 is any.
+    pub class: u16,
+    /// The subject, such as 1 for addresses.
+    pub subject: u16,
+    /// The details from here to there.
+    pub details: (u16, u16),
+    /// Words that have to be in the text as well. Empty is any.
+    pub words: &'static str,
+    /// What it means.
+    pub means: EmailEventKind,
+    /// The page that defines it.
+    pub page: &'static str,
+}
+
+impl ReportRow {
+    pub fn fits(&self, given: [Option<&str>; 3]) -> bool {
+        self.words.iter().zip(given).all(|(wanted, given)| {
+            let given = given.unwrap_or_default();
+            match wanted.strip_prefix('~') {
+                Some(part) => given.to_lowercase().contains(part),
+                None => wanted.is_empty() || *wanted == given,
+            }
+        })
+    }
+}
+
+impl EnhancedRow {
+    pub fn fits(&self, (class, subject, detail): (u16, u16, u16), text: &str) -> bool {
+        (self.class == 0 || self.class == class)
+            && self.subject == subject
+            && (self.details.0..=self.details.1).contains(&detail)
+            && text.contains(self.words)
+    }
+}
+
+use Overruled::{ByAnyCode, ByEnhancedCode, Never};
 
 const fn ses(words: [&'static str; 3], overruled: Overruled, means: EmailEventKind) -> ReportRow {
     ReportRow { provider: Provider::Ses, words, means, overruled }
@@ -102,16 +165,27 @@ pub(super) const REPORTS: &[ReportRow] = &[
 ];
 
 const ADDRESS: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.2";
+
 const MAILBOX: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.3";
+
 const SYSTEM: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.4";
+
 const NETWORK: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.5";
+
 const PROTOCOL: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.6";
+
 const CONTENT: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.7";
+
 const SECURITY: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-3.8";
+
 const CLASSES: &str = "https://www.rfc-editor.org/rfc/rfc3463#section-2";
+
 const NULL_MX: &str = "https://www.rfc-editor.org/rfc/rfc7505#section-4";
+
 const AUTHENTICATION: &str = "https://www.rfc-editor.org/rfc/rfc7372#section-3";
+
 const MICROSOFT: &str = "https://learn.microsoft.com/en-us/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online";
+
 const REGISTRY: &str =
     "https://www.iana.org/assignments/smtp-enhanced-status-codes/smtp-enhanced-status-codes.xhtml";
 

@@ -5,7 +5,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::delivery::advice;
 use crate::email_event::{EmailEvent, Suppression, mailgun, postmark, sendgrid, ses};
+use crate::failure::ErrorClass;
+use crate::failure::SOFT_BOUNCE;
+use crate::mail_refusal::Meaning;
 use crate::status::Status;
 
 const ADA: &str = "ada@example.com";
@@ -130,7 +134,7 @@ fn full_mailbox_is_not_gone_for_good() {
     let failure = event.kind.failure().unwrap();
     assert_eq!((failure.code.as_deref(), &*failure.reason), (Some(SOFT_BOUNCE), "The mailbox is full."));
     assert!(failure.class.may_be_retried());
-    assert!(failure.advice().contains("make room"), "{}", failure.advice());
+    assert!(advice(&failure).contains("make room"), "{}", advice(&failure));
 }
 
 #[test]
@@ -285,7 +289,7 @@ fn every_refusal_has_reason_and_advice_in_short_sentences() {
             assert!(sentence.split_whitespace().count() <= 25, "{refusal:?}: {sentence}");
         }
         let failure = EmailEventKind::Refused(refusal).failure().unwrap();
-        assert_eq!(failure.advice(), advice, "{refusal:?}");
+        assert_eq!(crate::delivery::advice(&failure), advice, "{refusal:?}");
     }
 }
 
@@ -363,7 +367,7 @@ fn told(kind: EmailEventKind) -> String {
             failure.code.as_deref().unwrap_or("-"),
             failure.class.as_str(),
             failure.reason,
-            failure.advice()
+            advice(&failure)
         ),
         None => format!("| {status} | | | {suppressed} | | |"),
     }

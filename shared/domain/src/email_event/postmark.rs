@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
+pub use super::ses::Unreadable;
 use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, envelope, known, list, text, word};
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::channel::Provider;
+use crate::content::Text;
 use crate::email_error::{self, Said};
-use crate::message::{Provider, Text};
 use crate::proof::{SenderChecks, Verdict};
 use crate::time::Timestamp;
-
-pub use super::ses::Unreadable;
 
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
+pub use super::ses::Unreadable;
 use super::ses::{LONGEST_DIAGNOSTIC, clip, emails, known, seconds, text, unreadable, word};
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::channel::Provider;
 use crate::email_error::{self, Said};
-use crate::message::Provider;
 use crate::proof::{SenderChecks, Verdict};
-
-pub use super::ses::Unreadable;
 
 #[cfg(test)]
 mod tests;

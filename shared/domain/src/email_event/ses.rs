@@ -10,10 +10,11 @@
 use serde_json::Value;
 
 use super::{EmailEvent, EmailEventKind, TAG, read_tag};
+use crate::channel::Provider;
+use crate::content::Text;
 use crate::email::Email;
 use crate::email_error::{self, Said};
 use crate::job::InboundEmail;
-use crate::message::{Provider, Text};
 use crate::proof::{SenderChecks, Verdict};
 use crate::time::Timestamp;
 

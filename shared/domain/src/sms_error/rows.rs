@@ -2,27 +2,68 @@
 //!
 //! Source: <https://www.twilio.com/docs/api/errors>. Codes of other products (calls, numbers, verification) are left out.
 
-use super::{Meaning, Row};
-use crate::delivery::ErrorClass::{
+use crate::failure::ErrorClass::{
     self, Address, Ambiguous, Configuration, Consent, Content, Expiry, Throttle, Transient,
 };
+
+/// Meaning of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// Its class. Decides whether it is tried again by itself and whether a person may try it again.
+    pub class: ErrorClass,
+    /// What happened, for staff.
+    pub reason: &'static str,
+    /// What staff can do now.
+    pub advice: &'static str,
+}
+
+/// One code of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Twilio's code.
+    pub code: u32,
+    /// Its meaning.
+    pub meaning: Meaning,
+}
+
+impl Row {
+    /// Twilio's page about the code.
+    pub fn page(&self) -> String {
+        page(self.code)
+    }
+}
+
+/// Twilio's page about `code`.
+pub fn page(code: u32) -> String {
+    format!("https://www.twilio.com/docs/api/errors/{code}")
+}
 
 const WAIT: &str =
     "Nothing needs to be done: omega sends it again by itself. If it fails in the end, try again later.";
 const NUMBER: &str = "Check the number with the client, or reach the client another way.";
+
 const START: &str =
     "Reach the client another way. The client can text START to the number to receive texts again.";
 const WORDS: &str = "Change the text and send it as a new message.";
+
 const MEDIA: &str = "Change or remove the attachments and send it as a new message.";
+
 const SENDER: &str =
     "Send it from another number, or ask an administrator to check the sender number at Twilio.";
 const ADMIN: &str = "Ask an administrator to correct this in the Twilio account, then try again.";
+
 const REGISTER: &str = "Ask an administrator to register the sender at Twilio, then try again.";
+
 const SUPPORT: &str = "Ask an administrator to contact Twilio support, then try again.";
+
 const TRIAL: &str = "Ask an administrator to upgrade the Twilio account, then try again.";
+
 const TEMPLATE: &str = "Ask an administrator to correct the template at Twilio, then try again.";
+
 const ASK: &str = "Ask the client whether the text arrived before you send it again.";
+
 const RESEND: &str = "Send it again if it still matters.";
+
 const DAY: &str = "Try again tomorrow, or ask an administrator to have Twilio raise the limit.";
 
 const fn row(code: u32, class: ErrorClass, advice: &'static str, reason: &'static str) -> Row {

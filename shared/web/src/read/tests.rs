@@ -1,5 +1,6 @@
-use super::*;
 use serde_json::json;
+
+use super::*;
 
 fn problems<T>(body: Value, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Vec<(&'static str, String)> {
     match JsonBody::from(body).read(read) {
@@ -79,7 +80,7 @@ fn a_list_has_its_limits() {
 
 #[test]
 fn the_words_of_an_enumeration_are_listed() {
-    let read = choice::<domain::message::Category>(&["campaign", "notification", "conversation"]);
+    let read = choice::<domain::channel::Category>(&["campaign", "notification", "conversation"]);
     assert!(read(&json!("campaign")).is_ok());
     assert_eq!(
         read(&json!("spam")).unwrap_err().message(),

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use domain::conversation::{Actor, Cause, Change, Conversation, ConversationEvent};
+use domain::actor::Actor;
+use domain::conversation::{Cause, Change, Conversation, ConversationEvent};
 use domain::{ClientId, EntryId, Error, MessageId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,17 +1,18 @@
 //! Messages, their timelines, and what a call that hands messages in is answered.
 
 use domain::FieldError;
-use domain::delivery::{ErrorClass, Failure};
+use domain::call::{Call, CallResult};
+use domain::channel::{Category, Channel, Direction, Provider, UserType};
+use domain::content::{Metadata, Text};
 use domain::error::Loc;
+use domain::failure::{ErrorClass, Failure};
+use domain::id::MessageRef;
 use domain::mail::{Automated, Suspicion};
-use domain::message::{
-    Category, Channel, Direction, Event, EventOutcome, Message, MessageRef, Metadata, Provider, Text,
-    UserType,
-};
+use domain::message::Message;
 use domain::note::Note;
+use domain::report::{Event, EventOutcome};
 use domain::sender::FromReason;
 use domain::status::Status;
-use domain::voice::{Call, CallResult};
 use domain::{ClientId, MessageId, RequestId, StaffId, Timestamp};
 use serde::Serialize;
 use store::Accepted;
@@ -179,7 +180,7 @@ impl From<Message> for MessageResponse {
         let attachments = attachments(&message);
         let subject = message.mail.as_ref().map(|mail| mail.subject.0.clone());
         let mail = MailFields::of(&message);
-        let error_advice = message.failure.as_ref().map(Failure::advice);
+        let error_advice = message.failure.as_ref().map(domain::delivery::advice);
         let (error_code, error_class, error_reason) = match message.failure {
             Some(failure) => (failure.code, Some(failure.class), Some(failure.reason)),
             None => (None, None, None),

@@ -2,8 +2,8 @@
 
 use domain::address::Address;
 use domain::business::Business;
+use domain::channel::{Category, UserType};
 use domain::draft::Envelope;
-use domain::message::{Category, UserType};
 use domain::{StaffId, Timestamp};
 
 use crate::Speaker;

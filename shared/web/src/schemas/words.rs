@@ -1,8 +1,8 @@
 //! Enumerations as they are read from requests.
 
-use domain::conversation::ConversationStatus;
+use domain::channel::{Category, Channel, Provider, UserType};
 use domain::inbox::MessageFilter;
-use domain::message::{Category, Channel, Provider, UserType};
+use domain::standing::ConversationStatus;
 use domain::status::Status;
 use serde_json::Value;
 

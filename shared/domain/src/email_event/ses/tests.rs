@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::email_error::Refusal;
 use crate::email_event::Suppression;
+use crate::mail_refusal::Refusal;
 use crate::status::Status;
 
 /// Any JSON there is, a few levels deep.
