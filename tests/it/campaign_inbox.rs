@@ -124,6 +124,26 @@ async fn recorded_and_mailed_campaigns_open_nothing_either() {
 }
 
 #[tokio::test]
+async fn older_text_from_a_receiver_of_a_campaign_is_recorded_though_the_newer_ones_are_read() {
+    let app = App::start().await;
+    let studio = app.business().await;
+    studio.post("/sms/send", campaign(&studio, &[(7, ADA, "Sale!")])).await.ok();
+    studio.receives(ADA, "START").await;
+    let start = studio.messages(7, "").await["items"][0]["message_id"].clone();
+    studio.marks(json!({"message_ids": [start]})).await;
+    assert_eq!(counts(&studio).await, [0; 5]);
+    let entry = json!({"client_id": 7, "to_phone_number": studio.number, "message": "Do you have a sale?"});
+    let body = json!({"category": "conversation", "sender_type": "client", "from_phone_number": ADA,
+                      "sent_at": "2026-01-30T09:00:00Z", "messages": [entry]});
+    studio.post("/sms/record", body).await.ok();
+    app.drain().await;
+    let ada = studio.client(7).await;
+    assert_eq!((&ada["status"], &ada["unread_messages_count"]), (&json!("open"), &json!(1)));
+    assert_eq!(studio.messages(7, "").await["total"], 3);
+    studio.balance().await;
+}
+
+#[tokio::test]
 async fn stranger_who_only_said_start_is_merged_without_a_conversation() {
     let app = App::start().await;
     let studio = app.business().await;

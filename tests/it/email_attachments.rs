@@ -81,7 +81,7 @@ async fn an_attachment_is_fetched_from_its_address_when_the_mail_is_sent() {
     let stored = studio.message(id).await;
     assert_eq!(
         stored["attachments"],
-        json!([{"content": null, "content_type": null, "filename": "plan.txt", "url": url}])
+        json!([{"content": null, "content_id": null, "content_type": null, "filename": "plan.txt", "url": url}])
     );
     assert_eq!(app.local.storage.keys().unwrap(), Vec::<String>::new());
 }

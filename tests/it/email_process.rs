@@ -76,7 +76,7 @@ async fn a_mail_of_the_client_is_recorded_and_nothing_is_sent() {
         assert_eq!((&stored["subject"], &stored["sent_at"]), (&json!("Hello"), &json!("whenever")));
         assert_eq!(stored["message"].as_str().unwrap().len(), length);
         assert_eq!(stored["provider_metadata"], json!({"source": "chat"}));
-        let file = json!({"content": null, "content_type": "image/png", "filename": "a.png", "url": "http://example.com/a.png"});
+        let file = json!({"content": null, "content_id": null, "content_type": "image/png", "filename": "a.png", "url": "http://example.com/a.png"});
         assert_eq!(stored["attachments"], json!([file]));
     }
     assert_eq!(studio.client(7).await["unread_messages_count"], 2);

@@ -76,7 +76,9 @@ async fn the_example_of_the_reference_is_recorded_and_shown_as_it_was_given() {
     {
         assert_eq!(stored[name], given[name], "{name}");
     }
-    let given = &given["messages"][0];
+    let mut given = given["messages"][0].clone();
+    // A field of omega's own: the id by which HTML shows the file.
+    given["attachments"][0]["content_id"] = Value::Null;
     for name in [
         "client_id",
         "subject",

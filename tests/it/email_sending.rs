@@ -122,7 +122,7 @@ async fn a_mail_is_shown_as_it_was_handed_in_and_goes_to_everybody_it_names() {
     let url = format!("/omega/businesses/{}/messages/{id}/attachments/0", studio.id);
     assert_eq!(
         stored["attachments"],
-        json!([{"content": null, "content_type": "text/plain", "filename": "a.txt", "url": url}])
+        json!([{"content": null, "content_id": null, "content_type": "text/plain", "filename": "a.txt", "url": url}])
     );
     let copies = [ADA, BEN, EVE].map(|email| json!({"email": email, "status": "delivered"}));
     assert_eq!(stored["recipients"], json!(copies));

@@ -182,14 +182,16 @@ fn request() -> RequestId {
 }
 
 /// Calls until the table takes it, as a queue delivers a job again: a write that lost every race of its eight seconds is
-/// refused as unavailable, and has written nothing.
+/// refused as unavailable, and has written nothing. After five deliveries a queue keeps the job aside.
 async fn delivered<T, F: Future<Output = domain::Result<T>>>(call: impl Fn() -> F) -> T {
-    loop {
-        match call().await {
-            Err(domain::Error::Unavailable(_)) => tokio::task::yield_now().await,
-            other => return other.unwrap(),
+    let mut last = call().await;
+    for _ in 1..5 {
+        match last {
+            Err(domain::Error::Unavailable(_)) => last = call().await,
+            _ => break,
         }
     }
+    last.unwrap()
 }
 
 impl Studio {

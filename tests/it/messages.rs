@@ -9,7 +9,7 @@ use crate::app::{App, Business, names, send, send_raw};
 const ADA: &str = "+14155550123";
 
 /// The fields of a message, sorted.
-const MESSAGE: [&str; 44] = [
+const MESSAGE: [&str; 46] = [
     "attachments",
     "attempt",
     "automated",
@@ -41,7 +41,9 @@ const MESSAGE: [&str; 44] = [
     "provider_message_id",
     "provider_metadata",
     "provider_status",
+    "quote_starts_at",
     "recipients",
+    "reply_to_email",
     "request_id",
     "segments",
     "send_at",

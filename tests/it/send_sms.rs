@@ -187,7 +187,10 @@ async fn an_empty_text_needs_media_which_reach_the_provider() {
     let message = studio.message(accepted["items"][0]["message_id"].as_u64().unwrap()).await;
     assert_eq!(message["status"], "delivered");
     assert_eq!(message["attachments"][0]["url"], media[0]);
-    assert_eq!(names(&message["attachments"][1]), ["content", "content_type", "filename", "url"]);
+    assert_eq!(
+        names(&message["attachments"][1]),
+        ["content", "content_id", "content_type", "filename", "url"]
+    );
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ async fn client_who_is_erased_during_a_walk_is_met_later_in_it() {
     let app = App::start().await;
     let studio = app.business_in_parts(2).await;
     for client in 101..=106 {
-        studio.opens_with(client, &format!("+1415555{client:04}")).await;
+        studio.opens_with(client, &format!("+1415556{client:04}")).await;
     }
     for list in ["/clients", "/conversations"] {
         let order =
@@ -387,7 +387,7 @@ async fn copies_equal_the_directory(seed: u64, parts: u64) {
     let (mut clients, mut inbox) = (Copy::default(), Copy::default());
     for step in 0..48 {
         let client = 101 + dice.roll(5);
-        let phone = format!("+1415555{client:04}");
+        let phone = format!("+1415556{client:04}");
         match dice.roll(8) {
             0 | 1 => drop(studio.forgets(client).await),
             2 | 3 => {

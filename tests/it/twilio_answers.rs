@@ -238,7 +238,7 @@ async fn every_code_of_the_table_is_shown_with_its_reason_and_advice() {
     let lasting = table().iter().filter(|row| !row.meaning.class.retries_by_itself());
     let rows: Vec<_> = lasting.step_by(8).collect();
     for (client, row) in (100..).zip(&rows) {
-        let to = format!("+1415555{client:04}");
+        let to = format!("+1415556{client:04}");
         let failed = [Callback { status: "failed".to_owned(), error_code: Some(row.code) }];
         app.local.twilio.script(Some(&to), [Answer::accept().with_callbacks(failed)]);
         let id = studio.queue(client, &to, "Hello").await;

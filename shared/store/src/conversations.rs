@@ -95,6 +95,7 @@ impl Store {
             let write =
                 changed(placed(write, business, client, &standing, shards), business, client, shards, now);
             let ids = (business, client, shards);
+            let write = as_seen(write, &view);
             let write = self.recounted(write, &mut rest, ids, Some(&view.cell()), Some(&cell))?;
             let mut parts = vec![self.tx_update(keys::profile(business, client), write)?];
             parts.append(&mut rest);
@@ -194,12 +195,10 @@ impl Store {
                     rest.push(self.tx_put_term(business, client, &crate::clients::email_term(&email.0))?);
                     write = write.set("email", s(email.0));
                 }
-                if order != Order::Newest {
-                    // The id was chosen between the messages that were seen.
-                    write = match view.head() {
-                        Some(head) => write.when("version", "=", n(head.version)),
-                        None => write.when_absent("version"),
-                    };
+                // The id of a message from elsewhere was chosen between the messages that were seen. A conversation that
+                // opens is counted by what was seen: before, a flag or an unread message doesn't change the cell.
+                if order != Order::Newest || (opened && view.conversation.is_none()) {
+                    write = as_seen(write, view);
                 }
                 let cell = Cell { standing, ..old };
                 let write =
@@ -339,6 +338,14 @@ fn after(before: &Standing, message: &Message, effect: Effect, order: Order) -> 
     }
 }
 
+/// A write that is refused when the head changed since it was seen.
+pub(crate) fn as_seen(write: Write, seen: &ClientView) -> Write {
+    match seen.head() {
+        Some(head) => write.when("version", "=", n(head.version)),
+        None => write.when_absent("inbox_status").when_absent("messages_count"),
+    }
+}
+
 /// The lists that a conversation is in.
 pub(crate) fn placed(
     write: Write,
@@ -369,7 +376,7 @@ fn reordered(write: Write, effect: Effect, client: ClientId, now: Timestamp) -> 
 fn one_more_unread(write: Write, head: &Head, id: MessageId) -> Write {
     let write = write.add("unread_messages_count", 1);
     let Head::Seen(Some(view)) = head else { return write };
-    match view.conversation.as_ref().and_then(|head| head.last_read_message_id) {
+    match view.head().and_then(|head| head.last_read_message_id) {
         Some(mark) if mark >= id => {
             let behind = n(id.get().saturating_sub(1));
             write.set("last_read_message_id", behind).when("last_read_message_id", "=", n(mark))

@@ -24,11 +24,12 @@ use domain::{BusinessId, ClientId, MessageId, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::clients::{ClientView, ERASING, Person, Profile, Ties, terms};
+use crate::conversations::as_seen;
 use crate::expression::Write;
 use crate::item::{Item, decode, encode, n, s, stamp, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::keys::span;
-use crate::merging::{as_seen, event_of, key_of};
+use crate::merging::{event_of, key_of};
 use crate::messages::Placing;
 use crate::{Store, keys};
 

@@ -20,10 +20,10 @@ use domain::{BusinessId, ClientId, Error, MessageId, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::clients::{ClientView, Profile, changed, terms};
-use crate::conversations::placed;
+use crate::conversations::{as_seen, placed};
 use crate::expression::Write;
 use crate::handling::Asked;
-use crate::item::{Item, decode, encode, n, s, stamp, value};
+use crate::item::{Item, decode, encode, s, stamp, value};
 use crate::keys::attribute::{GSI1, PK, SK};
 use crate::keys::{Key, span};
 use crate::messages::Placing;
@@ -495,14 +495,6 @@ impl Store {
         );
         parts.push(self.tx_put(item, condition)?);
         Ok(())
-    }
-}
-
-/// A write that is refused when the conversation changed since it was seen.
-pub(crate) fn as_seen(write: Write, seen: &ClientView) -> Write {
-    match seen.head() {
-        Some(head) => write.when("version", "=", n(head.version)),
-        None => write.when_absent("inbox_status").when_absent("messages_count"),
     }
 }
 
