@@ -29,6 +29,7 @@ mod faults;
 mod http;
 mod idempotency;
 mod idempotency_callers;
+mod imports;
 mod inbound;
 mod inbox;
 mod inbox_counts;
