@@ -60,14 +60,14 @@ impl Business<'_> {
             .map(|n| json!({"client_id": 100 + n, "to_phone_number": to, "message": "The same"}))
             .collect();
         let mut body = json!({"category": category, "messages": messages});
-        for (name, value) in more.as_object().unwrap() {
+        for (name, value) in more.as_object().expect("an object") {
             body[name] = value.clone();
         }
         let accepted = self.post("/sms/send", body).await.ok();
-        let items = accepted["items"].as_array().unwrap();
+        let items = accepted["items"].as_array().expect("a list");
         assert_eq!(items.len(), texts as usize);
         for refused in items.iter().filter(|item| item["status"] == "blocked") {
-            let error = refused["error"].as_str().unwrap();
+            let error = refused["error"].as_str().expect("a reason");
             assert!(error.contains("60 times") && refused["message_id"].is_null(), "{refused}");
         }
         items.iter().filter(|item| ["queued", "scheduled"].map(Value::from).contains(&item["status"])).count()
