@@ -130,7 +130,7 @@ impl Crate {
         for child in &file.children {
             let places: [PathBuf; 2] = [below.join(format!("{child}.rs")), below.join(child).join("mod.rs")];
             if let Some(place) = places.iter().find(|place| root().join(place).exists()) {
-                self.add([&module[..], &[child.clone()]].concat(), place, &below.join(child));
+                self.add([&module[..], std::slice::from_ref(child)].concat(), place, &below.join(child));
             }
         }
         self.0.insert(module, file);

@@ -49,7 +49,7 @@ async fn refusals_have_the_class_and_the_advice_of_the_table_and_address_errors_
             (&message["error_code"], &message["error_class"]),
             (&json!(code.to_string()), &json!(class))
         );
-        assert_eq!(message["error_advice"], advice(&failure(code, None)), "{code}");
+        assert_eq!(message["error_advice"], domain::delivery::advice(&failure(code, None)), "{code}");
         assert!(message["error_reason"].as_str().unwrap().ends_with('.') || code == 21699, "{message}");
         assert_eq!(retry(&studio, &message).await, retried, "{code}");
     }
@@ -77,7 +77,7 @@ async fn reports_have_the_class_and_the_advice_of_the_table() {
             (&json!("failed"), &json!(class)),
             "{code}"
         );
-        assert_eq!(message["error_advice"], advice(&failure(code, None)), "{code}");
+        assert_eq!(message["error_advice"], domain::delivery::advice(&failure(code, None)), "{code}");
         assert_eq!(retry(&studio, &message).await, retried, "{code}");
     }
 }

@@ -7,7 +7,6 @@ use domain::channel::Category;
 use domain::content::Text;
 use domain::destination::{Reach, Unreachable};
 use domain::draft::{Draft, Envelope};
-use domain::failure::Failure;
 use domain::onboarding::test_request;
 use domain::phone::Phone;
 use domain::setup::{Step, StepName};

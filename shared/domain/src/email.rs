@@ -111,9 +111,14 @@ impl Email {
     }
 }
 
-/// A domain in lower case and in ASCII. `None` for what no domain can be.
+/// A domain in lower case and in ASCII. `None` for what no domain can be. Strict, because some characters stand for a
+/// space or another ASCII character that ends an address in a header.
 fn in_ascii(domain: &str) -> Option<String> {
-    if domain.is_ascii() { Some(domain.to_ascii_lowercase()) } else { idna::domain_to_ascii(domain).ok() }
+    if domain.is_ascii() {
+        Some(domain.to_ascii_lowercase())
+    } else {
+        idna::domain_to_ascii_strict(domain).ok()
+    }
 }
 
 /// Characters that mean something in a header, and stand in an address in quotes only (RFC 5322, 3.2.3).
@@ -283,6 +288,7 @@ mod tests {
             ("ada@[IPv6:2001:db8::1]", "ada@[ipv6:2001:db8::1]"),
             ("<cron@server>", "cron@server"),
             ("zoë@bücher.example", "zoë@xn--bcher-kva.example"),
+            ("ada@a\u{ffe3}b.example", "ada@a\u{ffe3}b.example"),
         ] {
             let email = Email::delivered(raw).unwrap();
             assert_eq!(email.as_str(), kept, "{raw}");

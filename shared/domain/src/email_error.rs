@@ -12,7 +12,8 @@ use crate::channel::Provider;
 use crate::email_event::EmailEventKind;
 use crate::failure::Failure;
 use crate::mail_refusal::Refusal;
-use rows::{BASIC, ENHANCED, Overruled, REPORTS, WORDS};
+use rows::{BASIC, ENHANCED, REPORTS, WORDS};
+pub use rows::{EnhancedRow, Overruled, ReportRow};
 
 /// What staff can do about a failure of a mail, where its code and reason say more than its class.
 pub fn advice(failure: &Failure) -> Option<&'static str> {

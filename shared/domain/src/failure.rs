@@ -14,7 +14,7 @@ pub const SOFT_BOUNCE: &str = "soft_bounce";
 pub enum ErrorClass {
     /// Too fast for the provider. Tried again, no attempt charged.
     Throttle,
-    /// Trouble that passes. Tried again, at most [`MAX_RETRIES`] times.
+    /// Trouble that passes. Tried again, at most [`MAX_RETRIES`](crate::delivery::MAX_RETRIES) times.
     Transient,
     /// The answer was lost: it may have been sent. Never tried again by itself.
     Ambiguous,

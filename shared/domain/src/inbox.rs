@@ -10,8 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::channel::Channel;
 use crate::client::ClientType;
-use crate::id::{ClientId, LocationId, StaffId};
-use crate::shards::Shards;
+use crate::id::{LocationId, StaffId};
 use crate::standing::ConversationStatus;
 use crate::standing::Standing;
 
@@ -214,16 +213,5 @@ mod tests {
             prop_assert_eq!(by_status, all);
             prop_assert_eq!(by_assignment, all);
         }
-    }
-
-    #[test]
-    fn ids_that_count_up_are_spread_over_the_parts() {
-        let shards = Shards::new(8).unwrap();
-        let mut filled = [0u32; 8];
-        for id in 1..=8_000 {
-            filled[usize::from(shards.of(ClientId::new(id).unwrap()))] += 1;
-        }
-        assert!(filled.iter().all(|count| (900..=1100).contains(count)), "{filled:?}");
-        assert!(Shards::new(0).is_none() && Shards::new(65).is_none());
     }
 }

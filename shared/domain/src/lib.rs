@@ -3,11 +3,22 @@
 //! Nothing here does IO, is async, reads the environment or asks for the time: "now" is always an argument.
 //! Every other crate depends on this one, and this one on none of them.
 //!
-//! In reading order: what can go wrong ([`error`]), how things are named ([`id`], [`global_id`], [`time`], [`phone`], [`email`],
-//! [`address`]), who takes
-//! part ([`access`], [`business`], [`location`], [`staff`], [`client`], [`visitor`]), what they exchange ([`conversation`],
-//! [`message`], [`mail`], [`note`], [`merging`], [`rooms`]), how staff find it ([`inbox`], [`search`]), how a delivery ends ([`status`], [`delivery`], [`sms_error`], [`email_event`]), what is to be sent ([`draft`]) and from where ([`sender`]), what a text costs and means ([`segments`], [`keyword`]), what becomes of a call ([`voice`]), and what
-//! producers hand to consumers ([`job`]).
+//! In reading order:
+//!
+//! - what can go wrong ([`error`]) and how things are named: [`id`], [`time`], [`phone`], [`email`], [`address`],
+//!   [`global_id`];
+//! - who takes part: [`access`], [`actor`], [`business`], [`setup`], [`onboarding`], [`mail_domain`], [`location`],
+//!   [`staff`], [`client`], [`visitor`];
+//! - what they exchange: [`channel`], [`content`], [`message`], [`mail`], [`call`], [`note`], [`conversation`],
+//!   [`standing`], [`merging`], [`rooms`];
+//! - how staff find it: [`inbox`], [`shards`], [`search`];
+//! - what is to be sent ([`draft`]), from where ([`sender`]), to where ([`destination`]), and what a text costs and means:
+//!   [`segments`], [`keyword`];
+//! - how a delivery ends: [`status`], [`report`], [`failure`], [`delivery`], [`sms_error`], [`email_event`],
+//!   [`mail_refusal`], [`email_error`];
+//! - which calls may be made ([`voice`]), and what producers hand to consumers ([`job`]).
+//!
+//! No file imports, by way of others, a file that imports it.
 
 pub mod access;
 pub mod actor;

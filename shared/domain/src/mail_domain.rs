@@ -41,3 +41,28 @@ pub fn domains_above(domain: &str) -> impl Iterator<Item = &str> {
     let places = domain.match_indices('.').map(|(dot, _)| dot + 1);
     places.filter_map(|place| domain.get(place..)).filter(|above| above.contains('.'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proved_claim_keeps_others_out_for_good_and_an_unproved_one_for_four_days() {
+        let [own, other] = [5, 6].map(|id| BusinessId::new(id).unwrap());
+        let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        let claim = DomainClaim::new(own, now);
+        let days = |days: u64| now.plus(Duration::from_secs(days * 24 * 3600));
+        assert!(claim.keeps_out(other, now) && claim.keeps_out(other, days(3)));
+        assert!(!claim.keeps_out(other, days(4)) && !claim.keeps_out(own, now));
+        let proved = DomainClaim { proved_by: Some(own), ..claim };
+        assert!(proved.keeps_out(other, days(4_000)) && !proved.keeps_out(own, days(4_000)));
+    }
+
+    #[test]
+    fn the_domains_above_a_domain_end_before_the_top_level() {
+        let above = |domain: &'static str| domains_above(domain).collect::<Vec<_>>();
+        assert_eq!(above("a.b.example.co.uk"), ["b.example.co.uk", "example.co.uk", "co.uk"]);
+        assert_eq!(above("mail.example.com"), ["example.com"]);
+        assert_eq!(above("example.com"), Vec::<&str>::new());
+    }
+}

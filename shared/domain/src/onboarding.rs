@@ -3,22 +3,15 @@
 //! What is stored is what is known: which numbers there are and how each stands, what SES says of a domain, what did not
 //! work. The steps are read off that by [`steps`], so that no step says anything else than what is.
 
-use std::time::Duration;
-
 use crate::business::{Business, BusinessNumber, NumberState, Registration};
-use crate::email::Email;
 use crate::id::{BusinessId, RequestId};
-use crate::mail_domain::DomainClaim;
-use crate::mail_domain::domains_above;
 use crate::message::Message;
 use crate::phone::Phone;
 use crate::setup::IdentityState;
-use crate::setup::MailIdentity;
 use crate::setup::Step;
 use crate::setup::StepName;
 use crate::setup::StepState;
 use crate::status::Status;
-use crate::time::Timestamp;
 
 /// Why Twilio or SES did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -265,6 +258,8 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::email::Email;
+    use crate::setup::MailIdentity;
 
     fn phone(text: &str) -> Phone {
         Phone::from_e164(text).unwrap()
@@ -334,26 +329,6 @@ mod tests {
                 assert!(seen.insert(request(business, number).to_string()));
             }
         }
-    }
-
-    #[test]
-    fn a_proved_claim_keeps_others_out_for_good_and_an_unproved_one_for_four_days() {
-        let [own, other] = [5, 6].map(|id| BusinessId::new(id).unwrap());
-        let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
-        let claim = DomainClaim::new(own, now);
-        let days = |days: u64| now.plus(Duration::from_secs(days * 24 * 3600));
-        assert!(claim.keeps_out(other, now) && claim.keeps_out(other, days(3)));
-        assert!(!claim.keeps_out(other, days(4)) && !claim.keeps_out(own, now));
-        let proved = DomainClaim { proved_by: Some(own), ..claim };
-        assert!(proved.keeps_out(other, days(4_000)) && !proved.keeps_out(own, days(4_000)));
-    }
-
-    #[test]
-    fn the_domains_above_a_domain_end_before_the_top_level() {
-        let above = |domain: &'static str| domains_above(domain).collect::<Vec<_>>();
-        assert_eq!(above("a.b.example.co.uk"), ["b.example.co.uk", "example.co.uk", "co.uk"]);
-        assert_eq!(above("mail.example.com"), ["example.com"]);
-        assert_eq!(above("example.com"), Vec::<&str>::new());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::Provider;
 use crate::content::Metadata;
 use crate::email::Email;
 use crate::email_event::EmailEvent;
@@ -153,6 +152,7 @@ pub struct Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::Provider;
     use crate::email_event::EmailEventKind;
 
     fn bounce(addressed: Option<usize>) -> EmailEvent {

@@ -49,3 +49,19 @@ impl<'de> Deserialize<'de> for Shards {
         Shards::new(count).ok_or_else(|| serde::de::Error::custom("not 1 to 64"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_count_up_are_spread_over_the_parts() {
+        let shards = Shards::new(8).unwrap();
+        let mut filled = [0u32; 8];
+        for id in 1..=8_000 {
+            filled[usize::from(shards.of(ClientId::new(id).unwrap()))] += 1;
+        }
+        assert!(filled.iter().all(|count| (900..=1100).contains(count)), "{filled:?}");
+        assert!(Shards::new(0).is_none() && Shards::new(65).is_none());
+    }
+}

@@ -4,7 +4,7 @@
 
 mod rows;
 
-use crate::failure::{ErrorClass, Failure};
+use crate::failure::Failure;
 pub use rows::{Meaning, Row, page};
 use rows::{OTHER, RANGES, ROWS};
 
@@ -57,6 +57,7 @@ fn known(code: u32) -> Option<Meaning> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::ErrorClass;
     use std::fmt::Write as _;
     use std::path::Path;
 

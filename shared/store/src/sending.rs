@@ -379,7 +379,7 @@ impl Store {
         // and gave up was an attempt, and a daily limit may be met on a few days only.
         let charged = failure.class != ErrorClass::Throttle
             || provider_id.is_some()
-            || domain::delivery::is_daily_limit(&failure);
+            || domain::delivery::is_daily_limit(failure);
         let next_attempt = if charged { attempt + 1 } else { attempt };
         let write = requeued(at, next_attempt, now.plus(delay), due_for(Some(now.plus(delay)), now), now)?
             .set("failure", value(failure)?)

@@ -49,6 +49,7 @@ pub struct EnhancedRow {
 }
 
 impl ReportRow {
+    /// Whether the row is about these words.
     pub fn fits(&self, given: [Option<&str>; 3]) -> bool {
         self.words.iter().zip(given).all(|(wanted, given)| {
             let given = given.unwrap_or_default();
@@ -61,6 +62,7 @@ impl ReportRow {
 }
 
 impl EnhancedRow {
+    /// Whether the row is about this code, in a text of the server that is in lower case.
     pub fn fits(&self, (class, subject, detail): (u16, u16, u16), text: &str) -> bool {
         (self.class == 0 || self.class == class)
             && self.subject == subject
