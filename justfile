@@ -12,9 +12,32 @@ run *arguments:
 test *arguments:
     cargo test {{arguments}}
 
+# one crate: lints, then its own tests (just crate store)
+crate name:
+    cargo clippy -p {{name}} --all-targets -- -D warnings
+    cargo test -p {{name}}
+
+# one test of a crate, or all whose name holds a word (just one domain segments)
+one crate name *arguments:
+    cargo test -p {{crate}} {{name}} {{arguments}}
+
+# feature tests of one module, or one of them (just it inbound::)
+it name *arguments:
+    cargo test -p tests --test it -- {{name}} {{arguments}}
+
+# one function in an emulated Lambda, beside `just run --env-file target/omega.env` (just function sms)
+function name *arguments:
+    cargo lambda watch --invoke-address 127.0.0.1 --env-file target/omega.env -p {{name}} {{arguments}}
+
 # formats everything
 fmt:
     cargo fmt --all
+
+# documents and data that are made from the code
+generate:
+    UPDATE_DOCS=1 cargo test -p domain documentation_lists
+    UPDATE_TOUR=1 cargo test -p local --test runner tour
+    UPDATE_PREPARED=1 cargo test -p local prepared
 
 # what a change has to pass
 check:

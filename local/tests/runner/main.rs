@@ -3,7 +3,7 @@
 mod clients;
 mod destinations;
 mod privacy;
-mod readme;
 mod restart;
 mod running;
+mod tour;
 mod webhooks;

@@ -1,7 +1,7 @@
-//! The README's tour is the one that the runner prints.
+//! `docs/tour.md` shows the tour that the runner prints, and the README shows five steps of it.
 //!
-//! `UPDATE_README=1 cargo test -p local --test runner readme` puts today's commands into the README, and writes
-//! `target/tour.md` with all that they print, to copy from: what the README shows of it is shortened by hand.
+//! `UPDATE_TOUR=1 cargo test -p local --test runner tour` writes today's commands into both pages. It also writes
+//! `target/tour.md` with the complete output of every step, to copy from: the pages show output shortened by hand.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,16 +12,24 @@ use local::tour;
 use crate::running::Running;
 
 const README: &str = include_str!("../../../README.md");
+const TOUR: &str = include_str!("../../../docs/tour.md");
+/// The README stays short enough to be read at once.
+const README_LINES: usize = 150;
 
-/// Part, title and command of every step that the README shows: a line in bold, then a block to paste.
-fn shown() -> Vec<[String; 3]> {
+/// Title of a step: a line in bold.
+fn title_of(line: &str) -> Option<&str> {
+    line.strip_prefix("**")?.strip_suffix("**")
+}
+
+/// Part, title and command of every step that a page shows: a line in bold, then a block to paste.
+fn shown(page: &str) -> Vec<[String; 3]> {
     let mut steps = Vec::new();
     let (mut part, mut title) = (String::new(), None);
-    let mut lines = README.lines();
+    let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        if let Some(heading) = line.strip_prefix("### ") {
+        if let Some(heading) = line.strip_prefix("## ") {
             part = heading.to_owned();
-        } else if let Some(bold) = line.strip_prefix("**").and_then(|line| line.strip_suffix("**")) {
+        } else if let Some(bold) = title_of(line) {
             title = Some(bold.to_owned());
         } else if line == "```sh"
             && let Some(title) = title.take()
@@ -33,13 +41,13 @@ fn shown() -> Vec<[String; 3]> {
     steps
 }
 
-/// The README with these commands in place of its own, found by their titles.
-fn with_commands(steps: &[[String; 3]]) -> String {
+/// A page with these commands in place of its own, found by their titles.
+fn with_commands(page: &str, steps: &[[String; 3]]) -> String {
     let (mut text, mut command) = (String::new(), None);
-    let mut lines = README.lines();
+    let mut lines = page.lines();
     while let Some(line) = lines.next() {
         text.push_str(&format!("{line}\n"));
-        if let Some(title) = line.strip_prefix("**").and_then(|line| line.strip_suffix("**")) {
+        if let Some(title) = title_of(line) {
             command = steps.iter().find(|[_, known, _]| known == title).map(|[_, _, command]| command);
         } else if line == "```sh"
             && let Some(command) = command.take()
@@ -65,20 +73,20 @@ fn wrapped(line: &str) -> String {
     text
 }
 
-/// Takes the tour, and writes down what it printed.
+/// Runs every step, and writes commands and output to `target/tour.md`.
 async fn write_down(steps: Vec<tour::Step>, plain: impl Fn(String) -> String) {
     let mut text = String::new();
     for step in steps {
         let command = step.command.clone();
         let output = tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &command]).output());
-        let said = output.await.expect("in time").expect("output").stdout;
-        let said = plain(String::from_utf8_lossy(&said).into_owned());
-        let said: Vec<String> = said.lines().map(wrapped).collect();
+        let output = output.await.expect("in time").expect("output").stdout;
+        let output = plain(String::from_utf8_lossy(&output).into_owned());
+        let output: Vec<String> = output.lines().map(wrapped).collect();
         let command = plain(step.command);
         text.push_str(&format!(
             "**{}**\n\n```sh\n{command}\n```\n\n```json\n{}\n```\n\n",
             step.title,
-            said.join("\n")
+            output.join("\n")
         ));
     }
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tour.md"), text)
@@ -86,9 +94,9 @@ async fn write_down(steps: Vec<tour::Step>, plain: impl Fn(String) -> String) {
 }
 
 #[tokio::test]
-async fn the_readme_shows_the_tour_that_the_runner_prints() {
+async fn docs_show_the_tour_that_the_runner_prints() {
     let folder = tempfile::tempdir().unwrap();
-    let update = std::env::var_os("UPDATE_README").is_some();
+    let update = std::env::var_os("UPDATE_TOUR").is_some();
     let runner = Running::start(folder.path(), if update { &[] } else { &["--empty"] }).await;
     let ready: Ready = serde_json::from_value(runner.ready.clone()).unwrap();
     let ready = Ready { has_inbox: true, ..ready };
@@ -105,12 +113,38 @@ async fn the_readme_shows_the_tour_that_the_runner_prints() {
         .map(|step| [step.part.to_owned(), step.title.to_owned(), at_default_ports(step.command)])
         .collect();
     if update {
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-        std::fs::write(readme, with_commands(&printed)).unwrap();
+        for (page, text) in [("README.md", README), ("docs/tour.md", TOUR)] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+            std::fs::write(path, with_commands(text, &printed)).unwrap();
+        }
         return write_down(tour::steps(&ready), at_default_ports).await;
     }
-    assert_eq!(shown(), printed);
+    assert_eq!(shown(TOUR), printed);
+}
+
+#[test]
+fn five_commands_of_the_readme_are_steps_of_the_tour() {
+    let in_order = shown(TOUR);
+    let mut rest = in_order.iter();
+    let steps = shown(README);
+    assert_eq!(steps.len(), 5);
+    for [_, title, command] in &steps {
+        assert!(
+            rest.any(|[_, known, step]| known == title && step == command),
+            "{title}: no step of the tour, or in another order; UPDATE_TOUR=1 writes the commands of steps"
+        );
+    }
+}
+
+#[test]
+fn readme_starts_and_tests_omega() {
     for command in ["cargo run ", "cargo test "] {
         assert!(README.lines().any(|line| line.starts_with(command)), "{command}");
     }
+}
+
+#[test]
+fn readme_has_at_most_150_lines() {
+    let lines = README.lines().count();
+    assert!(lines <= README_LINES, "{lines} lines: what is longer belongs into docs/");
 }
