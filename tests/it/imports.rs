@@ -101,6 +101,9 @@ impl<'ast> Visit<'ast> for File {
         }
     }
 
+    /// `pub(crate)` imports nothing.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         self.paths.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);
