@@ -4,28 +4,13 @@
 use domain::email_event::ses::{self, Notice};
 use domain::job::{InboundEmail, Job, Work};
 use domain::{Error, Result};
-use objects::Objects;
-use signature::token;
-use store::Store;
 use store::statuses::Advance;
 
+mod deps;
 mod receive;
 mod resolve;
 
-/// What this consumer needs.
-#[derive(Clone, Debug)]
-pub struct Deps {
-    /// The store.
-    pub store: Store,
-    /// Where mails lie until somebody looked at them, and attachments from then on.
-    pub objects: Objects,
-    /// The name of that: SES tells where it put a mail, and only what is ours is read.
-    pub bucket: String,
-    /// What reply addresses are sealed with.
-    pub tokens: token::Keys,
-    /// The domain whose mail omega receives.
-    pub inbound_domain: Option<String>,
-}
+pub use deps::Deps;
 
 /// Makes a job of a record: one of ours, or what SES wrote.
 ///

@@ -4,21 +4,15 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
-use domain::Result;
 use domain::channel::Provider;
 use domain::email_event::{EmailEvent, mailgun, postmark, sendgrid};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::Store;
-use store::statuses::Advance;
 use web::read::{PathParams, collect};
 
+use crate::apply::apply;
 use crate::provider::{Refusal, header, hexadecimal, mailgun_signed, named, not_set_up};
 use crate::{State, sns};
-
-/// Events of one call that are worked on at the same time.
-const CONCURRENT: usize = 16;
 
 /// `POST /omega/email/webhooks/{provider}`: the events of one call. One that cannot be read never keeps the others;
 /// repeated ones change nothing.
@@ -75,25 +69,4 @@ fn postmark_events(
     signature::basic::verify(header(headers, "authorization"), expected)
         .map_err(|_| Refusal::NotTheirs(provider))?;
     Ok(vec![postmark::read(raw).map_err(|_| Refusal::Unreadable)?])
-}
-
-/// # Errors
-/// Trouble of ours with one of them: the provider posts all of them again.
-pub(crate) async fn apply(store: &Store, events: Vec<EmailEvent>) -> Result<()> {
-    let one = |event: EmailEvent| async move {
-        let advance = store.report_email(&event).await?;
-        let (provider, word) = (event.provider.as_str(), event.word.as_str());
-        match advance {
-            Advance::Applied(status) => {
-                tracing::info!(provider, status = status.as_str(), "report applied");
-            }
-            Advance::Stale(_) => tracing::info!(provider, word, "report was late or is no status"),
-            Advance::Duplicate(_) => {
-                tracing::info!(provider, metric = "duplicate_dropped", "report was here")
-            }
-            Advance::Unknown => tracing::info!(provider, word, "report about a mail that is not known"),
-        }
-        Ok(())
-    };
-    stream::iter(events).map(one).buffer_unordered(CONCURRENT).try_collect().await
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use signature::sns::{self, Kind, Versions};
 
 use crate::State;
-use crate::events::apply;
+use crate::apply::apply;
 use crate::provider::{Refusal, not_set_up};
 
 /// More than a certificate or the answer to a confirmation can be.

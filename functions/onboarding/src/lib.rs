@@ -1,30 +1,15 @@
 //! Setting up a business, for whoever runs omega.
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::{get, post};
-use queue::Queue;
-use web::Edge;
 
 mod api_key;
 mod onboard;
 mod request;
+mod state;
 mod status;
 
-/// What this function needs.
-#[derive(Clone, Debug, FromRef)]
-pub struct State {
-    /// Callers, their answers, and the store.
-    pub edge: Edge,
-    /// Jobs of the provisioner, which does what is to do at Twilio and SES.
-    pub queue: Queue,
-    /// Whose numbers are used.
-    pub account: TwilioAccount,
-}
-
-/// The Twilio account whose numbers are used.
-#[derive(Clone, Debug)]
-pub struct TwilioAccount(pub String);
+pub use state::{State, TwilioAccount};
 
 /// The routes of this function.
 pub fn routes(state: State) -> Router {

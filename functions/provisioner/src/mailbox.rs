@@ -5,7 +5,8 @@ use domain::business::Business;
 use domain::onboarding::Trouble;
 use domain::setup::{IdentityState, MailIdentity, StepName};
 
-use crate::{Deps, Troubles};
+use crate::Deps;
+use crate::troubles::Troubles;
 
 /// Stores what SES says of the domain of the mailbox. SES knows a domain once for the whole account: what it has verified
 /// belongs to the business that claimed it first, and another one's mailbox there sends nothing.

@@ -6,7 +6,8 @@ use domain::phone::Phone;
 use domain::setup::StepName;
 use twilio::Hooks;
 
-use crate::{Deps, Troubles};
+use crate::Deps;
+use crate::troubles::Troubles;
 
 /// Looks at every number, one after the other, until Twilio is out of reach.
 pub(crate) async fn set_up(deps: &Deps, business: &mut Business, troubles: &mut Troubles) {

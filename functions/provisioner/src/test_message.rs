@@ -12,7 +12,8 @@ use domain::phone::Phone;
 use domain::setup::{Step, StepName};
 use store::Accepted;
 
-use crate::{Deps, Troubles};
+use crate::Deps;
+use crate::troubles::Troubles;
 
 /// Queues the text as any other, under a request that is always the same: a second one is recognised. It waits until
 /// the business may send.

@@ -9,7 +9,7 @@ use domain::{BusinessId, ClientId, Result, Timestamp, global_id};
 use serde::Serialize;
 use store::{ClientView, Store};
 
-use crate::users;
+use crate::users::{self, User};
 
 /// What stands in the place of a contact's manager: an id, or what a search shows.
 #[derive(Debug, Serialize)]
@@ -17,16 +17,6 @@ use crate::users;
 pub(crate) enum Manager {
     Id(String),
     User(User),
-}
-
-/// Somebody of the staff.
-#[derive(Debug, Serialize)]
-pub(crate) struct User {
-    #[serde(rename = "_id")]
-    pub id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Personal>,
-    pub username: Personal,
 }
 
 /// A mail address.

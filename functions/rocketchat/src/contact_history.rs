@@ -14,13 +14,14 @@ use store::Store;
 use store::timeline::Entry;
 use web::{ApiError, Edge, Tenant};
 
-use crate::contact::{self, Source, User};
+use crate::contact::{self, Source};
 use crate::paging::{Part, descends};
 use crate::parameters::Query;
 use crate::refused::{Answer, Refused};
 use crate::schema::{self, ANY_TEXT, Kind, Schema, property};
 use crate::success::success;
 use crate::users;
+use crate::users::User;
 
 /// The most lines of a history that are looked at, the newest ones.
 const MOST_LINES: usize = 10_000;

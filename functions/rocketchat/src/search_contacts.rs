@@ -13,13 +13,14 @@ use store::inbox::MOST_FOUND;
 use store::{ClientView, Store};
 use web::{ApiError, Edge, Tenant};
 
-use crate::contact::{self, Contact, User};
+use crate::contact::{self, Contact};
 use crate::paging::{Part, descends};
 use crate::parameters::Query;
 use crate::refused::{Answer, Refused};
 use crate::schema::{self, ANY_TEXT, Kind, Schema, Source, property};
 use crate::success::success;
 use crate::users;
+use crate::users::User;
 
 /// What can be asked.
 pub(crate) static ASKED: Schema = Schema {

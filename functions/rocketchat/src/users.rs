@@ -8,12 +8,12 @@ use serde::Serialize;
 use store::Store;
 use web::Tenant;
 
-use crate::contact::User;
-
 /// The status of a user who is there.
 pub(crate) const ONLINE: &str = "online";
+
 /// The name of the user that a program is.
 pub(crate) const PROGRAM: &str = "service";
+
 /// A program may do here what a manager may.
 pub(crate) const PROGRAM_ROLES: &[&str] = &["bot", "livechat-manager"];
 
@@ -98,4 +98,14 @@ async fn by_id(store: &Store, business: BusinessId, id: Option<StaffId>) -> Resu
         Some(id) => store.staff_member(business, id).await,
         None => Ok(None),
     }
+}
+
+/// Somebody of the staff.
+#[derive(Debug, Serialize)]
+pub(crate) struct User {
+    #[serde(rename = "_id")]
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Personal>,
+    pub username: Personal,
 }

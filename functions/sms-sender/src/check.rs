@@ -14,7 +14,8 @@ use store::consent::{ConsentChange, Heard, TextConsent};
 use store::statuses::Advance;
 use twilio::RemoteMessage;
 
-use crate::{Deps, gone};
+use crate::Deps;
+use crate::gone::gone;
 
 /// How far Twilio's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(120);

@@ -1,25 +1,15 @@
 //! Sends texts: claim, call Twilio once, store how it ended. Also asks Twilio about texts, because nobody else can.
 
-use domain::id::MessageRef;
 use domain::job::{Job, Work};
 use domain::{Error, Result};
-use outbox::Outbox;
-use store::Store;
 
 mod backfill;
 mod check;
+mod deps;
+mod gone;
 mod send;
 
-/// What this consumer needs.
-#[derive(Clone, Debug)]
-pub struct Deps {
-    /// The store.
-    pub store: Store,
-    /// Twilio.
-    pub twilio: twilio::Client,
-    /// Queues, for tries that come later and for texts that were missed.
-    pub outbox: Outbox,
-}
+pub use deps::Deps;
 
 /// Does one job. Delivered twice it is done once, because of the claim.
 ///
@@ -39,10 +29,4 @@ pub async fn handle(deps: &Deps, job: Job) -> Result<()> {
         | Work::SesNotice { .. }
         | Work::Provision { .. } => Err(Error::internal("a job of another queue")),
     }
-}
-
-/// A message that is not there was erased with its client, and its job has nothing left to do. Nothing else ever deletes
-/// one, so that it is worth a line in the log.
-fn gone(at: MessageRef) {
-    tracing::warn!(message.id = at.message.get(), metric = "job_without_message", "the message is gone");
 }

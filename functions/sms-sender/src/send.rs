@@ -11,7 +11,8 @@ use domain::status::Status;
 use store::sending::{Claim, Settled, Turn};
 use twilio::TextToSend;
 
-use crate::{Deps, gone};
+use crate::Deps;
+use crate::gone::gone;
 
 pub(crate) async fn send(deps: &Deps, at: MessageRef, attempt: u32, correlation: &str) -> Result<()> {
     let again = async |at, attempt, delay| {

@@ -2,14 +2,13 @@
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::http::header;
-use axum::response::IntoResponse;
 use axum::routing::post;
 use store::Store;
 use web::twilio::Settings;
 
 mod sms_reply;
 mod sms_status;
+mod twiml;
 mod voice_status;
 
 /// What this function needs.
@@ -28,9 +27,4 @@ pub fn routes(state: State) -> Router {
         .route("/omega/twilio/sms/status", post(sms_status::status))
         .route("/omega/twilio/voice/status", post(voice_status::status))
         .with_state(state)
-}
-
-/// TwiML that does nothing.
-fn empty_twiml() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/xml")], "<Response/>")
 }

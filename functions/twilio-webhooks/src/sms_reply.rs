@@ -6,7 +6,7 @@ use store::{Received, Store};
 use web::ApiResult;
 use web::twilio::{Form, Verified};
 
-use crate::empty_twiml;
+use crate::twiml::empty_twiml;
 
 /// `POST /omega/twilio/sms/reply`: stored exactly once for each `MessageSid`, whatever arrives how often; answered with
 /// empty TwiML. Trouble of ours is a 5xx, which makes Twilio try again.

@@ -12,7 +12,8 @@ use store::Store;
 use store::calls::NewCall;
 
 use crate::Voice;
-use crate::twiml::{Asked, Step, nobody};
+use crate::asked::{Asked, Step};
+use crate::verbs::nobody;
 use crate::verbs::{Dial, Party, Verb};
 
 /// For how many seconds it rings in a browser, and at a location.

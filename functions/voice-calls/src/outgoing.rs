@@ -10,7 +10,7 @@ use store::calls::NewCall;
 use web::destination::unusual;
 
 use crate::Voice;
-use crate::twiml::{Asked, Step};
+use crate::asked::{Asked, Step};
 use crate::verbs::{Dial, Party, Verb};
 
 /// For how many seconds it rings.

@@ -7,66 +7,12 @@ use domain::call::{CallReport, CallResult, Part};
 use domain::id::MessageRef;
 use domain::voice::BROWSER;
 use store::Store;
-use web::twilio::{Form, Verified, missing};
+use web::twilio::{Form, Verified};
 use web::{ApiResult, Edge};
 
-use crate::verbs::{Verb, twiml};
+use crate::asked::{Asked, Step};
+use crate::verbs::{Verb, nobody, twiml};
 use crate::{Voice, incoming, outgoing};
-
-/// What is said when nobody answered.
-const NOBODY: &str = "Nobody can take your call right now. Please try again later.";
-
-/// Whom Twilio called last for a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Somebody outside, for a member of the staff.
-    Phone,
-    /// A member of the staff, in their browser.
-    Staff,
-    /// The location that a number of ours is for.
-    Location,
-}
-
-impl Step {
-    /// The word in an address.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Step::Phone => "phone",
-            Step::Staff => "staff",
-            Step::Location => "location",
-        }
-    }
-
-    fn read(word: &str) -> Option<Step> {
-        [Step::Phone, Step::Staff, Step::Location].into_iter().find(|step| step.as_str() == word)
-    }
-}
-
-/// A call that begins.
-pub struct Asked {
-    /// Twilio's id of it.
-    pub sid: String,
-    /// Who calls, in Twilio's words. Empty for some who withhold their number.
-    pub from: String,
-    /// Who is called.
-    pub to: String,
-    /// The number that the browser wants to be shown.
-    pub caller_id: Option<String>,
-}
-
-impl Asked {
-    fn read(form: &Form) -> ApiResult<Asked> {
-        if !form.has("From") {
-            return Err(missing("From"));
-        }
-        Ok(Asked {
-            sid: form.required("CallSid")?.to_owned(),
-            from: form.field("From").unwrap_or_default().to_owned(),
-            to: form.required("To")?.to_owned(),
-            caller_id: form.field("CallerId").map(str::to_owned),
-        })
-    }
-}
 
 /// `POST /omega/voice-calls/twiml`: a call is stored before it is answered what to do with it, once for each `CallSid`.
 /// Trouble of ours is a 5xx, which makes Twilio ask again.
@@ -105,9 +51,4 @@ async fn ended(store: &Store, voice: &Voice, at: MessageRef, step: Step, form: &
         Step::Location if !answered => Ok(nobody()),
         Step::Phone | Step::Staff | Step::Location => Ok(vec![Verb::Hangup]),
     }
-}
-
-/// There is nobody else to call.
-pub fn nobody() -> Vec<Verb> {
-    vec![Verb::Say(NOBODY), Verb::Hangup]
 }

@@ -99,6 +99,14 @@ fn write_dial(writer: &mut Writer<Vec<u8>>, dial: &Dial) -> io::Result<()> {
     written.map(drop)
 }
 
+/// What is said when nobody answered.
+const NOBODY: &str = "Nobody can take your call right now. Please try again later.";
+
+/// There is nobody else to call.
+pub fn nobody() -> Vec<Verb> {
+    vec![Verb::Say(NOBODY), Verb::Hangup]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ mod build;
 mod charset;
 mod encoded_word;
 mod html;
+mod incoming;
 mod line;
 mod parameters;
 mod quote;
@@ -32,4 +33,5 @@ mod round_trip;
 mod shapes;
 
 pub use build::{Mailbox, Outgoing, Part, build, encoded_len};
-pub use read::{Incoming, IncomingPart, Sender, body_of, fields_of_writer, read};
+pub use incoming::{Incoming, IncomingPart, Sender};
+pub use read::{body_of, fields_of_writer, read};

@@ -10,9 +10,9 @@ use mail_parser::{Header, HeaderName, Message, MessageParser, MimeHeaders};
 use crate::charset::characters;
 use crate::encoded_word::in_utf8;
 use crate::html::text_of_html;
+use crate::incoming::IncomingPart;
 use crate::line::{file_name, id, plain_breaks, some_line};
 use crate::parameters::Parameters;
-use crate::read::IncomingPart;
 use crate::transfer::Transfer;
 
 /// The most attachments of one mail; further ones are dropped.

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Client, Lost};
+use crate::client::{Client, Lost};
 
 /// A number of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::{Client, Lost};
+use crate::client::{Client, Lost};
 
 /// The most pages that one listing reads: a thousand texts each.
 const MOST_PAGES: usize = 20;

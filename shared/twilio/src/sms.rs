@@ -12,8 +12,8 @@ use form_urlencoded::Serializer;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
+use crate::client::{Client, Lost};
 use crate::read::{number, word};
-use crate::{Client, Lost};
 
 /// One text, ready to be handed over.
 #[derive(Clone, Copy, Debug)]
